@@ -1,0 +1,121 @@
+"""Puts the pipeline together from its parameters: the one place that names every backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from emotion_node.backends.asr import choose_transcriber
+from emotion_node.backends.resampler_soxr import SoxrResampler
+from emotion_node.config import Config
+from emotion_node.core.analysis import Analysis, FaultHandler
+from emotion_node.core.hearing import Hearing
+from emotion_node.core.pipeline import Pipeline
+from emotion_node.core.timings import Clock
+from emotion_node.datatypes import ModelInfo
+from emotion_node.interfaces import Sight, TextEmotion, Transcriber, Vad, VoiceEmotion
+from emotion_node.models import find_model
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Weights, loaded once and shared by whatever streams are made of them.
+
+    Attributes:
+        vad: voice activity detector.
+        transcriber: speech recogniser, or None for none.
+        text, voice: emotion models, or None where there is none.
+        sight: makes what sees for one camera, or None where there is no face model.
+    """
+
+    vad: Vad
+    transcriber: Transcriber | None
+    text: TextEmotion | None
+    voice: VoiceEmotion | None = None
+    sight: Callable[[], Sight] | None = None
+
+    def describe(self) -> dict[str, str]:
+        """Return what is in use, by role, for people."""
+        off = 'off'
+        return {
+            'voice activity': self.vad.name,
+            'transcription': _describe(self.transcriber.info) if self.transcriber else off,
+            'text emotion': _describe(self.text.info) if self.text else off,
+            'voice emotion': _describe(self.voice.info) if self.voice else off,
+            'face emotion': off if self.sight is None else 'on',
+        }
+
+
+def load_models(config: Config, clock: Clock, log: Callable[[str], None]) -> Models:
+    """Load the models that the parameters ask for.
+
+    Args:
+        config: parameters.
+        clock: measures durations.
+        log: told once what a person should know, such as which recogniser was chosen.
+
+    Raises:
+        ModelError: a model is missing, damaged or does not fit its label table.
+    """
+    return Models(
+        vad=load_vad(config),
+        transcriber=choose_transcriber(config.transcriber, log),
+        text=_load_text(config, clock),
+    )
+
+
+def load_vad(config: Config) -> Vad:
+    """Load the voice activity detector that the parameters ask for.
+
+    Raises:
+        ModelError: its file is missing or damaged.
+    """
+    if config.vad.backend == 'webrtc':
+        from emotion_node.backends.vad_webrtc import WebrtcVad
+
+        return WebrtcVad(config.vad.webrtc_mode, config.vad.webrtc_frame)
+    from emotion_node.backends.vad_silero import SileroVad
+
+    return SileroVad()
+
+
+def build_hearing(config: Config, models: Models) -> Hearing:
+    """Return the hearing of one microphone."""
+    return Hearing(
+        config.audio, config.segmenter, config.robot.mute_release, models.vad, SoxrResampler
+    )
+
+
+def build_analysis(
+    config: Config, models: Models, clock: Clock, on_fault: FaultHandler | None = None
+) -> Analysis:
+    """Return the analysis of one microphone's speech events."""
+    return Analysis(
+        config,
+        models.transcriber,
+        models.text,
+        models.voice,
+        models.sight() if models.sight else None,
+        clock,
+        on_fault,
+    )
+
+
+def build_pipeline(
+    config: Config, models: Models, clock: Clock, on_fault: FaultHandler | None = None
+) -> Pipeline:
+    """Return hearing and analysis in line."""
+    return Pipeline(build_hearing(config, models), build_analysis(config, models, clock, on_fault))
+
+
+def _load_text(config: Config, clock: Clock) -> TextEmotion | None:
+    if config.text.backend == 'off':
+        return None
+    from emotion_node.backends.text_onnx import OnnxTextEmotion
+
+    entry = find_model(config.text.model, config.models_dir)
+    return OnnxTextEmotion(entry, config.text.threads, clock=clock)
+
+
+def _describe(info: ModelInfo) -> str:
+    return f'{info.name} {info.version}'.strip()

@@ -1,0 +1,1 @@
+"""Algorithms: numpy only, time as data."""

@@ -1,0 +1,50 @@
+"""The dialogue so far."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from emotion_node.config import DialogueConfig
+from emotion_node.datatypes import NS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueTurn:
+    """One past utterance.
+
+    Attributes:
+        utterance_id: as in its reports.
+        speaker_id: who spoke; empty when unknown.
+        start_ns, end_ns: when.
+        text: what was said; empty when no words were recognised.
+        label: its fused emotion; empty when nothing was known.
+    """
+
+    utterance_id: str
+    speaker_id: str
+    start_ns: int
+    end_ns: int
+    text: str
+    label: str
+
+
+class Dialogue:
+    """Remembers the last turns, oldest first."""
+
+    def __init__(self, config: DialogueConfig) -> None:
+        self._turns: deque[DialogueTurn] = deque(maxlen=config.max_turns)
+        self._max_age_ns = int(config.max_age * NS_PER_S)
+
+    def add(self, turn: DialogueTurn) -> None:
+        """Append a turn."""
+        self._turns.append(turn)
+
+    def before(self, stamp_ns: int) -> tuple[DialogueTurn, ...]:
+        """Return the turns that ended before `stamp_ns` and are not too old for it."""
+        oldest = stamp_ns - self._max_age_ns
+        return tuple(turn for turn in self._turns if oldest <= turn.end_ns <= stamp_ns)
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._turns.clear()

@@ -1,0 +1,385 @@
+"""The records that flow through the pipeline.
+
+Stamps are `int` nanoseconds of acquisition on the clock of whoever stamped the input; durations
+are `int` nanoseconds too when their name ends in `_ns`, `float` seconds when it ends in `_s`.
+Audio inside the pipeline is float32 mono at `SAMPLE_RATE`, full scale at -1..1.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from emotion_node.labels import LABELS, Modality, valence_arousal
+
+SAMPLE_RATE: Final = 16_000
+"""Rate of all audio behind the resampler, in Hz."""
+
+NS_PER_S: Final = 1_000_000_000
+NS_PER_SAMPLE: Final = NS_PER_S // SAMPLE_RATE
+"""62,500: a whole number, so sample counts convert to stamps without rounding."""
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class ClockSource(enum.StrEnum):
+    """Who stamped an input."""
+
+    HEADER = 'header'
+    """The publisher, in the message's header."""
+    RECEIPT = 'receipt'
+    """Nobody: time of receipt minus the duration of the chunk."""
+    FILE = 'file'
+    """Position in a media file."""
+
+
+class Reason(enum.StrEnum):
+    """Why a modality is absent."""
+
+    NONE = ''
+    NO_FACE = 'no_face'
+    SPEAKER_NOT_VISIBLE = 'speaker_not_visible'
+    TOO_SHORT = 'too_short'
+    NO_SPEECH_RECOGNISED = 'no_speech_recognised'
+    LOW_CONFIDENCE = 'low_confidence'
+    MODEL_OFF = 'model_off'
+    TIMEOUT = 'timeout'
+    ERROR = 'error'
+
+
+class Cut(enum.StrEnum):
+    """Why an utterance ended where it did."""
+
+    SILENCE = 'silence'
+    """The speaker fell silent: the usual end."""
+    MAX_LENGTH = 'max_length'
+    """It grew too long and was cut at its quietest point; the rest is the next utterance."""
+    GAP = 'gap'
+    """Audio went missing."""
+    MUTED = 'muted'
+    """The robot began to speak, or the node was disabled."""
+    END = 'end'
+    """The input ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioChunk:
+    """Audio as a microphone driver delivers it.
+
+    Attributes:
+        stamp_ns: acquisition time of the first sample.
+        samples: (n, channels) int16 or float32 (full scale at -1..1); not copied, not modified.
+        rate: samples per second and channel, 8,000 to 96,000.
+        clock_source: who stamped it.
+    """
+
+    stamp_ns: int
+    samples: npt.NDArray[np.int16] | FloatArray
+    rate: int
+    clock_source: ClockSource = ClockSource.HEADER
+
+    @property
+    def duration_ns(self) -> int:
+        """Duration, rounded down to a nanosecond."""
+        return len(self.samples) * NS_PER_S // self.rate
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFrame:
+    """One picture, decoded only when somebody looks at it.
+
+    Attributes:
+        stamp_ns: time of exposure.
+        decode: returns the picture as (height, width, 3) uint8 BGR; raises `ValueError` when the
+            data cannot be decoded.
+    """
+
+    stamp_ns: int
+    decode: Callable[[], npt.NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A stretch of speech, from first to last sound.
+
+    Attributes:
+        utterance_id: unique within one run, counted from 1: "u1", "u2", ...
+        start_ns: start of speech, without padding.
+        end_ns: end of speech, without padding.
+        decided_ns: stamp up to which audio had been heard when the end was decided;
+            `decided_ns - end_ns` is the endpointing latency.
+        samples: (n,) float32 at `SAMPLE_RATE`, speech with its padding.
+        samples_start_ns: stamp of `samples[0]`.
+        cut: why it ended.
+        clock_source: who stamped the audio.
+    """
+
+    utterance_id: str
+    start_ns: int
+    end_ns: int
+    decided_ns: int
+    samples: FloatArray
+    samples_start_ns: int
+    cut: Cut
+    clock_source: ClockSource
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """Somebody began to speak.
+
+    Attributes:
+        utterance_id: of the utterance that has begun.
+        start_ns: start of speech, without padding.
+        decided_ns: stamp up to which audio had been heard when this was decided.
+        clock_source: who stamped the audio.
+    """
+
+    utterance_id: str
+    start_ns: int
+    decided_ns: int
+    clock_source: ClockSource = ClockSource.HEADER
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechAudio:
+    """Audio of the utterance under way, padding and pauses included, without holes or overlaps.
+
+    Attributes:
+        utterance_id: of the utterance it belongs to.
+        stamp_ns: stamp of the first sample.
+        samples: (n,) float32 at `SAMPLE_RATE`.
+    """
+
+    utterance_id: str
+    stamp_ns: int
+    samples: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """An utterance is complete."""
+
+    utterance: Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechDropped:
+    """What had begun as an utterance turned out too short to be one.
+
+    Attributes:
+        utterance_id: as in its `SpeechStarted`; it will not be used again.
+        end_ns: end of the sound.
+        decided_ns: stamp up to which audio had been heard when this was decided.
+    """
+
+    utterance_id: str
+    end_ns: int
+    decided_ns: int
+
+
+SpeechEvent = SpeechStarted | SpeechAudio | SpeechEnded | SpeechDropped
+"""What hearing reports, in order: STARTED, AUDIO..., then ENDED or DROPPED, per utterance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said.
+
+    Attributes:
+        text: the words; empty when none were recognised.
+        confidence: 0..1, the recogniser's own.
+        locale: BCP 47 language tag such as "en"; empty when unknown.
+        final: False while the speaker is still speaking.
+        reason: why there are no words; `Reason.NONE` when there are some.
+    """
+
+    text: str
+    confidence: float
+    locale: str
+    final: bool = True
+    reason: Reason = Reason.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class FacialCue:
+    """One visible movement of the face.
+
+    Attributes:
+        name: as in the Facial Action Coding System, e.g. "lip corner puller".
+        action_unit: its FACS number.
+        intensity: 0..1.
+    """
+
+    name: str
+    action_unit: int
+    intensity: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """Which model gave an answer."""
+
+    name: str = ''
+    version: str = ''
+
+
+@dataclass(frozen=True, slots=True)
+class ModalityEmotion:
+    """What one modality says of one utterance, or why it says nothing.
+
+    Attributes:
+        modality: text, voice or face.
+        scores: (7,) probabilities in the order of `labels.LABELS`, or None when absent.
+        reason: why it is absent; `Reason.NONE` when it is there.
+        valence, arousal: -1..1.
+        weight: share in the fusion, 0..1; 0 when absent.
+        model: which model answered.
+        inference_ns: time the model took.
+        samples_used: amount of input behind the answer: tokens, audio samples or video frames.
+        cues: facial movements (face only).
+        detail: for a person, what went wrong when `reason` is `Reason.ERROR`.
+    """
+
+    modality: Modality
+    scores: FloatArray | None = None
+    reason: Reason = Reason.NONE
+    valence: float = 0.0
+    arousal: float = 0.0
+    weight: float = 0.0
+    model: ModelInfo = field(default_factory=ModelInfo)
+    inference_ns: int = 0
+    samples_used: int = 0
+    cues: Sequence[FacialCue] = ()
+    detail: str = ''
+
+    @classmethod
+    def absent(
+        cls, modality: Modality, reason: Reason, detail: str = '', model: ModelInfo | None = None
+    ) -> ModalityEmotion:
+        """Return the marked absence of a modality."""
+        return cls(modality, reason=reason, detail=detail, model=model or ModelInfo())
+
+    @classmethod
+    def from_scores(
+        cls,
+        modality: Modality,
+        scores: FloatArray,
+        model: ModelInfo,
+        inference_ns: int = 0,
+        samples_used: int = 0,
+    ) -> ModalityEmotion:
+        """Return an answer whose valence and arousal are those expected under its scores."""
+        valence, arousal = valence_arousal(scores)
+        return cls(
+            modality,
+            scores=scores,
+            valence=valence,
+            arousal=arousal,
+            model=model,
+            inference_ns=inference_ns,
+            samples_used=samples_used,
+        )
+
+    @property
+    def available(self) -> bool:
+        """Whether the modality has an answer."""
+        return self.scores is not None
+
+    @property
+    def label(self) -> str:
+        """Most likely label, or an empty string when absent."""
+        return '' if self.scores is None else LABELS[int(np.argmax(self.scores))]
+
+    @property
+    def confidence(self) -> float:
+        """Probability of `label`, or 0 when absent."""
+        return 0.0 if self.scores is None else float(np.max(self.scores))
+
+
+class Trigger(enum.StrEnum):
+    """Why an emotion is reported now."""
+
+    FINAL = 'final'
+    INTERIM = 'interim'
+
+
+@dataclass(frozen=True, slots=True)
+class FusedScores:
+    """The fusion's answer.
+
+    Attributes:
+        scores: (7,) probabilities in the order of `labels.LABELS`, or None when every modality
+            is absent.
+        valence, arousal: -1..1.
+        modalities: text, voice, face, with the weight each had.
+    """
+
+    scores: FloatArray | None
+    valence: float
+    arousal: float
+    modalities: tuple[ModalityEmotion, ModalityEmotion, ModalityEmotion]
+
+    @property
+    def label(self) -> str:
+        """Most likely label, or an empty string when nothing is known."""
+        return '' if self.scores is None else LABELS[int(np.argmax(self.scores))]
+
+    @property
+    def confidence(self) -> float:
+        """Probability of `label`, or 0 when nothing is known."""
+        return 0.0 if self.scores is None else float(np.max(self.scores))
+
+
+@dataclass(frozen=True, slots=True)
+class EmotionReport:
+    """One utterance's fused emotion with its evidence.
+
+    Attributes:
+        utterance_id: as in the speech events.
+        trigger: final, or interim while the speaker still speaks.
+        start_ns, end_ns: speech without padding; for an interim report, `end_ns` is the last
+            stamp heard.
+        transcript: what was said.
+        fused: the fusion's answer and its evidence.
+        cut: why the utterance ended (`Cut.SILENCE` for an interim report).
+        clock_source: who stamped the audio.
+        endpointing_ns: from the end of speech until the end was decided.
+        transcription_ns: from then until the transcript was there.
+        processing_ns: from then until this report, transcription included.
+        speaker_id, face_id: empty when unknown.
+        speaker_confidence: 0..1, that `face_id` is the speaker's.
+    """
+
+    utterance_id: str
+    trigger: Trigger
+    start_ns: int
+    end_ns: int
+    transcript: Transcript
+    fused: FusedScores
+    cut: Cut
+    clock_source: ClockSource
+    endpointing_ns: int = 0
+    transcription_ns: int = 0
+    processing_ns: int = 0
+    speaker_id: str = ''
+    face_id: str = ''
+    speaker_confidence: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptReport:
+    """A transcript and the utterance it belongs to; `stamp_ns` is the end of what it covers."""
+
+    utterance_id: str
+    stamp_ns: int
+    transcript: Transcript
+
+
+Report = SpeechStarted | SpeechEnded | SpeechDropped | TranscriptReport | EmotionReport
+"""What the pipeline tells the world."""

@@ -1,0 +1,167 @@
+"""What the pipeline asks of its parts.
+
+A part is split in two where it has state: the *weights*, loaded once and shareable between
+streams, and the *stream*, the state of one microphone or one camera.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from emotion_node.datatypes import (
+    FloatArray,
+    ModalityEmotion,
+    ModelInfo,
+    Transcript,
+    Utterance,
+    VideoFrame,
+)
+
+
+class ModelError(Exception):
+    """A model cannot be used: the file is missing, damaged or of the wrong shape.
+
+    The text says what was found, what was expected and what to do.
+    """
+
+
+class Resampler(Protocol):
+    """Converts mono audio of one rate to `SAMPLE_RATE`, chunk by chunk, without clicks."""
+
+    def process(self, samples: FloatArray, last: bool = False) -> FloatArray:
+        """Return what can be given out so far; with `last`, all the rest.
+
+        Output sample k lies at the time of input time k / SAMPLE_RATE: the filter's delay shows
+        in when samples come, never in where they belong.
+        """
+        ...
+
+
+class VadStream(Protocol):
+    """Voice activity detection over one microphone, frame by frame."""
+
+    def probability(self, frame: FloatArray) -> float:
+        """Return how likely it is, 0..1, that the frame of `Vad.frame_samples` holds speech."""
+        ...
+
+    def reset(self) -> None:
+        """Forget all audio."""
+        ...
+
+
+class Vad(Protocol):
+    """A voice activity detector's weights."""
+
+    @property
+    def name(self) -> str:
+        """Name to show, e.g. "silero"."""
+        ...
+
+    @property
+    def frame_samples(self) -> int:
+        """Length of a frame in samples at `SAMPLE_RATE`."""
+        ...
+
+    def stream(self) -> VadStream:
+        """Return a new stream."""
+        ...
+
+
+class TranscriberStream(Protocol):
+    """Transcription of one microphone, one utterance at a time."""
+
+    def accept(self, samples: FloatArray) -> None:
+        """Take the next (n,) samples of the utterance under way."""
+        ...
+
+    def partial(self) -> Transcript:
+        """Return what has been understood so far (`final` is False)."""
+        ...
+
+    def finish(self) -> Transcript:
+        """Return what was said, and be ready for the next utterance."""
+        ...
+
+    def reset(self) -> None:
+        """Drop the utterance under way."""
+        ...
+
+
+class Transcriber(Protocol):
+    """A speech recogniser's weights."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Name and version."""
+        ...
+
+    def stream(self) -> TranscriberStream:
+        """Return a new stream."""
+        ...
+
+
+class TextEmotion(Protocol):
+    """Emotion from words."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Name and version."""
+        ...
+
+    def estimate(self, text: str, history: Sequence[Turn] = ()) -> ModalityEmotion:
+        """Return the emotion that `text` expresses.
+
+        Args:
+            text: the utterance, not empty.
+            history: the dialogue before it, oldest first; a model without context ignores it.
+        """
+        ...
+
+
+class Turn(Protocol):
+    """One past utterance of the dialogue."""
+
+    @property
+    def speaker_id(self) -> str:
+        """Who spoke; empty when unknown."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """What was said."""
+        ...
+
+
+class VoiceEmotion(Protocol):
+    """Emotion from how something is said."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Name and version."""
+        ...
+
+    def estimate(self, utterance: Utterance) -> ModalityEmotion:
+        """Return the emotion that the voice expresses."""
+        ...
+
+
+class Sight(Protocol):
+    """Everything seen by one camera: faces, their tracks, who of them speaks and how they look."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Name and version of the expression model."""
+        ...
+
+    def update(self, frame: VideoFrame) -> None:
+        """Take the next frame; frames come in the order of their stamps."""
+        ...
+
+    def estimate(self, utterance: Utterance) -> ModalityEmotion:
+        """Return the expression on the face of whoever spoke the utterance."""
+        ...
+
+    def reset(self) -> None:
+        """Forget all faces."""
+        ...
