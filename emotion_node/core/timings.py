@@ -53,7 +53,8 @@ class Timings:
         """Return what was measured, by stage, in the order in which stages first ran."""
         result = {}
         for stage, recent in list(self._recent.items()):
-            seconds = np.array(recent, dtype=np.float64) / 1e9
+            # One call, so that another thread cannot add in the middle of it.
+            seconds = np.array(list(recent), dtype=np.float64) / 1e9
             result[stage] = StageSummary(
                 self._count[stage],
                 self._total[stage] / 1e9,
