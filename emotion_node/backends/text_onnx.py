@@ -1,0 +1,134 @@
+"""Emotion from words by an ONNX text classifier, run by onnxruntime and tokenizers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+from tokenizers import Encoding, Tokenizer
+
+from emotion_node.datatypes import FloatArray, ModalityEmotion, ModelInfo
+from emotion_node.interfaces import ModelError, Turn
+from emotion_node.labels import LABELS, Modality
+from emotion_node.models import ModelEntry
+
+INPUTS: Final = ('input_ids', 'attention_mask')
+"""Both (batch, length) int64; the one output is (batch, 7) probabilities."""
+
+DEFAULT_MAX_TOKENS: Final = 64
+"""Where the tokenizer's file does not say itself where to cut."""
+
+_ORT_ERRORS: Final = (
+    ort_errors.Fail,
+    ort_errors.InvalidArgument,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
+    ort_errors.NotImplemented,
+    ort_errors.RuntimeException,
+)
+
+
+class OnnxTextEmotion:
+    """An ONNX classifier over the words of one utterance, without context.
+
+    Holds no state between calls and may be called from several threads.
+
+    Args:
+        entry: the model; its files are checked against their checksums.
+        threads: threads per call.
+        clock: reads the time in ns, from any origin; measures how long a call takes.
+
+    Raises:
+        ModelError: a file is missing or damaged, or its inputs and outputs are not those of a
+            text classifier over the seven labels.
+    """
+
+    def __init__(self, entry: ModelEntry, threads: int = 1, *, clock: Callable[[], int]) -> None:
+        self._info = entry.info
+        self._clock = clock
+        self._tokenizer = _load_tokenizer(entry)
+        self._session = _load_session(entry, threads)
+        _check_signature(self._session, entry)
+        # The first call allocates, so it is made here and not while somebody waits.
+        self.estimate('Oh my God!')
+
+    @property
+    def info(self) -> ModelInfo:
+        """Name and version."""
+        return self._info
+
+    def estimate(self, text: str, history: Sequence[Turn] = ()) -> ModalityEmotion:
+        """Return the emotion that `text` expresses; `history` is ignored.
+
+        `samples_used` counts the tokens of the words that were looked at.
+        """
+        begun = self._clock()
+        encoding = self._tokenizer.encode(text)
+        scores = self._run(encoding)
+        return ModalityEmotion.from_scores(
+            Modality.TEXT,
+            scores,
+            self._info,
+            inference_ns=self._clock() - begun,
+            samples_used=len(encoding.ids) - sum(encoding.special_tokens_mask),
+        )
+
+    def _run(self, encoding: Encoding) -> FloatArray:
+        inputs = {
+            'input_ids': np.array([encoding.ids], dtype=np.int64),
+            'attention_mask': np.array([encoding.attention_mask], dtype=np.int64),
+        }
+        scores: FloatArray = self._session.run(None, inputs)[0][0]
+        return scores
+
+
+def _load_tokenizer(entry: ModelEntry) -> Tokenizer:
+    file = entry.file('tokenizer')
+    data = file.read()
+    try:
+        tokenizer = Tokenizer.from_buffer(data)
+    except ValueError as error:
+        raise ModelError(f'{file.path} is no tokenizer.json: {error}') from error
+    tokenizer.no_padding()
+    if tokenizer.truncation is None:
+        tokenizer.enable_truncation(DEFAULT_MAX_TOKENS)
+    return tokenizer
+
+
+def _load_session(entry: ModelEntry, threads: int) -> ort.InferenceSession:
+    file = entry.file('weights')
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Spinning threads would take a core from the rest of the node between calls.
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    try:
+        return ort.InferenceSession(file.read(), options, providers=['CPUExecutionProvider'])
+    except _ORT_ERRORS as error:
+        raise ModelError(
+            f'{file.path} is no ONNX model that onnxruntime {ort.__version__} can run: {error}'
+        ) from error
+
+
+def _check_signature(session: ort.InferenceSession, entry: ModelEntry) -> None:
+    path = entry.file('weights').path
+    inputs = sorted(value.name for value in session.get_inputs())
+    if inputs != sorted(INPUTS):
+        raise ModelError(
+            f'{path} takes {", ".join(inputs)}; a text model takes {" and ".join(INPUTS)}'
+        )
+    outputs = session.get_outputs()
+    shape = outputs[0].shape
+    if len(outputs) != 1 or len(shape) != 2 or shape[1] != len(entry.labels):
+        raise ModelError(
+            f'{path} gives {[value.shape for value in outputs]}; its label table has '
+            f'{len(entry.labels)} labels ({", ".join(entry.labels)}), so one output of '
+            f'(batch, {len(entry.labels)}) was expected; model and manifest do not belong together'
+        )
+    if entry.labels != LABELS:
+        raise ModelError(
+            f'{path} has the labels {", ".join(entry.labels)}; expected {", ".join(LABELS)}'
+        )

@@ -1,0 +1,153 @@
+"""Readers for the data sets, as they are: dirty.
+
+Needs no torch. The data's root is the environment variable `EMOTION_DATA`, or `shared/data`
+beside the repository; `shared/data/README.md` there says what each folder is.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from emotion_node.labels import LABELS
+
+ENVIRONMENT_VARIABLE: Final = 'EMOTION_DATA'
+SPLITS: Final = ('train', 'dev', 'test')
+
+MAX_UTTERANCE_S: Final = 60.0
+"""MELD rows that claim to last longer carry wrong times: its longest real utterance is 41 s."""
+
+_TIME = re.compile(r'(\d+):(\d\d):(\d\d),(\d{1,3})')
+_STRAY = re.compile('[\x80-\x9f\udc80-\udcff]')
+_MELD_COLUMNS = frozenset(
+    ('Utterance', 'Speaker', 'Emotion', 'Dialogue_ID', 'Utterance_ID', 'StartTime', 'EndTime')
+)
+
+
+class DatasetError(Exception):
+    """A data set is missing or is not what its reader expects; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeldUtterance:
+    """One labelled utterance of MELD.
+
+    Attributes:
+        split: train, dev or test.
+        dialogue_id: scene, unique within its split.
+        utterance_id: place in the scene; some numbers are missing in the original.
+        speaker: name as published.
+        text: what was said, cleaned by `clean_text`.
+        label: index into `labels.LABELS`.
+        span_s: start and end in the episode, in seconds, or None where the times are wrong.
+    """
+
+    split: str
+    dialogue_id: int
+    utterance_id: int
+    speaker: str
+    text: str
+    label: int
+    span_s: tuple[float, float] | None
+
+
+def data_root(root: Path | None = None) -> Path:
+    """Return the folder that holds the data sets.
+
+    Args:
+        root: the folder, if the caller knows it; else `EMOTION_DATA`, else `../shared/data`
+            relative to the repository.
+
+    Raises:
+        DatasetError: there is no such folder.
+    """
+    if root is None:
+        named = os.environ.get(ENVIRONMENT_VARIABLE)
+        default = Path(__file__).parents[3] / 'shared' / 'data'
+        root = Path(named) if named else default
+    if not root.is_dir():
+        raise DatasetError(
+            f'no data folder at {root}; set {ENVIRONMENT_VARIABLE} to the folder that holds '
+            'meld/, ravdess/ and the other data sets'
+        )
+    return root
+
+
+def clean_text(text: str) -> str:
+    """Return `text` with stray cp1252 characters made proper and white space made single.
+
+    Windows quotes, dashes and ellipses (bytes 0x80 to 0x9f) stray about in copies of MELD: as
+    bytes that are no UTF-8 (read as the surrogates U+DC80 to U+DCFF) or, once taken for Latin-1,
+    as C1 control characters. No tokenizer knows either.
+    """
+    return ' '.join(_STRAY.sub(_from_cp1252, text).split())
+
+
+def _from_cp1252(stray: re.Match[str]) -> str:
+    return bytes((ord(stray[0]) & 0xFF,)).decode('cp1252', errors='ignore')
+
+
+def read_meld(split: str, root: Path | None = None) -> list[MeldUtterance]:
+    """Return one split of MELD, dialogue by dialogue, in the order of speaking.
+
+    Poria et al., "MELD: A Multimodal Multi-Party Dataset for Emotion Recognition in
+    Conversations", ACL 2019.
+
+    Raises:
+        DatasetError: the file is missing or is not MELD.
+    """
+    if split not in SPLITS:
+        raise DatasetError(f'MELD has no split {split!r}; it has {", ".join(SPLITS)}')
+    path = data_root(root) / 'meld' / f'{split}_sent_emo.csv'
+    if not path.is_file():
+        raise DatasetError(
+            f'no MELD {split} text at {path}; put MELD\'s "{path.name}" there, or set '
+            f'{ENVIRONMENT_VARIABLE} to the folder that holds meld/'
+        )
+    return sorted(
+        _rows(path, split), key=lambda utterance: (utterance.dialogue_id, utterance.utterance_id)
+    )
+
+
+def _rows(path: Path, split: str) -> Iterator[MeldUtterance]:
+    text = path.read_text(encoding='utf-8-sig', errors='surrogateescape')
+    rows = csv.DictReader(io.StringIO(text, newline=''))
+    missing = _MELD_COLUMNS - set(rows.fieldnames or ())
+    if missing:
+        raise DatasetError(f'{path} is not MELD: it has no column {", ".join(sorted(missing))}')
+    for number, row in enumerate(rows, start=2):
+        emotion = row['Emotion'].strip().lower()
+        if emotion not in LABELS:
+            raise DatasetError(
+                f'{path}, row {number}: emotion {emotion!r} is none of {", ".join(LABELS)}'
+            )
+        yield MeldUtterance(
+            split=split,
+            dialogue_id=int(row['Dialogue_ID']),
+            utterance_id=int(row['Utterance_ID']),
+            speaker=clean_text(row['Speaker']),
+            text=clean_text(row['Utterance']),
+            label=LABELS.index(emotion),
+            span_s=_span(row['StartTime'], row['EndTime']),
+        )
+
+
+def _span(start: str, end: str) -> tuple[float, float] | None:
+    start_s, end_s = _seconds(start), _seconds(end)
+    if start_s is None or end_s is None or not 0 < end_s - start_s <= MAX_UTTERANCE_S:
+        return None
+    return start_s, end_s
+
+
+def _seconds(time: str) -> float | None:
+    match = _TIME.fullmatch(time.strip())
+    if match is None:
+        return None
+    hours, minutes, seconds, milliseconds = map(int, match.groups())
+    return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000

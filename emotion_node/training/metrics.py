@@ -1,0 +1,90 @@
+"""Figures of merit for classifiers over the seven labels. Needs numpy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from emotion_node.labels import LABELS
+
+IntArray = npt.NDArray[np.int64]
+Array = npt.NDArray[np.float64]
+
+
+def confusion(truth: IntArray, predicted: IntArray) -> IntArray:
+    """Return (7, 7) counts: rows are true labels, columns are predicted ones."""
+    n = len(LABELS)
+    return np.bincount(truth * n + predicted, minlength=n * n).reshape(n, n)
+
+
+def f1_per_class(counts: IntArray) -> Array:
+    """Return (7,) F1 scores, 0 for a class that is neither there nor predicted."""
+    hits = np.diag(counts).astype(np.float64)
+    marked = counts.sum(axis=0) + counts.sum(axis=1)
+    return np.divide(2 * hits, marked, out=np.zeros_like(hits), where=marked > 0)
+
+
+def weighted_f1(counts: IntArray) -> float:
+    """Return the mean F1 with each class weighted by how often it is the true one."""
+    return float(f1_per_class(counts) @ counts.sum(axis=1) / counts.sum())
+
+
+def macro_f1(counts: IntArray) -> float:
+    """Return the unweighted mean F1 over the seven classes."""
+    return float(f1_per_class(counts).mean())
+
+
+def accuracy(counts: IntArray) -> float:
+    """Return the share of right answers."""
+    return float(np.trace(counts) / counts.sum())
+
+
+def expected_calibration_error(scores: Array, truth: IntArray, bins: int = 15) -> float:
+    """Return the expected calibration error over equal-width bins of confidence.
+
+    Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+
+    Args:
+        scores: (n, 7) probabilities.
+        truth: (n,) true labels.
+        bins: number of bins over 0..1.
+    """
+    confidence = scores.max(axis=1)
+    right = scores.argmax(axis=1) == truth
+    edges = np.linspace(0, 1, bins + 1)[1:-1]
+    place = np.digitize(confidence, edges, right=True)
+    gaps = np.bincount(place, weights=right - confidence, minlength=bins)
+    return float(np.abs(gaps).sum() / len(truth))
+
+
+def bootstrap_interval(
+    groups: Sequence[int],
+    truth: IntArray,
+    predicted: IntArray,
+    metric: Callable[[IntArray], float] = weighted_f1,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Return the 95 % percentile interval of a metric, resampling whole groups.
+
+    Args:
+        groups: (n,) which dialogue or speaker each answer belongs to; answers of one group are
+            not independent, so they are drawn together.
+        truth: (n,) true labels.
+        predicted: (n,) predicted labels.
+        metric: figure of a (7, 7) confusion matrix.
+        resamples: number of bootstrap samples.
+        seed: of the random draws.
+    """
+    _, member = np.unique(np.asarray(groups), return_inverse=True)
+    n_groups = int(member.max()) + 1
+    n = len(LABELS)
+    cells = (member * n + truth) * n + predicted
+    per_group = np.bincount(cells, minlength=n_groups * n * n).reshape(n_groups, n * n)
+    rng = np.random.default_rng(seed)
+    draws = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=resamples)
+    values = [metric(counts.reshape(n, n)) for counts in draws @ per_group]
+    low, high = np.percentile(values, (2.5, 97.5))
+    return float(low), float(high)
