@@ -32,7 +32,7 @@ Three processes: the node, a player of the recording, and a view of the node's t
 """
 
 _START_S = 60.0
-_AFTER_S = 15.0
+_AFTER_S = 30.0
 _STOP_S = 5.0
 _POLL_S = 0.05
 _ENOUGH = 8
