@@ -289,8 +289,8 @@ class QueueConfig:
     )
     analysis_seconds: float = _p(
         60.0,
-        'Speech that may wait to be analysed; beyond it, interim estimates are given up first, '
-        'then transcripts (marked absent with reason timeout), never utterances.',
+        'Speech that may wait to be analysed before transcripts are given up (marked absent with '
+        'reason timeout); interim estimates are given up 1 s behind, utterances never.',
         's',
         5.0,
         600.0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from types import ModuleType
 
@@ -20,7 +21,7 @@ def run_executable(name: str, command: ModuleType, args: list[str] | None = None
         args: the command line without the name of the program; `sys.argv`'s when None.
 
     Returns:
-        The exit status.
+        The exit status; 0 when it was interrupted.
     """
     arguments = sys.argv[1:] if args is None else args
 
@@ -36,4 +37,6 @@ def run_executable(name: str, command: ModuleType, args: list[str] | None = None
         status: int = command.run(parser.parse_args(own), arguments)
         return status
 
-    return guard(action)
+    status = guard(action)
+    # To a launch system, a process that was asked to end and says so has died.
+    return 0 if status == 128 + signal.SIGINT else status
