@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Mapping
@@ -12,19 +11,17 @@ from typing import Any, Final
 import cv2
 import numpy as np
 import numpy.typing as npt
-import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.executors import ExternalShutdownException
-from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from rclpy.utilities import try_shutdown
 from sensor_msgs.msg import CompressedImage, Image
 
 from emotion_node.config import ConfigError, ParameterInfo
 from emotion_node.ros.diagnostics import Diagnostics, Status
+from emotion_node.ros.executable import run_node
 from emotion_node.ros.parameters import declare
 
 PARAMETERS: Final[Mapping[str, ParameterInfo]] = {
@@ -193,20 +190,4 @@ def _cameras() -> str:
 
 def main(args: list[str] | None = None) -> int:
     """Run the node; returns the exit status."""
-    rclpy.init(args=args)
-    node: CameraNode | None = None
-    try:
-        node = CameraNode()
-        rclpy.spin(node)
-    except (ConfigError, CameraError) as error:
-        get_logger('camera_node').fatal(str(error))
-        return 1
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        # A launch system sends the signal a second time.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if node is not None:
-            node.destroy_node()
-        try_shutdown()
-    return 0
+    return run_node('camera_node', CameraNode, (ConfigError, CameraError), args)

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
-import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
-from rclpy.executors import ExternalShutdownException
-from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.time import Time
-from rclpy.utilities import try_shutdown
 
 from emotion_msgs.msg import AudioChunk
 from emotion_node.config import ConfigError, ParameterInfo
 from emotion_node.ros.diagnostics import Diagnostics, Status
+from emotion_node.ros.executable import run_node
 from emotion_node.ros.parameters import declare
 from emotion_node.ros.worker import Overload, Worker, WorkQueue
 
@@ -254,20 +250,4 @@ def _devices(sounddevice: Any) -> str:
 
 def main(args: list[str] | None = None) -> int:
     """Run the node; returns the exit status."""
-    rclpy.init(args=args)
-    node: MicrophoneNode | None = None
-    try:
-        node = MicrophoneNode()
-        rclpy.spin(node)
-    except (ConfigError, MicrophoneError) as error:
-        get_logger('microphone_node').fatal(str(error))
-        return 1
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        # A launch system sends the signal a second time.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if node is not None:
-            node.destroy_node()
-        try_shutdown()
-    return 0
+    return run_node('microphone_node', MicrophoneNode, (ConfigError, MicrophoneError), args)

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import functools
-import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable
 from typing import Any, Final
 
-import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.logging import get_logger
-from rclpy.utilities import try_shutdown
 
 from emotion_node.assemble import Models, build_analysis, build_hearing, load_models
 from emotion_node.config import Config, ConfigError
@@ -25,6 +20,7 @@ from emotion_node.interfaces import ModelError
 from emotion_node.ros.debug_image import draw
 from emotion_node.ros.diagnostics import same_clock
 from emotion_node.ros.engine import Engine
+from emotion_node.ros.executable import run_node
 from emotion_node.ros.faults import FaultLog
 from emotion_node.ros.inputs import AudioInput, ImageInput
 from emotion_node.ros.outputs import Outputs
@@ -254,31 +250,15 @@ class EmotionNode(LifecycleNode):
         self._hearing = self._analysis = None
 
 
+def _autostart(node: EmotionNode) -> bool:
+    if not node.config.autostart:
+        return True
+    return bool(node.trigger_configure() == SUCCESS and node.trigger_activate() == SUCCESS)
+
+
 def main(args: list[str] | None = None) -> int:
     """Run the node; returns the exit status."""
-    rclpy.init(args=args)
-    node: EmotionNode | None = None
-    try:
-        node = EmotionNode()
-        if node.config.autostart and (
-            node.trigger_configure() != SUCCESS or node.trigger_activate() != SUCCESS
-        ):
-            return 1 if node.context.ok() else 0
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        executor.spin()
-    except ConfigError as error:
-        get_logger('emotion_node').fatal(f'wrong parameters:\n{error}')
-        return 1
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        # A launch system sends the signal a second time.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if node is not None:
-            node.destroy_node()
-        try_shutdown()
-    return 0
+    return run_node('emotion_node', EmotionNode, (ConfigError,), args, _autostart)
 
 
 if __name__ == '__main__':
