@@ -47,6 +47,9 @@ COMMANDS: Final[Mapping[str, Command]] = {
         commands={
             'text': Command('text emotion on MELD', 'emotion_node.evaluation.text'),
             'vad': Command('the voice activity detectors', 'emotion_node.evaluation.vad'),
+            'transcription': Command(
+                'speech recognition on labelled speech', 'emotion_node.evaluation.transcription'
+            ),
         },
     ),
 }

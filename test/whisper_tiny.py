@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import ctranslate2.specs  # type: ignore[import-untyped]
+import ctranslate2.specs
 import numpy as np
 import tokenizers
 from faster_whisper.tokenizer import _LANGUAGE_CODES
