@@ -1,4 +1,4 @@
-"""Measure speech recognition: words wrong, and time while and after somebody speaks."""
+"""Measure speech recognition on the utterances that the node hears: words wrong, and time."""
 
 from __future__ import annotations
 
@@ -14,10 +14,19 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from emotion_node.assemble import Models, build_hearing, load_vad
 from emotion_node.backends.asr import choose_transcriber
 from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import AudioConfig, make_config
-from emotion_node.datatypes import SAMPLE_RATE, AudioChunk, FloatArray
+from emotion_node.core.hearing import Hearing
+from emotion_node.datatypes import (
+    SAMPLE_RATE,
+    AudioChunk,
+    FloatArray,
+    SpeechAudio,
+    SpeechDropped,
+    SpeechEnded,
+)
 from emotion_node.interfaces import TranscriberStream
 from emotion_node.offline.bag import Bag
 from emotion_node.offline.media import read_audio
@@ -25,9 +34,8 @@ from emotion_node.offline.recordings import BagRecording, TopicNames
 from emotion_node.offline.truth import read_truth, words_of
 from emotion_node.training.datasets import data_root
 
-BLOCK: Final = SAMPLE_RATE // 10
-PADDING_S: Final = 0.2
-"""Silence left around the demo's utterances, as much as the segmenter leaves."""
+PADDING_S: Final = 0.5
+"""Silence left around the demo's utterances."""
 CLIPS_PER_ACTOR: Final = 5
 STATEMENTS: Final = {'01': 'Kids are talking by the door', '02': 'Dogs are sitting by the door'}
 """What RAVDESS actors say, by the fifth number of the file's name."""
@@ -88,30 +96,45 @@ def meld_clips(root: Path) -> Iterator[Clip]:
                 yield text, _read(root / name / row['file'])
 
 
-def measure(name: str, clips: Sequence[Clip], stream: TranscriberStream) -> dict[str, Any]:
-    """Transcribe clips as if they were spoken now, in blocks of 100 ms.
+def measure(
+    name: str, clips: Sequence[Clip], stream: TranscriberStream, hear: Callable[[], Hearing]
+) -> dict[str, Any]:
+    """Transcribe the utterances that the node's hearing finds in each clip.
+
+    Args:
+        name: of the data.
+        clips: what is said, and how it sounds.
+        stream: of the recogniser.
+        hear: makes a hearing.
 
     Returns:
-        `data`, number of `clips` and `words`, `word_error_rate`, `confidence` (mean),
-        `real_time_factor` while the audio goes in, and `finish_ms_p50`, `finish_ms_p95` from
-        the last sample to the transcript.
+        `data`, number of `clips` and `words`, `word_error_rate`, `confidence` (mean over
+        utterances), `real_time_factor` while the audio goes in, and `finish_ms_p50`,
+        `finish_ms_p95` from the end of an utterance to its transcript.
     """
-    errors = words = 0
-    accepting_ns = length = 0
+    errors = words = accepting_ns = length = 0
     finishing_ns, confidences = [], []
     for text, samples in track(clips, name, console=Console(stderr=True), transient=True):
-        begin = time.perf_counter_ns()
-        for start in range(0, len(samples), BLOCK):
-            stream.accept(samples[start : start + BLOCK])
-        heard = time.perf_counter_ns()
-        transcript = stream.finish()
-        finishing_ns.append(time.perf_counter_ns() - heard)
-        accepting_ns += heard - begin
-        length += len(samples)
+        hearing = hear()
+        chunk = AudioChunk(0, samples[:, None], SAMPLE_RATE)
+        said: list[str] = []
+        for event in (*hearing.push(chunk), *hearing.flush()):
+            begin = time.perf_counter_ns()
+            match event:
+                case SpeechAudio():
+                    stream.accept(event.samples)
+                    accepting_ns += time.perf_counter_ns() - begin
+                    length += len(event.samples)
+                case SpeechEnded():
+                    transcript = stream.finish()
+                    finishing_ns.append(time.perf_counter_ns() - begin)
+                    said += words_of(transcript.text)
+                    confidences.append(transcript.confidence)
+                case SpeechDropped():
+                    stream.reset()
         expected = words_of(text)
-        errors += word_errors(expected, words_of(transcript.text))
+        errors += word_errors(expected, said)
         words += len(expected)
-        confidences.append(transcript.confidence)
     p50, p95 = np.percentile(finishing_ns, (50, 95)) / 1e6
     return {
         'data': name,
@@ -153,6 +176,7 @@ def run(args: argparse.Namespace) -> int:
     transcriber = choose_transcriber(config.transcriber, lambda text: console.print(text))
     assert transcriber is not None
     stream = transcriber.stream()
+    models = Models(load_vad(config), transcriber, None)
     root = data_root(args.data)
     sources: tuple[tuple[str, Path, Callable[[], Iterator[Clip]]], ...] = (
         ('demo conversation (flite)', args.demo, lambda: demo_clips(args.demo)),
@@ -160,9 +184,13 @@ def run(args: argparse.Namespace) -> int:
         ('MELD (television)', root / 'meld_wav', lambda: meld_clips(root)),
     )
     figures = []
+
+    def hear() -> Hearing:
+        return build_hearing(config, models)
+
     for name, folder, read in sources:
         if folder.exists():
-            figures.append(measure(name, list(read()), stream))
+            figures.append(measure(name, list(read()), stream, hear))
         else:
             console.print(f'{name} is left out: there is no {folder}', style='yellow')
     if args.json:
@@ -176,7 +204,7 @@ def run(args: argparse.Namespace) -> int:
 def markdown(figures: Sequence[dict[str, Any]]) -> str:
     """Return the figures as a Markdown table."""
     lines = [
-        '| speech | clips | words | wrong | confidence | while speaking | after the last sample |',
+        '| speech | clips | words | wrong | confidence | while speaking | after the end |',
         '|---|--:|--:|--:|--:|--:|--:|',
     ]
     lines += [
