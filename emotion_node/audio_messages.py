@@ -97,10 +97,10 @@ def decode_audio(
     assumed = info or AudioFormat(config.sample_rate, config.channels)
     stamped_at_end = config.stamp == 'end'
     if hasattr(message, 'sample_rate') and hasattr(message, 'channels'):
-        samples = _typed(message.data, np.int16)
+        samples = _pcm(message.data)
         rate, channels = int(message.sample_rate), int(message.channels)
     elif hasattr(message, 'layout'):
-        samples = _typed(message.data, np.int16)
+        samples = _pcm(message.data)
         rate, channels = assumed.rate, _layout_channels(message.layout, assumed.channels)
     elif hasattr(message, 'audio') and hasattr(message.audio, 'audio_data'):
         samples = _filled_array(message.audio.audio_data)
@@ -147,6 +147,12 @@ def _stamp(message: Any) -> int | None:
     return int(header.stamp.sec) * NS_PER_S + int(header.stamp.nanosec)
 
 
+def _pcm(data: Any) -> Samples:
+    samples: npt.NDArray[np.int16] = _typed(data, np.int16)
+    _refuse_compressed(samples.view(np.uint8))
+    return samples
+
+
 def _typed(data: Any, dtype: type[np.generic]) -> Any:
     return np.frombuffer(data, dtype) if len(data) else np.zeros(0, dtype)
 
@@ -173,13 +179,8 @@ def _filled_array(data: Any) -> Samples:
 
 
 def _bytes_to_samples(payload: Any, encoding: str) -> Samples:
-    data = np.frombuffer(payload, np.uint8) if len(payload) else np.zeros(0, np.uint8)
-    container = _container(data)
-    if container:
-        raise MessageError(
-            f'audio message holds {container}, expected uncompressed PCM; start audio_capture '
-            'with format:=wave, or publish emotion_msgs/msg/AudioChunk'
-        )
+    data = _typed(payload, np.uint8)
+    _refuse_compressed(data)
     dtype = _DTYPES[encoding]
     if len(data) % dtype.itemsize:
         raise MessageError(
@@ -206,6 +207,15 @@ _MP3_KBITS: Final = {
     2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 """Bit rates of layer III by MPEG version 1, and 2 or 2.5 (ISO 11172-3 and 13818-3)."""
+
+
+def _refuse_compressed(data: npt.NDArray[np.uint8]) -> None:
+    container = _container(data)
+    if container:
+        raise MessageError(
+            f'audio message holds {container}, expected uncompressed PCM; start audio_capture '
+            'with format:=wave, or publish emotion_msgs/msg/AudioChunk'
+        )
 
 
 def _container(data: npt.NDArray[np.uint8]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 
+import av
 import numpy as np
 import pytest
 from bench import CHUNK, DAY_NS, WORDS, Bench, listening_node
@@ -27,6 +29,19 @@ from emotion_node import datatypes
 def speech() -> Samples:
     """The first sentence of the demo recording, 2.3 s, with room noise before and after it."""
     return conversation()[: 4 * RATE]
+
+
+def mp3(sound: Samples) -> bytes:
+    """Return a sound as an MP3 file."""
+    out = io.BytesIO()
+    with av.open(out, 'w', format='mp3') as file:
+        stream = file.add_stream('libmp3lame', rate=RATE, layout='mono')
+        assert isinstance(stream, av.AudioStream)
+        frame = av.AudioFrame.from_ndarray(sound.reshape(1, -1), format='s16p', layout='mono')
+        frame.sample_rate = RATE
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            file.mux(packet)
+    return out.getvalue()
 
 
 @pytest.fixture(scope='module')
@@ -78,6 +93,17 @@ def test_audio_of_a_rate_that_no_microphone_has_is_refused(bench: Bench, speech:
     publisher.publish(audio_message(speech[:CHUNK], bench.new_day(), rate=4000))
     status = bench.status_at('audio', DiagnosticStatus.ERROR)
     assert 'sample rate of 4000 Hz, expected 8000 to 96000' in status.message
+    assert bench.emotion(speech, bench.new_day()).text.endswith(WORDS)
+
+
+def test_mp3_in_place_of_pcm_is_refused_by_name(bench: Bench, speech: Samples) -> None:
+    publisher = bench.robot.publisher(AudioChunk, 'audio')
+    sound = mp3(speech)
+    publisher.publish(audio_message(np.frombuffer(sound[:4000], np.int16), bench.new_day()))
+    bench.robot.until(
+        lambda: 'holds MP3, expected uncompressed PCM' in bench.fresh_status('audio').message,
+        'the refusal',
+    )
     assert bench.emotion(speech, bench.new_day()).text.endswith(WORDS)
 
 
