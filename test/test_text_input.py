@@ -28,7 +28,7 @@ def builder(tokenizer: Tokenizer) -> InputBuilder:
 
 
 def words(tokenizer: Tokenizer, given: TextInput) -> list[str]:
-    return [tokenizer.id_to_token(token) for token in given.ids]
+    return [tokenizer.id_to_token(token) or '' for token in given.ids]
 
 
 def spaced(tokens: str) -> list[str]:
