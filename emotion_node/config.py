@@ -156,7 +156,9 @@ class VadConfig:
     webrtc_mode: int = _p(
         2, 'WebRTC only: how readily it calls a sound noise; 3 is most readily.', '', 0, 3
     )
-    webrtc_frame: float = _p(0.03, 'WebRTC only: length of a frame.', 's', 0.01, 0.03)
+    webrtc_frame: float = _p(
+        0.02, 'WebRTC only: length of a frame, 0.01, 0.02 or 0.03.', 's', 0.01, 0.03
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +166,10 @@ class SegmenterConfig:
     """Where an utterance begins and ends."""
 
     activation_threshold: float = _p(
-        0.5, 'Speech begins when the probability of speech rises to this.', '', 0.0, 1.0
+        0.35, 'Speech begins when the probability of speech rises to this.', '', 0.0, 1.0
     )
     deactivation_threshold: float = _p(
-        0.35, 'Speech pauses when the probability of speech falls below this.', '', 0.0, 1.0
+        0.25, 'Speech pauses when the probability of speech falls below this.', '', 0.0, 1.0
     )
     min_speech_duration: float = _p(
         0.1, 'Sound shorter than this does not begin an utterance.', 's', 0.0, 2.0
@@ -287,8 +289,8 @@ class QueueConfig:
     )
     analysis_seconds: float = _p(
         60.0,
-        'Speech that may wait to be analysed; beyond it, interim estimates are given up first, '
-        'then transcripts (marked absent with reason timeout), never utterances.',
+        'Speech that may wait to be analysed before transcripts are given up (marked absent with '
+        'reason timeout); interim estimates are given up 1 s behind, utterances never.',
         's',
         5.0,
         600.0,

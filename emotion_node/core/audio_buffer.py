@@ -1,0 +1,106 @@
+"""The last seconds of one microphone, addressed by time."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from emotion_node.datatypes import (
+    NS_PER_SAMPLE,
+    SAMPLE_RATE,
+    ClockSource,
+    FloatArray,
+)
+
+
+class AudioBuffer:
+    """A ring of mono audio at `SAMPLE_RATE` that lies without holes on the time axis.
+
+    Args:
+        capacity: at least this many of the latest seconds are held.
+    """
+
+    def __init__(self, capacity: float) -> None:
+        self._held = round(capacity * SAMPLE_RATE)
+        # Twice the room: the latest part moves to the front when the end is reached, so that any
+        # stretch held is one contiguous view, and a sample is moved once on average.
+        self._samples = np.zeros(2 * self._held, np.float32)
+        self.begin(0, ClockSource.HEADER)
+
+    def begin(self, stamp_ns: int, clock_source: ClockSource) -> None:
+        """Forget everything; the next sample appended belongs at `stamp_ns`."""
+        self._first_ns = stamp_ns
+        self._size = 0
+        self.clock_source = clock_source
+
+    @property
+    def start_ns(self) -> int:
+        """Stamp of the oldest sample held."""
+        return self._first_ns
+
+    @property
+    def end_ns(self) -> int:
+        """Stamp of the next sample to come."""
+        return self._first_ns + self._size * NS_PER_SAMPLE
+
+    def shift(self, by_ns: int) -> None:
+        """Stamp everything held and to come later by `by_ns`."""
+        self._first_ns += by_ns
+
+    def align(self, stamp_ns: int) -> int:
+        """Return the first stamp of a sample at or after `stamp_ns`."""
+        return stamp_ns + (self._first_ns - stamp_ns) % NS_PER_SAMPLE
+
+    def append(self, samples: FloatArray) -> None:
+        """Append (n,) samples, in pieces if they are more than is held."""
+        for start in range(0, len(samples), self._held):
+            self._append(samples[start : start + self._held])
+
+    def _append(self, samples: FloatArray) -> None:
+        if self._size + len(samples) > len(self._samples):
+            keep = self._held
+            self._first_ns += (self._size - keep) * NS_PER_SAMPLE
+            self._samples[:keep] = self._samples[self._size - keep : self._size]
+            self._size = keep
+        self._samples[self._size : self._size + len(samples)] = samples
+        self._size += len(samples)
+
+    def read(self, start_ns: int, end_ns: int) -> FloatArray:
+        """Return the samples of [start_ns, end_ns) as a view, valid until the next `append`.
+
+        Raises:
+            ValueError: part of it is not held.
+        """
+        first = -((self._first_ns - start_ns) // NS_PER_SAMPLE)
+        last = -((self._first_ns - end_ns) // NS_PER_SAMPLE)
+        if not 0 <= first <= last <= self._size:
+            raise ValueError(
+                f'audio buffer holds [{self.start_ns}, {self.end_ns}) ns, '
+                f'asked for [{start_ns}, {end_ns})'
+            )
+        return self._samples[first:last]
+
+
+def mix_down(samples: npt.NDArray[np.int16] | FloatArray) -> FloatArray | None:
+    """Return the mean of all channels, or None when a sample is not a finite number.
+
+    Args:
+        samples: (n, channels) or (n,), int16 or float32 with full scale at -1..1.
+
+    Returns:
+        (n,) float32, limited to -1..1 as a sound card would do.
+    """
+    channels = samples.reshape(len(samples), -1).T
+    if samples.dtype == np.int16:
+        total = np.sum(channels, axis=0, dtype=np.int32)
+        scaled: FloatArray = (total * np.float32(1 / (32768 * len(channels)))).astype(np.float32)
+        return scaled
+    # Channel by channel, for numpy's own sum rounds differently with the shape.
+    mono: FloatArray = channels[0].astype(np.float32)
+    with np.errstate(over='ignore', invalid='ignore'):
+        for channel in channels[1:]:
+            mono += channel
+        mono /= len(channels)
+    if not np.isfinite(mono).all():
+        return None
+    return np.clip(mono, np.float32(-1), np.float32(1))

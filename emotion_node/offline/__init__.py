@@ -1,0 +1,1 @@
+"""The pipeline over recordings: bags, video and audio files, without ROS running."""

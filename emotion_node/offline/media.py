@@ -1,0 +1,186 @@
+"""Reading audio and video files of any container that FFmpeg knows."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import FrameType
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from emotion_node.datatypes import NS_PER_S, AudioChunk, ClockSource, VideoFrame
+
+MIN_RATE, MAX_RATE = 8_000, 96_000
+_RESAMPLED_RATE = 48_000
+
+
+class MediaError(Exception):
+    """A file cannot be used; the text says what was found and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """What a file holds.
+
+    Attributes:
+        duration_ns: 0 when the container does not say.
+        rate: of the audio, samples per second and channel.
+        has_video: whether there is a picture track.
+    """
+
+    duration_ns: int
+    rate: int
+    has_video: bool
+
+
+def probe(path: Path) -> MediaInfo:
+    """Return what a file holds.
+
+    Raises:
+        MediaError: it is missing, is no audio or video file, or has no audio.
+    """
+    with _open(path) as container:
+        stream = _audio_stream(container, path)
+        duration_ns = 0
+        if container.duration is not None:
+            duration_ns = container.duration * NS_PER_S // av.time_base
+        return MediaInfo(duration_ns, stream.rate, bool(container.streams.video))
+
+
+def read_audio(path: Path) -> Iterator[AudioChunk]:
+    """Yield a file's audio, mono, at its own rate, stamped with the position in the file.
+
+    Channels are mixed down by FFmpeg, with the centre channel of a 5.1 film, where speech is,
+    loudest. To 16 bits it does so with a normalised matrix, so nothing clips; to float it would
+    not. Packets that cannot be decoded are left out, which shows as a gap.
+
+    Raises:
+        MediaError: as `probe`.
+    """
+    with _open(path) as container:
+        stream = _audio_stream(container, path)
+        rate = stream.rate if MIN_RATE <= stream.rate <= MAX_RATE else _RESAMPLED_RATE
+        resampler = av.AudioResampler(format='s16', layout='mono', rate=rate)
+        origin = _origin(container)
+        for frame in _decode(container, stream):
+            assert isinstance(frame, av.AudioFrame)
+            with _interrupts_held_back():
+                mixed_frames = resampler.resample(frame)
+            for mixed in mixed_frames:
+                yield _chunk(mixed, rate, origin)
+        for mixed in resampler.resample(None):
+            yield _chunk(mixed, rate, origin)
+
+
+def read_video(path: Path) -> Iterator[VideoFrame]:
+    """Yield a file's pictures, stamped with the position in the file; none when it has none."""
+    with _open(path) as container:
+        if not container.streams.video:
+            return
+        origin = _origin(container)
+        for frame in _decode(container, container.streams.video[0]):
+            assert isinstance(frame, av.VideoFrame)
+            if frame.pts is not None:
+                yield VideoFrame(_stamp(frame, origin), _picture(frame))
+
+
+def read_media(path: Path, video: bool = True) -> Iterator[AudioChunk | VideoFrame]:
+    """Yield a file's audio and pictures together, in the order of their stamps.
+
+    Args:
+        path: the file.
+        video: whether to decode pictures at all.
+
+    Raises:
+        MediaError: as `probe`.
+    """
+    if not video:
+        return read_audio(path)
+    return heapq.merge(read_audio(path), read_video(path), key=lambda one: one.stamp_ns)
+
+
+def _open(path: Path) -> av.container.InputContainer:
+    if not path.exists():
+        raise MediaError(f'{path} does not exist')
+    try:
+        return av.open(str(path))
+    except (av.error.FFmpegError, ValueError) as error:
+        reason = getattr(error, 'strerror', '') or error
+        raise MediaError(
+            f'{path} cannot be read as audio or video ({reason}); expected a file that FFmpeg '
+            'reads, such as WAV, FLAC, MP3 or MP4, or a rosbag2 recording'
+        ) from error
+
+
+def _audio_stream(container: av.container.InputContainer, path: Path) -> av.AudioStream:
+    if not container.streams.audio:
+        raise MediaError(f'{path} has no audio; emotions are found by utterance, so it needs some')
+    return container.streams.audio[0]
+
+
+def _decode(
+    container: av.container.InputContainer, stream: av.AudioStream | av.VideoStream
+) -> Iterator[av.AudioFrame | av.VideoFrame]:
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.error.FFmpegError:
+            return  # the file ends in the middle
+        if packet is None:
+            return
+        try:
+            for frame in packet.decode():
+                assert isinstance(frame, av.AudioFrame | av.VideoFrame)
+                yield frame
+        except av.error.InvalidDataError:
+            continue
+
+
+@contextlib.contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Let Ctrl-C take effect only after the block.
+
+    PyAV's resampler raises and catches an exception within every call, and an interrupt that
+    comes at that moment is lost with it.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held_back: list[FrameType | None] = []
+    signal.signal(signal.SIGINT, lambda _, frame: held_back.append(frame))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if held_back:
+        handler(signal.SIGINT, held_back[0])
+
+
+def _origin(container: av.container.InputContainer) -> Fraction:
+    """Return the container's own time at position 0, in seconds."""
+    return Fraction(container.start_time or 0, av.time_base)
+
+
+def _stamp(frame: av.AudioFrame | av.VideoFrame, origin: Fraction) -> int:
+    assert frame.pts is not None
+    assert frame.time_base is not None
+    return round((frame.pts * frame.time_base - origin) * NS_PER_S)
+
+
+def _chunk(frame: av.AudioFrame, rate: int, origin: Fraction) -> AudioChunk:
+    samples = np.ascontiguousarray(frame.to_ndarray().reshape(-1, 1), np.int16)
+    return AudioChunk(_stamp(frame, origin), samples, rate, ClockSource.FILE)
+
+
+def _picture(frame: av.VideoFrame) -> Callable[[], npt.NDArray[np.uint8]]:
+    return lambda: frame.to_ndarray(format='bgr24').astype(np.uint8, copy=False)

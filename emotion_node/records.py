@@ -1,0 +1,49 @@
+"""Messages as JSON: the form in which `annotate` writes emotions and `view --json` prints them.
+
+A record has the fields of its message under their own names. Times, `{sec, nanosec}` in the
+message, are whole nanoseconds; numbers of single precision are rounded to six decimals; everything
+else is as it is. Records are stable: fields are added, never renamed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from emotion_node.datatypes import NS_PER_S
+
+Record = dict[str, Any]
+
+_TIME_FIELDS = {'sec', 'nanosec'}
+
+
+def as_record(message: Any) -> Any:
+    """Return a message as JSON can hold it.
+
+    Args:
+        message: a message of rclpy or of rosbags, or a dictionary made by `messages.plain`.
+    """
+    fields = _fields(message)
+    if fields is not None:
+        if set(fields) == _TIME_FIELDS:
+            return int(fields['sec']) * NS_PER_S + int(fields['nanosec'])
+        return {name: as_record(value) for name, value in fields.items()}
+    if hasattr(message, 'item') and message.ndim == 0:  # a scalar of NumPy
+        message = message.item()
+    if isinstance(message, float):
+        return round(message, 6)
+    if isinstance(message, str | bool | int):
+        return message
+    return [as_record(value) for value in message]
+
+
+def _fields(message: Any) -> Mapping[str, Any] | None:
+    if isinstance(message, Mapping):
+        return message
+    if hasattr(message, 'get_fields_and_field_types'):  # rclpy
+        return {name: getattr(message, name) for name in message.get_fields_and_field_types()}
+    if hasattr(message, '__msgtype__'):  # rosbags
+        names = [field.name for field in dataclasses.fields(message)]
+        return {name: getattr(message, name) for name in names}
+    return None

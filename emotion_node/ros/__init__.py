@@ -1,0 +1,1 @@
+"""The nodes: topics, services, parameters, threads and clocks around the pipeline."""

@@ -1,0 +1,193 @@
+"""Publishes a camera or a video file, for machines without a driver of their own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CompressedImage, Image
+
+from emotion_node.config import ConfigError, ParameterInfo
+from emotion_node.ros.diagnostics import Diagnostics, Status
+from emotion_node.ros.executable import run_node
+from emotion_node.ros.parameters import declare
+
+PARAMETERS: Final[Mapping[str, ParameterInfo]] = {
+    info.name: info
+    for info in (
+        ParameterInfo('source', '0', 'Number or path of the camera, or path of a video file.'),
+        ParameterInfo('width', 640, 'Width asked of the camera.', 'pixels', 16, 7680),
+        ParameterInfo('height', 480, 'Height asked of the camera.', 'pixels', 16, 4320),
+        ParameterInfo('rate', 15.0, 'Pictures per second asked of the camera.', 'Hz', 0.1, 240.0),
+        ParameterInfo('loop', False, 'Play a file again and again.'),
+        ParameterInfo(
+            'transport',
+            'raw',
+            'How pictures are published: on "image", or as JPEG on "image/compressed".',
+            choices=('raw', 'compressed'),
+        ),
+        ParameterInfo('jpeg_quality', 85, 'Compressed only: quality of the JPEG.', '', 1, 100),
+        ParameterInfo('frame_id', 'camera', 'Frame of the messages.'),
+    )
+}
+
+_FIRST_RETRY_S = 0.5
+_LAST_RETRY_S = 10.0
+_DEFAULT_RATE = 25.0
+
+
+class CameraError(Exception):
+    """There is nothing to see; the text says what to do."""
+
+
+class CameraNode(Node):
+    """Publishes pictures as they are taken, stamped when they were.
+
+    Raises:
+        ConfigError: a parameter has a value it cannot have.
+        CameraError: the camera or file cannot be opened.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            'camera_node', automatically_declare_parameters_from_overrides=True, **options
+        )
+        values = declare(self, PARAMETERS)
+        self._values = values
+        self._source = str(values['source'])
+        self._is_file = Path(self._source).is_file()
+        self._compressed = values['transport'] == 'compressed'
+        topic = self.resolve_topic_name('image')
+        if self._compressed:
+            topic = self.resolve_topic_name(f'{topic}/compressed')
+        kind = CompressedImage if self._compressed else Image
+        self._publisher = self.create_publisher(kind, topic, QoSProfile(depth=5))
+        self._diagnostics = Diagnostics(self)
+        self.pictures = 0
+        self.failures = 0
+        self.ended = threading.Event()
+        self._stopping = threading.Event()
+        self._trouble = ''
+        self._camera = self._open()
+        self._thread = threading.Thread(target=self._run, name='camera', daemon=True)
+        self._thread.start()
+        self.create_timer(1.0, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def destroy_node(self) -> None:
+        """Close the camera, then leave the graph."""
+        if hasattr(self, '_thread'):
+            self._stopping.set()
+            self._thread.join(5.0)
+        super().destroy_node()
+
+    def _open(self) -> cv2.VideoCapture:
+        if not self._source.isdecimal() and not Path(self._source).exists():
+            raise CameraError(f'there is no {self._source!r}. {_cameras()}')
+        source = int(self._source) if self._source.isdecimal() else self._source
+        camera = cv2.VideoCapture(source)
+        if not camera.isOpened():
+            camera.release()
+            what = 'video file' if self._is_file else 'camera'
+            raise CameraError(f'cannot open {what} {self._source!r}. {_cameras()}')
+        if not self._is_file:
+            camera.set(cv2.CAP_PROP_FRAME_WIDTH, float(self._values['width']))
+            camera.set(cv2.CAP_PROP_FRAME_HEIGHT, float(self._values['height']))
+            camera.set(cv2.CAP_PROP_FPS, float(self._values['rate']))
+            camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        width = camera.get(cv2.CAP_PROP_FRAME_WIDTH)
+        height = camera.get(cv2.CAP_PROP_FRAME_HEIGHT)
+        self.get_logger().info(
+            f'publishing {self._source} ({width:.0f}x{height:.0f}) on {self._publisher.topic_name}'
+        )
+        return camera
+
+    def _run(self) -> None:
+        retry_s = _FIRST_RETRY_S
+        due = time.monotonic()
+        while not self._stopping.is_set():
+            taken, picture = self._camera.read()
+            if taken:
+                retry_s = _FIRST_RETRY_S
+                self._trouble = ''
+                if self._is_file:
+                    due = self._wait_for(due)
+                self._publish(np.asarray(picture, np.uint8))
+            elif not self._is_file:
+                self._lost(retry_s)
+                retry_s = min(2 * retry_s, _LAST_RETRY_S)
+            elif self._values['loop'] and self.pictures:
+                self._camera.release()
+                self._camera = cv2.VideoCapture(self._source)
+            else:
+                self.get_logger().info(f'{self._source} has ended: {self.pictures} pictures')
+                self.ended.set()
+                break
+        self._camera.release()
+
+    def _wait_for(self, due: float) -> float:
+        """Wait until a file's next picture is due, and return when the one after it will be."""
+        self._stopping.wait(max(0.0, due - time.monotonic()))
+        rate = self._camera.get(cv2.CAP_PROP_FPS)
+        return max(due, time.monotonic() - 1.0) + 1.0 / (
+            rate if 0.0 < rate < 1000.0 else _DEFAULT_RATE
+        )
+
+    def _lost(self, retry_s: float) -> None:
+        self.failures += 1
+        self._trouble = f'{self._source} gives no pictures; trying again every {retry_s:g} s'
+        self.get_logger().error(self._trouble)
+        self._camera.release()
+        self._stopping.wait(retry_s)
+        if not self._stopping.is_set():
+            source = int(self._source) if self._source.isdecimal() else self._source
+            self._camera = cv2.VideoCapture(source)
+
+    def _publish(self, picture: npt.NDArray[np.uint8]) -> None:
+        stamp = self.get_clock().now().to_msg()
+        message: Any
+        if self._compressed:
+            quality = [cv2.IMWRITE_JPEG_QUALITY, int(self._values['jpeg_quality'])]
+            message = CompressedImage(format='bgr8; jpeg compressed bgr8')
+            message.data.frombytes(cv2.imencode('.jpg', picture, quality)[1].data)
+        else:
+            height, width, _ = picture.shape
+            message = Image(height=height, width=width, encoding='bgr8', step=3 * width)
+            message.data.frombytes(np.ascontiguousarray(picture).data)
+        message.header.stamp = stamp
+        message.header.frame_id = str(self._values['frame_id'])
+        if self.context.ok():
+            self._publisher.publish(message)
+            self.pictures += 1
+
+    def _diagnose(self) -> None:
+        if self.ended.is_set():
+            raise ExternalShutdownException
+        status = Status('camera')
+        status.values = {'pictures': self.pictures, 'failures': self.failures}
+        if self._trouble:
+            status.say(DiagnosticStatus.ERROR, self._trouble)
+        else:
+            status.say(DiagnosticStatus.OK, 'seeing')
+        self._diagnostics.publish([status])
+
+
+def _cameras() -> str:
+    found = sorted(str(one) for one in Path('/dev').glob('video*'))
+    return f'Cameras here: {", ".join(found) or "none"}'
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node; returns the exit status."""
+    return run_node('camera_node', CameraNode, (ConfigError, CameraError), args)

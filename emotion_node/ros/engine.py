@@ -1,0 +1,217 @@
+"""The pipeline in threads: one that hears, one that analyses, one that sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from emotion_node.config import QueueConfig
+from emotion_node.core.analysis import Analysis, Load
+from emotion_node.core.hearing import Hearing
+from emotion_node.datatypes import (
+    NS_PER_S,
+    SAMPLE_RATE,
+    AudioChunk,
+    Report,
+    SpeechAudio,
+    SpeechDropped,
+    SpeechEnded,
+    SpeechEvent,
+    SpeechStarted,
+    TranscriptReport,
+    VideoFrame,
+)
+from emotion_node.ros.worker import Overload, Worker, WorkQueue
+
+FaultHandler = Callable[[str, Exception], None]
+
+_INTERIM_BEHIND_S = 1.0
+"""An interim estimate of what was said longer ago than this serves nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mute:
+    stamp_ns: int
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Flush:
+    """The input has ended, for now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reset:
+    """Everything is to be forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tick:
+    stamp_ns: int
+
+
+_HearingItem = AudioChunk | _Mute | _Flush | _Reset
+_AnalysisItem = (
+    SpeechStarted
+    | SpeechAudio
+    | SpeechEnded
+    | SpeechDropped
+    | TranscriptReport
+    | _Flush
+    | _Reset
+    | _Tick
+)
+
+
+class Engine:
+    """Runs one hearing and one analysis in threads of their own.
+
+    What comes in is put into queues; what comes out is told on the analysis thread, in order.
+
+    Args:
+        hearing: audio to speech events.
+        analysis: speech events to reports.
+        config: what may wait.
+        tell: given every report, on the analysis thread.
+        look: given every picture that was not dropped with its header, on the sight thread,
+            after `analysis` has seen it.
+        on_fault: told of the stage and of what was raised in it.
+    """
+
+    def __init__(
+        self,
+        hearing: Hearing,
+        analysis: Analysis,
+        config: QueueConfig,
+        tell: Callable[[Report], None],
+        look: Callable[[VideoFrame, Any], None],
+        on_fault: FaultHandler,
+    ) -> None:
+        self.hearing = hearing
+        self.analysis = analysis
+        self.speaking = False
+        self._tick_waits = False
+        self._limit_s = config.analysis_seconds
+        self._tell = tell
+        self._look = look
+        self.audio: WorkQueue[_HearingItem] = WorkQueue(
+            config.audio_seconds, _audio_seconds, Overload.DROP_OLDEST_HALF
+        )
+        # Where even analysis without transcripts cannot keep up, hearing waits, and audio that
+        # then finds no room is given up as a gap.
+        self.speech: WorkQueue[_AnalysisItem] = WorkQueue(
+            2 * config.analysis_seconds, _speech_seconds, Overload.WAIT
+        )
+        self.frames: WorkQueue[tuple[VideoFrame, Any]] = WorkQueue(
+            config.frames, lambda item: 1, Overload.DROP_OLDEST
+        )
+        self._workers: tuple[Worker[Any], ...] = (
+            Worker('hearing', self.audio, self._hear, on_fault),
+            Worker('analysis', self.speech, self._analyse, on_fault),
+            Worker('sight', self.frames, self._see, on_fault),
+        )
+
+    def start(self) -> None:
+        """Start the threads."""
+        for worker in self._workers:
+            worker.start()
+
+    def stop(self) -> None:
+        """End the threads; each finishes what it is doing and forgets what waits.
+
+        Raises:
+            TimeoutError: one of them does not come to an end.
+        """
+        for worker in self._workers:
+            worker.queue.close()
+        for worker in self._workers:
+            worker.stop()
+
+    def hear(self, chunk: AudioChunk) -> float:
+        """Take audio; returns seconds of waiting audio that were given up for it."""
+        return self.audio.put(chunk)
+
+    def mute(self, stamp_ns: int, muted: bool) -> None:
+        """Stop hearing, or hear again."""
+        self.audio.put(_Mute(stamp_ns, muted))
+
+    def see(self, frame: VideoFrame, header: Any) -> None:
+        """Take a picture."""
+        self.frames.put((frame, header))
+
+    def transcript(self, report: TranscriptReport) -> None:
+        """Take a transcript from outside."""
+        self.speech.put(report)
+
+    def flush(self) -> None:
+        """End what is under way: no more audio is coming for now."""
+        self.audio.put(_Flush())
+
+    def reset(self) -> None:
+        """Forget everything, the dialogue too."""
+        self.audio.put(_Reset())
+
+    @property
+    def load(self) -> Load:
+        """What analysis gives up now, because it is behind."""
+        behind_s = self.speech.waiting
+        if behind_s > self._limit_s:
+            return Load.NO_TRANSCRIPT
+        return Load.NO_INTERIM if behind_s > _INTERIM_BEHIND_S else Load.NORMAL
+
+    def _hear(self, item: _HearingItem) -> None:
+        match item:
+            case AudioChunk():
+                with self.analysis.timings.measure('hearing'):
+                    events = self.hearing.push(item)
+                self._pass_on(events)
+                if self.hearing.heard_ns is not None and not self._tick_waits:
+                    self._tick_waits = True
+                    self.speech.put(_Tick(self.hearing.heard_ns))
+            case _Mute():
+                self._pass_on(self.hearing.mute(item.stamp_ns, item.muted))
+            case _Flush():
+                self._pass_on(self.hearing.flush())
+                self.speech.put(item)
+            case _Reset():
+                self._pass_on(self.hearing.reset())
+                self.speech.put(item)
+
+    def _pass_on(self, events: list[SpeechEvent]) -> None:
+        for event in events:
+            if isinstance(event, SpeechStarted):
+                self.speaking = True
+            elif isinstance(event, SpeechEnded | SpeechDropped):
+                self.speaking = False
+            self.speech.put(event)
+
+    def _analyse(self, item: _AnalysisItem) -> None:
+        reports: list[Report] = []
+        match item:
+            case _Tick():
+                self._tick_waits = False
+                reports = self.analysis.tick(item.stamp_ns)
+            case _Flush():
+                reports = self.analysis.flush()
+            case _Reset():
+                self.analysis.reset()
+            case TranscriptReport():
+                reports = self.analysis.transcript_in(item)
+            case _:
+                reports = self.analysis.handle(item, self.load)
+        for report in reports:
+            self._tell(report)
+
+    def _see(self, item: tuple[VideoFrame, Any]) -> None:
+        frame, header = item
+        self.analysis.see(frame)
+        self._look(frame, header)
+
+
+def _audio_seconds(item: _HearingItem) -> float:
+    return item.duration_ns / NS_PER_S if isinstance(item, AudioChunk) else 0.0
+
+
+def _speech_seconds(item: _AnalysisItem) -> float:
+    return len(item.samples) / SAMPLE_RATE if isinstance(item, SpeechAudio) else 0.0

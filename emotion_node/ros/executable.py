@@ -1,0 +1,99 @@
+"""What `ros2 run` and launch files start: nodes, and commands of the command line."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import TypeVar
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.logging import get_logger
+from rclpy.node import Node
+from rclpy.utilities import remove_ros_args, try_shutdown
+
+from emotion_node.cli import guard
+
+RCLError = rclpy_implementation.RCLError
+AnyNode = TypeVar('AnyNode', bound=Node)
+
+
+def run_node(
+    name: str,
+    make: Callable[[], AnyNode],
+    errors: tuple[type[Exception], ...],
+    args: list[str] | None = None,
+    start: Callable[[AnyNode], bool] = lambda node: True,
+) -> int:
+    """Run a node until it is interrupted.
+
+    Args:
+        name: under which it logs before it exists.
+        make: makes it, in a context that is initialised.
+        errors: what `make` raises for people to read.
+        args: the command line; `sys.argv` when None.
+        start: called once before the node spins; it logs why when it returns False.
+
+    Returns:
+        The exit status; 0 when it was interrupted.
+    """
+    # SIGINT ends the node as SIGTERM does, by taking its context away: a KeyboardInterrupt could
+    # come anywhere, and a launch system sends the signal a second time, in the middle of the end.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    rclpy.init(args=args)
+    node: AnyNode | None = None
+    try:
+        node = make()
+        if not start(node):
+            return 1 if rclpy.ok() else 0
+        with SingleThreadedExecutor() as executor:
+            executor.add_node(node)
+            executor.spin()
+    except errors as error:
+        get_logger(name).fatal(str(error))
+        return 1
+    except ExternalShutdownException:
+        pass
+    except RCLError:
+        # The context may go in the middle of a wait or a start.
+        if rclpy.ok():
+            raise
+    finally:
+        if node is not None:
+            node.destroy_node()
+        try_shutdown()
+    return 0
+
+
+def run_executable(name: str, command: ModuleType, args: list[str] | None = None) -> int:
+    """Run a command with its own arguments and those of ROS.
+
+    Args:
+        name: of the executable.
+        command: its module, with `DESCRIPTION`, `EPILOG`, `add_arguments` and `run`.
+        args: the command line without the name of the program; `sys.argv`'s when None.
+
+    Returns:
+        The exit status; 0 when it was interrupted.
+    """
+    arguments = sys.argv[1:] if args is None else args
+
+    def action() -> int:
+        parser = argparse.ArgumentParser(
+            prog=name,
+            description=command.DESCRIPTION,
+            epilog=command.EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(parser)
+        own = remove_ros_args([name, *arguments])[1:]
+        status: int = command.run(parser.parse_args(own), arguments)
+        return status
+
+    status = guard(action)
+    # To a launch system, a process that was asked to end and says so has died.
+    return 0 if status == 128 + signal.SIGINT else status

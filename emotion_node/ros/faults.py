@@ -1,0 +1,71 @@
+"""What went wrong while running: counted, logged without flooding, shown in diagnostics."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rclpy.impl.rcutils_logger import RcutilsLogger
+
+_LOG_PERIOD_S = 10.0
+
+
+@dataclass(slots=True)
+class Fault:
+    """One kind of fault in one stage.
+
+    Attributes:
+        stage: where, e.g. "transcription".
+        text: the last one, for a person.
+        count: how many of this kind.
+        at: when the last one was, by the steady clock in seconds.
+        logged_at: when one was logged last.
+        logged: how many had been counted by then.
+    """
+
+    stage: str
+    text: str = ''
+    count: int = 0
+    at: float = 0.0
+    logged_at: float = float('-inf')
+    logged: int = 0
+
+
+class FaultLog:
+    """Takes the faults of all threads.
+
+    Args:
+        logger: of the node.
+        clock: steady, in seconds.
+    """
+
+    def __init__(self, logger: RcutilsLogger, clock: Callable[[], float]) -> None:
+        self._logger = logger
+        self._clock = clock
+        self._faults: dict[tuple[str, type[Exception]], Fault] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, stage: str, error: Exception) -> None:
+        """Count a fault, and log it unless one of its kind was logged a moment ago."""
+        now = self._clock()
+        with self._lock:
+            fault = self._faults.setdefault((stage, type(error)), Fault(stage))
+            fault.text = f'{type(error).__name__}: {error}'
+            fault.count += 1
+            fault.at = now
+            due = now - fault.logged_at >= _LOG_PERIOD_S
+            more = fault.count - fault.logged - 1
+            if due:
+                fault.logged_at = now
+                fault.logged = fault.count
+        if due:
+            again = f' (and {more} more since the last report)' if more else ''
+            self._logger.error(f'fault in {stage}, which goes on: {fault.text}{again}')
+        self._logger.debug(''.join(traceback.format_exception(error)))
+
+    def all(self) -> list[Fault]:
+        """Return all kinds of faults so far."""
+        with self._lock:
+            return list(self._faults.values())

@@ -1,0 +1,106 @@
+"""What others ask of the node or tell it: its services, and the topics that are no sensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from std_msgs.msg import Bool
+from std_srvs.srv import SetBool, Trigger
+
+from emotion_msgs.msg import Transcript as TranscriptMessage
+from emotion_msgs.srv import AnalyzeText
+from emotion_node.datatypes import NS_PER_S, Reason, Transcript, TranscriptReport
+
+if TYPE_CHECKING:
+    from emotion_node.ros.node import EmotionNode
+
+_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+_INACTIVE = 'the node is not active; activate it first (ros2 lifecycle set)'
+
+
+class Requests:
+    """Services and command topics of a node.
+
+    Args:
+        node: whose they are.
+    """
+
+    def __init__(self, node: EmotionNode) -> None:
+        self._node = node
+        self._services = [
+            node.create_service(SetBool, '~/enable', self._enable),
+            node.create_service(Trigger, '~/reset', self._reset),
+            node.create_service(AnalyzeText, '~/analyze_text', self._analyze_text),
+        ]
+        self._subscriptions = [
+            node.create_subscription(Bool, 'robot_speaking', self._robot_speaking, _QOS),
+            node.create_subscription(TranscriptMessage, 'transcript_in', self._transcript, _QOS),
+        ]
+
+    def destroy(self) -> None:
+        """Take them off the graph."""
+        for service in self._services:
+            self._node.destroy_service(service)
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+
+    def _enable(self, request: Any, response: Any) -> Any:
+        self._node.set_enabled(request.data)
+        response.success = True
+        response.message = 'enabled' if request.data else 'disabled'
+        return response
+
+    def _reset(self, request: Any, response: Any) -> Any:
+        engine = self._node.engine
+        response.success = engine is not None
+        response.message = _INACTIVE if engine is None else 'everything is forgotten'
+        if engine is not None:
+            engine.reset()
+        return response
+
+    def _analyze_text(self, request: Any, response: Any) -> Any:
+        engine, outputs = self._node.engine, self._node.outputs
+        if engine is None or outputs is None:
+            response.message = _INACTIVE
+            return response
+        try:
+            estimate = engine.analysis.analyze_text(request.text)
+        except Exception as error:  # noqa: BLE001  the caller is told, and the fault is counted
+            self._node.faults('text', error)
+            response.message = f'{type(error).__name__}: {error}'
+            return response
+        response.success = estimate.available
+        response.message = '' if estimate.available else _explain(estimate.reason)
+        response.emotion = outputs.encoder.modality('', self._node.now_ns(), estimate)
+        return response
+
+    def _robot_speaking(self, message: Any) -> None:
+        self._node.set_robot_speaking(message.data)
+
+    def _transcript(self, message: Any) -> None:
+        if self._node.engine is not None:
+            self._node.engine.transcript(decode_transcript(message, self._node.now_ns()))
+
+
+def decode_transcript(message: Any, receipt_ns: int) -> TranscriptReport:
+    """Return the transcript of an emotion_msgs/msg/Transcript.
+
+    Args:
+        message: the message.
+        receipt_ns: when it arrived; it stands in for a stamp of zero.
+    """
+    stamp = message.header.stamp
+    stamp_ns = stamp.sec * NS_PER_S + stamp.nanosec or receipt_ns
+    words = message.text.strip()
+    reason = Reason.NONE if words else Reason.NO_SPEECH_RECOGNISED
+    transcript = Transcript(
+        words, float(message.confidence), message.locale, bool(message.final), reason
+    )
+    return TranscriptReport(message.utterance_id, stamp_ns, transcript)
+
+
+def _explain(reason: Reason) -> str:
+    if reason is Reason.MODEL_OFF:
+        return 'there is no text model: parameter text.backend is "off"'
+    return 'the text has no words'

@@ -1,0 +1,47 @@
+"""Installs the package where ROS 2 looks for it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = 'emotion_node'
+
+
+def share(*folders: str) -> list[tuple[str, list[str]]]:
+    """Return the files below the folders, each to be installed at its place in share/."""
+    by_folder: defaultdict[str, list[str]] = defaultdict(list)
+    for folder in folders:
+        for path in sorted(Path(folder).rglob('*')):
+            if path.is_file() and '__pycache__' not in path.parts:
+                by_folder[f'share/{NAME}/{path.parent}'].append(str(path))
+    return list(by_folder.items())
+
+
+setup(
+    name=NAME,
+    version='0.1.0',
+    description='Tells a robot what its partner seems to feel: one fused emotion per utterance.',
+    maintainer='emotion_node maintainers',
+    maintainer_email='maintainers@example.org',
+    license='Apache-2.0',
+    python_requires='>=3.11,<3.13',
+    packages=find_packages(include=[NAME, f'{NAME}.*']),
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
+        (f'share/{NAME}', ['package.xml', 'LICENSE']),
+        *share('config', 'demo/conversation', 'launch', 'models'),
+    ],
+    zip_safe=False,
+    entry_points={
+        'console_scripts': [
+            'camera_node = emotion_node.ros.camera_node:main',
+            'emotion_node = emotion_node.ros.node:main',
+            'microphone_node = emotion_node.ros.microphone_node:main',
+            'replay = emotion_node.ros.player:main',
+            'view = emotion_node.ros.view:main',
+        ],
+    },
+)

@@ -1,0 +1,161 @@
+"""Parts of the pipeline that follow a script, and events to drive it with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from emotion_node.datatypes import (
+    NS_PER_SAMPLE,
+    SAMPLE_RATE,
+    ClockSource,
+    Cut,
+    FloatArray,
+    ModalityEmotion,
+    ModelInfo,
+    Reason,
+    SpeechAudio,
+    SpeechEnded,
+    SpeechEvent,
+    SpeechStarted,
+    Transcript,
+    Utterance,
+    VideoFrame,
+)
+from emotion_node.interfaces import Turn
+from emotion_node.labels import LABELS, Modality
+
+SECOND = 1_000_000_000
+
+
+def scores(**shares: float) -> FloatArray:
+    """Return a distribution: the named labels get their share, the others divide the rest."""
+    rest = (1.0 - sum(shares.values())) / (len(LABELS) - len(shares))
+    return np.array([shares.get(label, rest) for label in LABELS], np.float32)
+
+
+class Ticker:
+    """A clock that advances by a fixed step at each reading."""
+
+    def __init__(self, step_ns: int = 1_000_000) -> None:
+        self.now = 0
+        self._step = step_ns
+
+    def __call__(self) -> int:
+        self.now += self._step
+        return self.now
+
+
+@dataclass
+class ScriptedTranscriber:
+    """Says its next line at each end; the share of it that has been "heard" so far before that."""
+
+    lines: list[str]
+    fail_at: str = ''
+    accepted: list[int] = field(default_factory=list)
+    resets: int = 0
+    info: ModelInfo = field(default_factory=lambda: ModelInfo('script', '1'))
+
+    def stream(self) -> ScriptedTranscriber:
+        return self
+
+    def accept(self, samples: FloatArray) -> None:
+        if self.fail_at == 'accept':
+            raise RuntimeError('the recogniser broke')
+        self.accepted.append(len(samples))
+
+    def partial(self) -> Transcript:
+        words = self.lines[0].split()
+        heard = min(len(words), sum(self.accepted) * 2 // SAMPLE_RATE)
+        text = ' '.join(words[:heard])
+        reason = Reason.NONE if text else Reason.NO_SPEECH_RECOGNISED
+        return Transcript(text, 0.5, 'en', False, reason)
+
+    def finish(self) -> Transcript:
+        self.accepted.clear()
+        text = self.lines.pop(0)
+        reason = Reason.NONE if text else Reason.NO_SPEECH_RECOGNISED
+        return Transcript(text, 0.9 if text else 0.0, 'en', True, reason)
+
+    def reset(self) -> None:
+        self.accepted.clear()
+        self.resets += 1
+
+
+@dataclass
+class ScriptedText:
+    """Answers "joy" to whatever has "happy" in it, else "neutral"; remembers what it was asked."""
+
+    asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    info: ModelInfo = field(default_factory=lambda: ModelInfo('words', '1'))
+
+    def estimate(self, text: str, history: Sequence[Turn] = ()) -> ModalityEmotion:
+        self.asked.append((text, tuple(turn.text for turn in history)))
+        label = 'joy' if 'happy' in text else 'neutral'
+        return ModalityEmotion.from_scores(Modality.TEXT, scores(**{label: 0.8}), self.info)
+
+
+@dataclass
+class ScriptedVoice:
+    """Always hears anger, and remembers how much it was given; or breaks."""
+
+    broken: bool = False
+    given: list[int] = field(default_factory=list)
+    info: ModelInfo = field(default_factory=lambda: ModelInfo('voice', '1'))
+
+    def estimate(self, utterance: Utterance) -> ModalityEmotion:
+        if self.broken:
+            raise RuntimeError('the voice model broke')
+        self.given.append(len(utterance.samples))
+        return ModalityEmotion.from_scores(Modality.VOICE, scores(anger=0.9), self.info)
+
+
+@dataclass
+class ScriptedSight:
+    """Sees no face at all."""
+
+    frames: list[int] = field(default_factory=list)
+    info: ModelInfo = field(default_factory=lambda: ModelInfo('face', '1'))
+
+    def update(self, frame: VideoFrame) -> None:
+        self.frames.append(frame.stamp_ns)
+
+    def estimate(self, utterance: Utterance) -> ModalityEmotion:
+        return ModalityEmotion.absent(Modality.FACE, Reason.NO_FACE, model=self.info)
+
+    def reset(self) -> None:
+        self.frames.clear()
+
+
+def utterance(
+    number: int = 1, start_s: float = 1.0, length_s: float = 1.0, cut: Cut = Cut.SILENCE
+) -> Utterance:
+    """Return an utterance of a quiet tone, without padding, whose end was seen 0.4 s later."""
+    count = round(length_s * SAMPLE_RATE)
+    start_ns = round(start_s * SECOND)
+    end_ns = start_ns + count * NS_PER_SAMPLE
+    tone = 0.1 * np.sin(np.arange(count) * 0.1)
+    return Utterance(
+        f'u{number}',
+        start_ns,
+        end_ns,
+        end_ns + 400_000_000,
+        tone.astype(np.float32),
+        start_ns,
+        cut,
+        ClockSource.HEADER,
+    )
+
+
+def events(spoken: Utterance, block: int = 1600) -> Iterable[SpeechEvent]:
+    """Yield the speech events of an utterance."""
+    yield SpeechStarted(spoken.utterance_id, spoken.start_ns, spoken.start_ns, ClockSource.HEADER)
+    for begin in range(0, len(spoken.samples), block):
+        yield SpeechAudio(
+            spoken.utterance_id,
+            spoken.samples_start_ns + begin * NS_PER_SAMPLE,
+            spoken.samples[begin : begin + block],
+        )
+    yield SpeechEnded(spoken)

@@ -1,0 +1,1 @@
+"""Helpers of the build and of the checks; none of this is installed."""

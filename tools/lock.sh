@@ -1,0 +1,37 @@
+#!/bin/sh
+# Writes requirements/NAME.lock from requirements/NAME.in for each NAME given.
+# Versions already locked are kept where they still fit; with UPGRADE=1 all are chosen anew.
+# Usage: tools/lock.sh UV NAME...
+set -eu
+
+uv=$1
+shift
+cd requirements
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+lock() {
+  "$uv" pip compile --quiet --no-header --no-annotate --no-emit-index-url \
+    --no-emit-find-links --python-version "$1" --python-platform x86_64-manylinux_2_28 \
+    --output-file "$scratch/$1" "$name.in" > /dev/null
+}
+
+for name in "$@"; do
+  echo "Locking $name"
+  if [ -f "$name.lock" ] && [ -z "${UPGRADE:-}" ]; then
+    cp "$name.lock" "$scratch/3.11"
+  fi
+  lock 3.11
+  cp "$scratch/3.11" "$scratch/3.12" # uv keeps to what it finds there
+  lock 3.12
+  if ! diff "$scratch/3.11" "$scratch/3.12"; then
+    echo "$name: Python 3.11 and 3.12 do not resolve to the same versions (above)." \
+      "Restrict the package that differs in requirements/$name.in." >&2
+    exit 1
+  fi
+  {
+    echo "# Written by \`make lock\` from $name.in, for Python 3.11 and 3.12 on x86-64 Linux."
+    grep -vE '^(cuda-|nvidia-|triton==)' "$scratch/3.11"
+  } > "$name.lock"
+  rm "$scratch/3.11" "$scratch/3.12"
+done
