@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from emotion_node.labels import LABELS
-from emotion_node.training.datasets import DatasetError, clean_text, data_root, read_meld
+from emotion_node.training.datasets import (
+    DatasetError,
+    clean_text,
+    data_root,
+    read_goemotions,
+    read_meld,
+)
 from emotion_node.training.metrics import (
     bootstrap_interval,
     confusion,
@@ -17,6 +23,8 @@ from emotion_node.training.metrics import (
     macro_f1,
     weighted_f1,
 )
+from emotion_node.training.noise import CONDITIONS, plain_text
+from emotion_node.training.samples import meld_samples
 
 HEADER = (
     'Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,'
@@ -138,6 +146,38 @@ def test_meld_as_published_is_read_whole(meld: Path) -> None:
     assert counts.tolist() == [1256, 402, 208, 345, 281, 50, 68]
     assert sum(utterance.span_s is None for utterance in test) <= 3
     assert not any('\x80' <= c <= '\x9f' for utterance in test for c in utterance.text)
+
+
+def test_goemotions_gives_the_texts_with_one_label(tmp_path: Path) -> None:
+    folder = tmp_path / 'goemotions_ekman'
+    folder.mkdir()
+    with pytest.raises(DatasetError, match=r'labels\.txt.*EMOTION_DATA'):
+        read_goemotions('train', tmp_path)
+    (folder / 'labels.txt').write_text('anger\ndisgust\nfear\njoy\nneutral\nsadness\nsurprise\n')
+    (folder / 'train.tsv').write_text(
+        'Thanks [NAME]!\t3\ta\nWhat\t0,6\tb\nIt is\x92 five.\t4\tc\n'
+    )
+    found = read_goemotions('train', tmp_path)
+    assert [(one.text, LABELS[one.label]) for one in found] == [
+        ('Thanks Alex!', 'joy'),
+        ('It is’ five.', 'neutral'),
+    ]
+    (folder / 'train.tsv').write_text('Thanks\t3\n')
+    with pytest.raises(DatasetError, match=r'row 1: 2 fields, expected 3'):
+        read_goemotions('train', tmp_path)
+    (folder / 'labels.txt').write_text('anger\njoy\n')
+    with pytest.raises(DatasetError, match='has the labels anger, joy; expected neutral'):
+        read_goemotions('train', tmp_path)
+
+
+def test_a_sample_has_the_turns_before_it_in_its_dialogue(meld: Path) -> None:
+    samples = meld_samples('dev', CONDITIONS['plain'], meld)
+    rows = read_meld('dev', meld)
+    assert [sample.group for sample in samples] == [row.dialogue_id for row in rows]
+    for place, (sample, row) in enumerate(zip(samples, rows, strict=True)):
+        before = [one for one in rows[:place] if one.dialogue_id == row.dialogue_id][-3:]
+        assert [turn.speaker_id for turn in sample.history] == [one.speaker for one in before]
+        assert [turn.text for turn in sample.history] == [plain_text(one.text) for one in before]
 
 
 def test_metrics_agree_with_a_worked_example() -> None:

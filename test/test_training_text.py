@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from emotion_node.labels import LABELS
+from emotion_node.training.samples import PastTurn, Sample
 
 training = pytest.importorskip('emotion_node.training.text', exc_type=ModuleNotFoundError)
 torch = pytest.importorskip('torch')
+variation = pytest.importorskip('emotion_node.training.variation', exc_type=ModuleNotFoundError)
 
 COLUMNS = (
     'Utterance',
@@ -35,6 +40,11 @@ def data(tmp_path: Path) -> Path:
             for n in range(count):
                 label = LABELS[n % 7]
                 writer.writerow([f'This is {label}, {n}!', 'Ross', label, n // 7, n, '', ''])
+    (tmp_path / 'goemotions_ekman').mkdir()
+    (tmp_path / 'goemotions_ekman' / 'labels.txt').write_text('\n'.join(LABELS))
+    (tmp_path / 'goemotions_ekman' / 'train.tsv').write_text(
+        ''.join(f'[NAME] is {n}\t{n % 2}\tid{n}\n' for n in range(9)) + 'both\t0,1\tid\n'
+    )
     return tmp_path
 
 
@@ -89,3 +99,45 @@ def test_unknown_keys_of_the_file_are_named(
     with pytest.raises(SystemExit):
         training.parse_config(('--config', str(recipe)))
     assert 'has unknown keys: bacth' in capsys.readouterr().err
+
+
+def test_a_run_starts_from_the_weights_of_another(data: Path, tmp_path: Path) -> None:
+    first, _ = trainer(data, tmp_path / 'first', '--corpus', 'goemotions', '--epochs', '1')
+    first.run()
+    start = tmp_path / 'first' / training.BEST
+    second, _ = trainer(data, tmp_path / 'second', '--start', str(start))
+    for name, weights in torch.load(start, weights_only=True)['model'].items():
+        torch.testing.assert_close(second.model.state_dict()[name], weights, rtol=0, atol=0)
+
+
+def test_classes_are_drawn_up_to_their_limit_and_anew(data: Path, tmp_path: Path) -> None:
+    flags = ('--corpus', 'goemotions', '--per-class', '3')
+    run, _ = trainer(data, tmp_path / 'run', *flags)
+    drawn = [run._draw(np.random.default_rng(seed)) for seed in range(5)]
+    assert all(Counter(sample.label for sample in one) == {0: 3, 1: 3} for one in drawn)
+    assert len({sample.text for one in drawn for sample in one}) == 9
+    assert all(sample.text.startswith('Alex is') for sample in drawn[0])
+
+
+def test_samples_vary_as_the_recipe_says(data: Path, tmp_path: Path) -> None:
+    run, _ = trainer(data, tmp_path / 'run', '--plain-share', '0', '--names-share', '1')
+    builder, rng = run.builder, np.random.default_rng(0)
+    sample = Sample('No!', 0, 'Ross', (PastTurn('Joey', 'Yes!'),))
+
+    def seen(**recipe: float) -> set[tuple[int, ...]]:
+        config = dataclasses.replace(run.config, **recipe)
+        return {tuple(variation.vary(sample, config, rng, builder).ids) for _ in range(20)}
+
+    def built(*args: Any, **names: bool) -> tuple[int, ...]:
+        return tuple(builder.build(*args, **names).ids)
+
+    past = sample.history
+    assert seen(alone_share=0) == {built('No!', past, 'Ross', names=True)}
+    assert seen(alone_share=1) == {built('No!', (), 'Ross', names=True)}
+    letters = {'alone_share': 0.0, 'names_share': 0.0, 'letters_share': 1.0}
+    assert seen(**letters) == {built('No!', past, 'Ross')}
+    unknown = {'alone_share': 0.0, 'names_share': 0.0, 'letters_share': 0.0}
+    assert seen(**unknown) == {built('No!', (PastTurn('', 'Yes!'),))}
+    plain = {**unknown, 'plain_share': 1.0, 'noisy_share': 0.0}
+    assert seen(**plain) == {built('no', (PastTurn('', 'yes'),))}
+    assert len(seen(**{**plain, 'noisy_share': 1.0, 'max_wer': 0.9})) > 1

@@ -8,18 +8,17 @@ from typing import Final
 import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Tokenizer
 
+from emotion_node.backends.text_input import InputBuilder, TextInput
 from emotion_node.datatypes import FloatArray, ModalityEmotion, ModelInfo
 from emotion_node.interfaces import ModelError, Turn
 from emotion_node.labels import LABELS, Modality
 from emotion_node.models import ModelEntry
 
-INPUTS: Final = ('input_ids', 'attention_mask')
-"""Both (batch, length) int64; the one output is (batch, 7) probabilities."""
-
-DEFAULT_MAX_TOKENS: Final = 64
-"""Where the tokenizer's file does not say itself where to cut."""
+INPUTS: Final = ('input_ids', 'attention_mask', 'token_type_ids')
+"""Each (batch, length) int64, as `text_input` makes them; the one output is (batch, 7)
+probabilities."""
 
 _ORT_ERRORS: Final = (
     ort_errors.Fail,
@@ -32,7 +31,7 @@ _ORT_ERRORS: Final = (
 
 
 class OnnxTextEmotion:
-    """An ONNX classifier over the words of one utterance, without context.
+    """An ONNX classifier over the words of an utterance and of the turns before it.
 
     Holds no state between calls and may be called from several threads.
 
@@ -49,7 +48,7 @@ class OnnxTextEmotion:
     def __init__(self, entry: ModelEntry, threads: int = 1, *, clock: Callable[[], int]) -> None:
         self._info = entry.info
         self._clock = clock
-        self._tokenizer = _load_tokenizer(entry)
+        self._builder = _load_builder(entry)
         self._session = _load_session(entry, threads)
         _check_signature(self._session, entry)
         # The first call allocates, so it is made here and not while somebody waits.
@@ -60,42 +59,54 @@ class OnnxTextEmotion:
         """Name and version."""
         return self._info
 
-    def estimate(self, text: str, history: Sequence[Turn] = ()) -> ModalityEmotion:
-        """Return the emotion that `text` expresses; `history` is ignored.
+    def estimate(
+        self,
+        text: str,
+        history: Sequence[Turn] = (),
+        speaker_id: str = '',
+        *,
+        names: bool = False,
+    ) -> ModalityEmotion:
+        """Return the emotion that `text` expresses.
 
-        `samples_used` counts the tokens of the words that were looked at.
+        `samples_used` counts the tokens of its words that were looked at.
+
+        Args:
+            text: the utterance.
+            history: the dialogue before it, oldest first.
+            speaker_id: who speaks, as in the turns of `history`; empty when unknown.
+            names: whether speaker ids are people's names, which the model may read; else they
+                tell speakers apart.
         """
         begun = self._clock()
-        encoding = self._tokenizer.encode(text)
-        scores = self._run(encoding)
+        given = self._builder.build(text, history, speaker_id, names=names)
+        scores = self._run(given)
         return ModalityEmotion.from_scores(
             Modality.TEXT,
             scores,
             self._info,
             inference_ns=self._clock() - begun,
-            samples_used=len(encoding.ids) - sum(encoding.special_tokens_mask),
+            samples_used=given.words,
         )
 
-    def _run(self, encoding: Encoding) -> FloatArray:
+    def _run(self, given: TextInput) -> FloatArray:
+        ids = np.array([given.ids], dtype=np.int64)
         inputs = {
-            'input_ids': np.array([encoding.ids], dtype=np.int64),
-            'attention_mask': np.array([encoding.attention_mask], dtype=np.int64),
+            'input_ids': ids,
+            'attention_mask': np.ones_like(ids),
+            'token_type_ids': np.array([given.types], dtype=np.int64),
         }
         scores: FloatArray = self._session.run(None, inputs)[0][0]
         return scores
 
 
-def _load_tokenizer(entry: ModelEntry) -> Tokenizer:
+def _load_builder(entry: ModelEntry) -> InputBuilder:
     file = entry.file('tokenizer')
     data = file.read()
     try:
-        tokenizer = Tokenizer.from_buffer(data)
+        return InputBuilder(Tokenizer.from_buffer(data))
     except ValueError as error:
-        raise ModelError(f'{file.path} is no tokenizer.json: {error}') from error
-    tokenizer.no_padding()
-    if tokenizer.truncation is None:
-        tokenizer.enable_truncation(DEFAULT_MAX_TOKENS)
-    return tokenizer
+        raise ModelError(f'{file.path} is no tokenizer.json of a text model: {error}') from error
 
 
 def _load_session(entry: ModelEntry, threads: int) -> ort.InferenceSession:
@@ -118,7 +129,7 @@ def _check_signature(session: ort.InferenceSession, entry: ModelEntry) -> None:
     inputs = sorted(value.name for value in session.get_inputs())
     if inputs != sorted(INPUTS):
         raise ModelError(
-            f'{path} takes {", ".join(inputs)}; a text model takes {" and ".join(INPUTS)}'
+            f'{path} takes {", ".join(inputs)}; a text model takes {", ".join(INPUTS)}'
         )
     outputs = session.get_outputs()
     shape = outputs[0].shape

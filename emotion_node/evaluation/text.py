@@ -1,4 +1,8 @@
-"""Measure the text model on MELD: the shipped file, one utterance per call, as at run time."""
+"""Measure the text model on MELD: the shipped file, one utterance per call, as at run time.
+
+Each utterance is read with the turns before it, its speakers told apart by letters, as
+transcribed by people and under the conditions of `training.noise`.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,9 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from rich.console import Console
@@ -18,8 +23,10 @@ from emotion_node.backends.text_onnx import OnnxTextEmotion
 from emotion_node.interfaces import ModelError
 from emotion_node.labels import LABELS
 from emotion_node.models import find_model
-from emotion_node.training.datasets import SPLITS, DatasetError, read_meld
+from emotion_node.training.datasets import SPLITS, DatasetError
 from emotion_node.training.metrics import (
+    Array,
+    IntArray,
     accuracy,
     bootstrap_interval,
     confusion,
@@ -28,6 +35,57 @@ from emotion_node.training.metrics import (
     macro_f1,
     weighted_f1,
 )
+from emotion_node.training.noise import CONDITIONS
+from emotion_node.training.samples import Sample, Speakers, meld_samples, without_speakers
+
+ALONE: Final = 'alone'
+READINGS: Final = (
+    *(name for name in CONDITIONS if name != 'gold'),
+    Speakers.NAMES.value,
+    Speakers.UNKNOWN.value,
+    ALONE,
+)
+"""Ways of reading a split besides that as transcribed with letters: under the conditions of noise,
+with speakers' names, with nobody known, and without any past."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One pass over a split and what came of it.
+
+    Attributes:
+        scores: (n, 7) probabilities.
+        truth: (n,) true labels.
+        latencies_ms: (n,) time of each call.
+    """
+
+    scores: Array
+    truth: IntArray
+    latencies_ms: Array
+
+    @property
+    def counts(self) -> IntArray:
+        """(7, 7) confusion matrix."""
+        return confusion(self.truth, self.scores.argmax(axis=1))
+
+
+def read_all(
+    backend: OnnxTextEmotion, samples: Sequence[Sample], speakers: Speakers, title: str
+) -> Reading:
+    """Return the model's answers to `samples`, one call each."""
+    scores, latencies = [], []
+    for sample in track(samples, title, console=Console(stderr=True), transient=True):
+        given = without_speakers(sample) if speakers is Speakers.UNKNOWN else sample
+        answer = backend.estimate(
+            given.text, given.history, given.speaker_id, names=speakers is Speakers.NAMES
+        )
+        scores.append(answer.scores)
+        latencies.append(answer.inference_ns / 1e6)
+    return Reading(
+        np.array(scores, dtype=np.float64),
+        np.array([sample.label for sample in samples], dtype=np.int64),
+        np.array(latencies),
+    )
 
 
 def evaluate_text(
@@ -36,6 +94,7 @@ def evaluate_text(
     models: str | Path = '',
     data: Path | None = None,
     threads: int = 1,
+    readings: Sequence[str] = READINGS,
 ) -> dict[str, Any]:
     """Return the figures of a text model on a split of MELD.
 
@@ -45,48 +104,63 @@ def evaluate_text(
         models: folder of the manifest, as in `models.models_dir`.
         data: folder of the data sets, as in `datasets.data_root`.
         threads: threads of the model.
+        readings: which of `READINGS` to make besides that as transcribed.
 
     Returns:
         `weighted_f1`, its 95 % bootstrap interval over dialogues `weighted_f1_interval`,
         `macro_f1`, `f1` by label, `accuracy`, `ece` (15 bins), `latency_ms_p50` and
-        `latency_ms_p95` of one call, `file_mb` of all the model's files, and what was measured.
+        `latency_ms_p95` of one call, `file_mb` of all the model's files, and what was measured;
+        by condition X but gold, `X_weighted_f1`, its interval, `X_macro_f1` and `X_ece`; with
+        names for letters `names_weighted_f1`, with nobody known `unknown_weighted_f1`, and
+        without any past `alone_weighted_f1`.
 
     Raises:
         ModelError: the model cannot be used.
         DatasetError: the data are not there.
     """
-    utterances = read_meld(split, data)
+    samples = meld_samples(split, CONDITIONS['gold'], data)
     entry = find_model(model, models)
     backend = OnnxTextEmotion(entry, threads, clock=time.perf_counter_ns)
-    answers = [
-        backend.estimate(utterance.text)
-        for utterance in track(
-            utterances, f'{entry.name} on MELD {split}', console=Console(stderr=True)
-        )
-    ]
-    scores = np.array([answer.scores for answer in answers], dtype=np.float64)
-    truth = np.array([utterance.label for utterance in utterances], dtype=np.int64)
-    predicted = scores.argmax(axis=1)
-    counts = confusion(truth, predicted)
-    p50, p95 = np.percentile([answer.inference_ns / 1e6 for answer in answers], (50, 95))
-    return {
+    groups = [sample.group for sample in samples]
+
+    gold = read_all(backend, samples, Speakers.LETTERS, 'gold')
+    p50, p95 = np.percentile(gold.latencies_ms, (50, 95))
+    figures: dict[str, Any] = {
         'model': entry.name,
         'version': entry.version,
         'data': f'MELD {split}',
-        'utterances': len(utterances),
-        'weighted_f1': weighted_f1(counts),
-        'weighted_f1_interval': bootstrap_interval(
-            [utterance.dialogue_id for utterance in utterances], truth, predicted
-        ),
-        'macro_f1': macro_f1(counts),
-        'accuracy': accuracy(counts),
-        'f1': dict(zip(LABELS, f1_per_class(counts).tolist(), strict=True)),
-        'ece': expected_calibration_error(scores, truth),
+        'utterances': len(samples),
+        'weighted_f1': weighted_f1(gold.counts),
+        'weighted_f1_interval': _interval(gold, groups),
+        'macro_f1': macro_f1(gold.counts),
+        'accuracy': accuracy(gold.counts),
+        'f1': dict(zip(LABELS, f1_per_class(gold.counts).tolist(), strict=True)),
+        'ece': expected_calibration_error(gold.scores, gold.truth),
         'latency_ms_p50': float(p50),
         'latency_ms_p95': float(p95),
         'threads': threads,
         'file_mb': entry.size / 1e6,
     }
+    for name in readings:
+        if name in CONDITIONS:
+            noisy = meld_samples(split, CONDITIONS[name], data)
+            found = read_all(backend, noisy, Speakers.LETTERS, name)
+            figures |= {
+                f'{name}_weighted_f1_interval': _interval(found, groups),
+                f'{name}_macro_f1': macro_f1(found.counts),
+                f'{name}_ece': expected_calibration_error(found.scores, found.truth),
+            }
+        elif name == ALONE:
+            alone = [Sample(sample.text, sample.label) for sample in samples]
+            found = read_all(backend, alone, Speakers.UNKNOWN, name)
+        else:
+            found = read_all(backend, samples, Speakers(name), name)
+        figures[f'{name}_weighted_f1'] = weighted_f1(found.counts)
+    return figures
+
+
+def _interval(reading: Reading, groups: Sequence[int]) -> tuple[float, float]:
+    return bootstrap_interval(groups, reading.truth, reading.scores.argmax(axis=1))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -118,21 +192,40 @@ def run(args: argparse.Namespace) -> int:
 def _table(figures: dict[str, Any]) -> Table:
     title = '{model} {version} on {data}, {utterances} utterances'.format_map(figures)
     table = Table('figure', 'value', title=title)
-    low, high = figures['weighted_f1_interval']
-    table.add_row(
-        'weighted F1', f'{figures["weighted_f1"]:.3f} (95 % interval {low:.3f} to {high:.3f})'
-    )
+    table.add_row('weighted F1', _with_interval(figures, 'weighted_f1'))
     table.add_row('macro F1', f'{figures["macro_f1"]:.3f}')
     table.add_row('accuracy', f'{figures["accuracy"]:.3f}')
     for label, value in figures['f1'].items():
         table.add_row(f'F1 {label}', f'{value:.3f}')
     table.add_row('calibration error, 15 bins', f'{figures["ece"]:.3f}')
+    table.add_section()
+    for name, condition in CONDITIONS.items():
+        if f'{name}_weighted_f1' in figures:
+            table.add_row(
+                f'weighted F1, {condition.description}',
+                _with_interval(figures, f'{name}_weighted_f1'),
+            )
+            table.add_row('macro F1 of these', f'{figures[f"{name}_macro_f1"]:.3f}')
+            table.add_row('calibration error of these', f'{figures[f"{name}_ece"]:.3f}')
+    for name, description in (
+        ('names', "speakers' names for letters"),
+        ('unknown', 'speakers unknown'),
+        ('alone', 'without what was said before'),
+    ):
+        if f'{name}_weighted_f1' in figures:
+            table.add_row(f'weighted F1, {description}', f'{figures[f"{name}_weighted_f1"]:.3f}')
+    table.add_section()
     table.add_row(
         f'time per call, {figures["threads"]} thread(s)',
         f'p50 {figures["latency_ms_p50"]:.1f} ms, p95 {figures["latency_ms_p95"]:.1f} ms',
     )
     table.add_row('files', f'{figures["file_mb"]:.1f} MB')
     return table
+
+
+def _with_interval(figures: dict[str, Any], key: str) -> str:
+    low, high = figures[f'{key}_interval']
+    return f'{figures[key]:.3f} (95 % interval {low:.3f} to {high:.3f})'
 
 
 def main(args: Sequence[str] | None = None) -> int:

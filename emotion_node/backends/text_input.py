@@ -1,0 +1,132 @@
+"""What the text model reads: an utterance first, then what was said before it, latest first.
+
+    [CLS] A: own words [SEP] B: the turn before [SEP] A: the turn before that [SEP] ...
+
+The own segment has token type 0, the context type 1, so that the model can tell them apart and
+average over the own tokens alone. Training and the node both build their input here.
+
+Concatenating past turns with speakers follows Kim and Vossen, "EmoBERTa", 2021
+(arXiv 2108.12009).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tokenizers import Tokenizer, normalizers
+
+from emotion_node.interfaces import Turn
+
+MAX_TURNS: Final = 3
+"""Past turns that are read."""
+MAX_TOKENS: Final = 96
+"""Length of the whole input."""
+MAX_OWN_TOKENS: Final = 64
+"""Of the utterance's own words; more are cut from its end."""
+MAX_TURN_TOKENS: Final = 24
+"""Of each past turn; more are cut from its beginning, which is further away."""
+
+PLAIN: Final = {'‘': "'", '’': "'", '“': '"', '”': '"', '…': '...', '—': '-', '–': '-'}
+"""Typographic characters as speech recognisers write them: MELD has both kinds of apostrophe."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextInput:
+    """One input of the text model.
+
+    Attributes:
+        ids: tokens.
+        types: 0 for a token of the utterance itself, 1 for one of its context; as long as `ids`.
+        words: how many of the tokens are the utterance's words.
+    """
+
+    ids: list[int]
+    types: list[int]
+    words: int
+
+
+def plain_tokenizer(tokenizer: Tokenizer) -> Tokenizer:
+    """Return `tokenizer` itself, set to read typographic characters as plain ones, uncut."""
+    plain = [normalizers.Replace(old, new) for old, new in PLAIN.items()]
+    tokenizer.normalizer = normalizers.Sequence([*plain, tokenizer.normalizer])
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def letters(speaker_id: str, history: Sequence[Turn]) -> dict[str, str]:
+    """Return a letter for each known speaker: A for the own, then in the order of meeting.
+
+    Args:
+        speaker_id: who speaks now; empty when unknown.
+        history: the turns before, latest first.
+    """
+    known = [one for one in (speaker_id, *(turn.speaker_id for turn in history)) if one]
+    first = 0 if speaker_id else 1
+    order = dict.fromkeys(known)
+    return {one: chr(ord('A') + min(place, 25)) for place, one in enumerate(order, first)}
+
+
+class InputBuilder:
+    """Makes the model's input from texts.
+
+    Holds no state between calls and may be called from several threads.
+
+    Args:
+        tokenizer: of the BERT family, with [CLS] and [SEP]; its truncation and padding are
+            taken off.
+
+    Raises:
+        ValueError: the tokenizer has no [CLS] or no [SEP].
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        cls, sep = tokenizer.token_to_id('[CLS]'), tokenizer.token_to_id('[SEP]')
+        if cls is None or sep is None:
+            raise ValueError('the tokenizer has no [CLS] or no [SEP]; expected one of BERT')
+        self._cls, self._sep = int(cls), int(sep)
+        self._tokenizer = tokenizer
+
+    def build(
+        self,
+        text: str,
+        history: Sequence[Turn] = (),
+        speaker_id: str = '',
+        *,
+        names: bool = False,
+    ) -> TextInput:
+        """Return the input for `text`.
+
+        Args:
+            text: the utterance.
+            history: the dialogue before it, oldest first; turns without words are left out.
+            speaker_id: who speaks it; empty when unknown.
+            names: whether the ids are people's names, to be read as such; else speakers are
+                told apart by letters.
+        """
+        past = [turn for turn in reversed(history[-4 * MAX_TURNS :]) if turn.text.strip()]
+        del past[MAX_TURNS:]
+        table = {} if names else letters(speaker_id, past)
+        prefix = self._prefix(speaker_id, table)
+        words = self._tokens(text)[: MAX_OWN_TOKENS - len(prefix) - 2]
+        ids = [self._cls, *prefix, *words, self._sep]
+        own = len(ids)
+        for turn in past:
+            room = min(MAX_TOKENS - len(ids), MAX_TURN_TOKENS) - 1
+            prefix = self._prefix(turn.speaker_id, table)
+            if room - len(prefix) < 2:
+                break
+            ids += [*prefix, *self._tokens(turn.text)[-(room - len(prefix)) :], self._sep]
+        return TextInput(ids, [0] * own + [1] * (len(ids) - own), len(words))
+
+    def _prefix(self, speaker: str, table: dict[str, str]) -> list[int]:
+        # A name's length is not ours to choose.
+        return self._tokens(f'{table.get(speaker, speaker)}:')[-8:] if speaker else []
+
+    def _tokens(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids

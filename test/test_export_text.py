@@ -1,0 +1,89 @@
+"""Exporting and averaging text models; needs the training environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from emotion_node.training.samples import PastTurn
+
+calibration = pytest.importorskip(
+    'emotion_node.training.calibration', exc_type=ModuleNotFoundError
+)
+export = pytest.importorskip('emotion_node.training.export', exc_type=ModuleNotFoundError)
+model = pytest.importorskip('emotion_node.training.text_model', exc_type=ModuleNotFoundError)
+soup = pytest.importorskip('emotion_node.training.soup', exc_type=ModuleNotFoundError)
+torch = pytest.importorskip('torch')
+
+PAST = (PastTurn('ann', 'I got the job!'), PastTurn('bob', 'you did?'))
+
+
+@pytest.fixture(scope='module')
+def config() -> Any:
+    return model.TextTraining(threads=1)
+
+
+@pytest.fixture(scope='module')
+def inputs(config: Any) -> list[Any]:
+    builder = calibration.InputBuilder(model.build_tokenizer(config))
+    return [
+        builder.build('That is wonderful!', PAST, 'bob'),
+        builder.build('no'),
+        builder.build('We could talk about it in the morning. ' * 5, PAST),
+    ]
+
+
+@pytest.fixture(scope='module')
+def classifier(config: Any) -> Any:
+    torch.manual_seed(0)
+    classifier = model.TextClassifier(config, attention='eager').eval()
+    # A head as sure of itself as a trained one.
+    torch.nn.init.normal_(classifier.head[-1].weight, std=0.5)
+    return calibration.Calibrated(
+        classifier, calibration.Calibration(0.0, torch.linspace(0, 1, 7), 1.3)
+    )
+
+
+def test_exported_and_quantised_models_answer_as_torch_does(
+    classifier: Any, inputs: list[Any], tmp_path: Path
+) -> None:
+    with torch.inference_mode():
+        alone = [classifier(*model.collate([one]))[0].numpy() for one in inputs]
+        together = classifier(*model.collate(inputs)).numpy()
+    # Padding changes nothing.
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    plain, small = tmp_path / 'float.onnx', tmp_path / 'small.onnx'
+    export.export_float(classifier, inputs[:2], plain)
+    np.testing.assert_allclose(export.onnx_scores(plain, inputs), alone, atol=1e-4)
+    for way in export.CANDIDATES:
+        export.quantise(plain, small, way)
+        np.testing.assert_allclose(export.onnx_scores(small, inputs), alone, atol=0.03)
+        assert small.stat().st_size < 0.3 * plain.stat().st_size
+
+
+def test_a_temperature_undoes_overconfidence() -> None:
+    rng = np.random.default_rng(0)
+    logits = torch.from_numpy(rng.normal(size=(4000, 7)))
+    labels = torch.distributions.Categorical(logits=logits).sample()
+    assert calibration.fit_temperature(3 * logits, labels) == pytest.approx(3, rel=0.1)
+
+
+def test_rare_classes_are_raised_when_the_logits_neglect_them() -> None:
+    rng = np.random.default_rng(0)
+    shares = torch.tensor([0.5, 0.2, 0.1, 0.1, 0.06, 0.02, 0.02])
+    logits = torch.from_numpy(rng.normal(size=(8000, 7), scale=2))
+    truth = torch.distributions.Categorical(logits=logits).sample().numpy()
+    fair = calibration.calibrate(dict.fromkeys(('gold', 'plain'), logits), truth, shares)
+    neglected = logits + 0.3 * shares.log()
+    raised = calibration.calibrate(dict.fromkeys(('gold', 'plain'), neglected), truth, shares)
+    assert (fair.balance, raised.balance) == (0.0, 0.3)
+    assert fair.temperature == pytest.approx(1, rel=0.1)
+    assert raised.scores(neglected).sum(1) == pytest.approx(1)
+
+
+def test_an_average_lies_in_the_middle() -> None:
+    states = [{'weight': torch.tensor([1.0, 5.0])}, {'weight': torch.tensor([3.0, 5.0])}]
+    assert soup.average(states)['weight'].tolist() == [2.0, 5.0]
