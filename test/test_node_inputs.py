@@ -96,6 +96,17 @@ def test_audio_of_a_rate_that_no_microphone_has_is_refused(bench: Bench, speech:
     assert bench.emotion(speech, bench.new_day()).text.endswith(WORDS)
 
 
+def test_a_sample_rate_that_the_samples_belie_is_told(bench: Bench, speech: Samples) -> None:
+    publisher = bench.robot.publisher(AudioChunk, 'audio')
+    start_ns = bench.new_day()
+    for number in range(50):  # three times as many samples as 16 kHz would make in 0.1 s
+        publisher.publish(audio_message(speech[:4800], start_ns + number * NS_PER_S // 10))
+    bench.robot.until(
+        lambda: '3.00 times as many samples' in bench.fresh_status('audio').message, 'the error'
+    )
+    assert bench.emotion(speech, bench.new_day()).text.endswith(WORDS)
+
+
 def test_mp3_in_place_of_pcm_is_refused_by_name(bench: Bench, speech: Samples) -> None:
     publisher = bench.robot.publisher(AudioChunk, 'audio')
     sound = mp3(speech)

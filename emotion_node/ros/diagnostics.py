@@ -143,6 +143,8 @@ def input_status(name: str, health: InputHealth, now: float, elsewhere: str) -> 
         )
     if now - health.last_bad_at < _RECENT_S:
         status.say(DiagnosticStatus.ERROR, f'{health.last_bad} ({health.bad} unusable so far)')
+    if health.wrong_rate and age <= health.timeout_s:
+        status.say(DiagnosticStatus.ERROR, health.wrong_rate)
     if health.messages and not same_clock(health):
         status.say(
             DiagnosticStatus.WARN,

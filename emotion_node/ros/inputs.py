@@ -19,6 +19,7 @@ from emotion_node.audio_messages import (
     decode_audio,
 )
 from emotion_node.config import AudioConfig, ImageConfig
+from emotion_node.core.pace import Pace
 from emotion_node.datatypes import AudioChunk, ClockSource, VideoFrame
 from emotion_node.image_messages import IMAGE_TYPES, decode_image
 from emotion_node.ros.topic_input import Input, message_class
@@ -81,12 +82,14 @@ class AudioInput(Input):
         self._on_frame_id = on_frame_id
         self._frame_id = ''
         self._format: AudioFormat | None = None
+        self._pace = Pace()
         if config.type == 'auto':
             node.get_logger().info(f'waiting for audio on {self.health.topic}')
 
     def look(self) -> None:
         """Look at the graph, and subscribe to the type that is published."""
         super().look()
+        self._check_rate()
         found = self.health.found_types
         if self._config.type != 'auto':
             self._listen_to(self._config.type)
@@ -160,7 +163,22 @@ class AudioInput(Input):
             self._on_frame_id(header.frame_id)
         self.health.lag_s = (receipt_ns - chunk.stamp_ns - chunk.duration_ns) / _NS_PER_S
         self.health.clock_source = chunk.clock_source
+        self._pace.add(chunk)
         self._hear(chunk)
+
+    def _check_rate(self) -> None:
+        """Compare the sample rate with what comes; of several publishers it would tell nothing."""
+        factor = self._pace.wrong() if len(self.health.publishers) == 1 else None
+        text = ''
+        if factor is not None:
+            lost = ', or audio is lost on the way' if factor < 1 else ''
+            text = (
+                f'{factor:.2f} times as many samples come on {self.health.topic} as their rate '
+                f'says: it is wrong (audio.sample_rate, audio.channels or the driver){lost}'
+            )
+        if text and not self.health.wrong_rate:
+            self._node.get_logger().error(text)
+        self.health.wrong_rate = text
 
 
 class ImageInput(Input):

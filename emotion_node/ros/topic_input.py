@@ -44,6 +44,7 @@ class InputHealth:
         last_bad_at: when that was, by the steady clock in seconds.
         lag_s: age of the last message's data at its receipt, by the node's clock.
         clock_source: who stamped the last message.
+        wrong_rate: what is wrong with the sample rate; empty when nothing is.
     """
 
     topic: str
@@ -60,6 +61,7 @@ class InputHealth:
     last_bad_at: float = float('-inf')
     lag_s: float = 0.0
     clock_source: ClockSource = ClockSource.HEADER
+    wrong_rate: str = ''
     arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
 
     def arrived(self, now: float) -> None:

@@ -1,0 +1,47 @@
+"""Whether audio comes as fast as its sample rate says."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from emotion_node.datatypes import NS_PER_S, AudioChunk
+
+WINDOW_NS: Final = 5 * NS_PER_S
+LEAST_NS: Final = 3 * NS_PER_S
+"""Over less than this, nothing is said: receipt times jitter."""
+TOLERANCE: Final = 1.2
+"""No sound card is off by a fifth, and no two usual sample rates are closer."""
+
+
+class Pace:
+    """Compares the samples of the last seconds with the stamps they came with."""
+
+    def __init__(self) -> None:
+        self._ends: deque[tuple[int, int]] = deque()
+
+    def add(self, chunk: AudioChunk) -> None:
+        """Take the next chunk; after a pause or a jump of the stamps, measuring begins anew."""
+        end_ns = chunk.stamp_ns + chunk.duration_ns
+        if self._ends:
+            step_ns = end_ns - self._ends[-1][0]
+            if not 0 <= step_ns <= chunk.duration_ns + NS_PER_S:
+                self._ends.clear()
+        self._ends.append((end_ns, chunk.duration_ns))
+        while end_ns - self._ends[0][0] > WINDOW_NS:
+            self._ends.popleft()
+
+    def factor(self) -> float | None:
+        """Return how many times as many samples come as the rate says; None when not yet known."""
+        ends = list(self._ends)
+        span_ns = ends[-1][0] - ends[0][0] if ends else 0
+        if span_ns < LEAST_NS:
+            return None
+        return sum(duration_ns for _, duration_ns in ends[1:]) / span_ns
+
+    def wrong(self) -> float | None:
+        """Return `factor` when it is further from 1 than clocks or jitter explain."""
+        factor = self.factor()
+        if factor is None or 1 / TOLERANCE <= factor <= TOLERANCE:
+            return None
+        return factor
