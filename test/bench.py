@@ -7,16 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from domain_coordinator import domain_id
 from ros_support import (
     NS_PER_S,
     Robot,
     Samples,
-    activate,
+    active_node,
     audio_message,
     chunks,
-    overrides,
-    robot,
 )
 
 from emotion_msgs.msg import AudioChunk, Emotion, FaceArray, SpeechActivity, Transcript
@@ -111,12 +108,5 @@ def listening_node() -> Iterator[Bench]:
         'audio.timeout': 1.0,
         'diagnostics.period': 0.1,
     }
-    with (
-        domain_id() as domain,
-        robot(domain) as one,
-        one.beside(
-            lambda context: EmotionNode(context=context, parameter_overrides=overrides(parameters))
-        ) as node,
-    ):
-        activate(node)
+    with active_node(parameters) as (one, node):
         yield Bench(one, node)

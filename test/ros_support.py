@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from domain_coordinator import domain_id
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
@@ -25,6 +26,7 @@ from rosbags.highlevel import AnyReader
 from rosbags.typesys import Stores, get_typestore
 
 from emotion_msgs.msg import AudioChunk
+from emotion_node.ros.node import EmotionNode
 
 N = TypeVar('N', bound=Node)
 Samples = npt.NDArray[np.int16]
@@ -185,3 +187,17 @@ def activate(node: Any) -> None:
     """Bring a managed node to work."""
     assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
     assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+
+
+@contextmanager
+def active_node(parameters: dict[str, Any]) -> Iterator[tuple[Robot, EmotionNode]]:
+    """Run a robot and an active emotion node in a domain of their own."""
+    with (
+        domain_id() as domain,
+        robot(domain) as one,
+        one.beside(
+            lambda context: EmotionNode(context=context, parameter_overrides=overrides(parameters))
+        ) as node,
+    ):
+        activate(node)
+        yield one, node

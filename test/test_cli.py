@@ -14,7 +14,7 @@ import pytest
 from recordings import CONVERSATION, noise, write_media
 
 from emotion_node.cli import COMMANDS, main
-from emotion_node.config import as_markdown, as_yaml
+from emotion_node.offline.list_parameters import as_markdown, as_yaml
 from emotion_node.offline.parameters import add_arguments, read_config
 
 HEAVY = ('numpy', 'rclpy', 'rosbags', 'av', 'onnxruntime', 'rich', 'yaml', 'torch')

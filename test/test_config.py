@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from emotion_node import config
 from emotion_node.config import PARAMETERS, Config, ConfigError, make_config
+from emotion_node.offline.list_parameters import as_markdown, as_yaml
 
 ROOT = Path(__file__).parents[1]
 
@@ -55,7 +55,7 @@ def test_thresholds_that_contradict_each_other_are_refused() -> None:
 
 
 def test_the_yaml_holds_every_default_and_is_the_one_in_the_repository() -> None:
-    text = config.as_yaml()
+    text = as_yaml()
     tree = yaml.safe_load(text)['/**']['ros__parameters']
     for info in PARAMETERS.values():
         node = tree
@@ -66,4 +66,4 @@ def test_the_yaml_holds_every_default_and_is_the_one_in_the_repository() -> None
 
 
 def test_the_table_in_the_readme_is_that_of_the_code() -> None:
-    assert config.as_markdown() in (ROOT / 'README.md').read_text()
+    assert as_markdown() in (ROOT / 'README.md').read_text()

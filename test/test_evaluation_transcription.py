@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from emotion_node.evaluation import transcription
-from emotion_node.evaluation.transcription import demo_clips, word_errors
+from emotion_node.evaluation.transcription import demo_clips
+from emotion_node.training.metrics import word_errors
 
 CONVERSATION = Path(__file__).parents[1] / 'demo' / 'conversation'
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
+from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 from bench import CHUNK, DAY_NS, WORDS, Bench, listening_node
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from recordings import write_media
 from ros_support import (
     NS_PER_S,
     RATE,
@@ -29,19 +29,6 @@ from emotion_node import datatypes
 def speech() -> Samples:
     """The first sentence of the demo recording, 2.3 s, with room noise before and after it."""
     return conversation()[: 4 * RATE]
-
-
-def mp3(sound: Samples) -> bytes:
-    """Return a sound as an MP3 file."""
-    out = io.BytesIO()
-    with av.open(out, 'w', format='mp3') as file:
-        stream = file.add_stream('libmp3lame', rate=RATE, layout='mono')
-        assert isinstance(stream, av.AudioStream)
-        frame = av.AudioFrame.from_ndarray(sound.reshape(1, -1), format='s16p', layout='mono')
-        frame.sample_rate = RATE
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            file.mux(packet)
-    return out.getvalue()
 
 
 @pytest.fixture(scope='module')
@@ -107,9 +94,12 @@ def test_a_sample_rate_that_the_samples_belie_is_told(bench: Bench, speech: Samp
     assert bench.emotion(speech, bench.new_day()).text.endswith(WORDS)
 
 
-def test_mp3_in_place_of_pcm_is_refused_by_name(bench: Bench, speech: Samples) -> None:
+def test_mp3_in_place_of_pcm_is_refused_by_name(
+    bench: Bench, speech: Samples, tmp_path: Path
+) -> None:
     publisher = bench.robot.publisher(AudioChunk, 'audio')
-    sound = mp3(speech)
+    path = write_media(tmp_path / 'speech.mp3', speech[:, None], RATE, codec='libmp3lame')
+    sound = path.read_bytes()
     publisher.publish(audio_message(np.frombuffer(sound[:4000], np.int16), bench.new_day()))
     bench.robot.until(
         lambda: 'holds MP3, expected uncompressed PCM' in bench.fresh_status('audio').message,

@@ -7,20 +7,17 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
-from domain_coordinator import domain_id
 from rclpy.time import Time
 from ros_support import (
     NS_PER_S,
     RATE,
     Robot,
     Samples,
-    activate,
+    active_node,
     audio_message,
     chunks,
     conversation,
     nanoseconds,
-    overrides,
-    robot,
 )
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Int16MultiArray
@@ -90,14 +87,7 @@ def stage() -> Iterator[Stage]:
         'diagnostics.period': 0.1,
         'use_sim_time': True,
     }
-    with (
-        domain_id() as domain,
-        robot(domain) as one,
-        one.beside(
-            lambda context: EmotionNode(context=context, parameter_overrides=overrides(parameters))
-        ) as node,
-    ):
-        activate(node)
+    with active_node(parameters) as (one, node):
         yield Stage(one, node)
 
 

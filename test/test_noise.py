@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 
 from emotion_node.training.datasets import DatasetError, read_meld
+from emotion_node.training.metrics import word_errors
 from emotion_node.training.noise import CONDITIONS, corrupt, plain_text, sound_alikes
 
 SAID = (
     "Oh my God, he's lost it. He's totally lost it. We could go to the bank, close our accounts "
     'and cut them off at the source. Remember that cute client I told you about?'
 )
-
-
-def edits(said: Sequence[str], heard: Sequence[str]) -> int:
-    """Return the least number of words to substitute, delete or insert (Levenshtein, 1966)."""
-    row = np.arange(len(heard) + 1)
-    for word in said:
-        fresh = np.minimum(row[1:] + 1, row[:-1] + (np.array(heard) != word))
-        above = np.concatenate(([row[0] + 1], fresh))
-        steps = np.arange(len(above))
-        row = np.minimum.accumulate(above - steps) + steps
-    return int(row[-1])
 
 
 def test_plain_text_is_what_recognisers_write() -> None:
@@ -37,7 +25,7 @@ def test_plain_text_is_what_recognisers_write() -> None:
 def test_the_word_error_rate_is_the_one_asked_for(wer: float) -> None:
     rng = np.random.default_rng(1)
     said = plain_text(SAID).split()
-    wrong = sum(edits(said, corrupt(SAID, wer, rng).split()) for _ in range(300))
+    wrong = sum(word_errors(said, corrupt(SAID, wer, rng).split()) for _ in range(300))
     assert wrong / (300 * len(said)) == pytest.approx(wer, rel=0.07)
 
 
@@ -76,6 +64,6 @@ def test_the_conditions_of_measurement_have_their_rate_on_meld() -> None:
         for row in rows:
             said = plain_text(row.text).split()
             key = f'dev {row.dialogue_id} {row.utterance_id}'
-            wrong += edits(said, CONDITIONS[name].apply(row.text, key).split())
+            wrong += word_errors(said, CONDITIONS[name].apply(row.text, key).split())
             total += len(said)
         assert wrong / total == pytest.approx(wer, abs=0.012)

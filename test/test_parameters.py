@@ -16,7 +16,8 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from ros_support import overrides
 
-from emotion_node.config import PARAMETERS, Config, ConfigError, as_yaml
+from emotion_node.config import PARAMETERS, Config, ConfigError
+from emotion_node.offline.list_parameters import as_yaml
 from emotion_node.ros.parameters import declare_config
 
 YAML = Path(__file__).parents[1] / 'config' / 'emotion_node.yaml'

@@ -20,10 +20,9 @@ from rich.progress import track
 from rich.table import Table
 
 from emotion_node.backends.text_onnx import OnnxTextEmotion
-from emotion_node.interfaces import ModelError
 from emotion_node.labels import LABELS
 from emotion_node.models import find_model
-from emotion_node.training.datasets import SPLITS, DatasetError
+from emotion_node.training.datasets import SPLITS
 from emotion_node.training.metrics import (
     Array,
     IntArray,
@@ -175,13 +174,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the figures; return the exit status."""
-    try:
-        figures = evaluate_text(
-            args.split, args.model, args.models_dir, args.data, threads=args.threads
-        )
-    except (ModelError, DatasetError) as error:
-        Console(stderr=True).print(f'error: {error}', markup=False, highlight=False)
-        return 1
+    figures = evaluate_text(
+        args.split, args.model, args.models_dir, args.data, threads=args.threads
+    )
     if args.json:
         print(json.dumps(figures))
     else:
@@ -226,16 +221,3 @@ def _table(figures: dict[str, Any]) -> Table:
 def _with_interval(figures: dict[str, Any], key: str) -> str:
     low, high = figures[f'{key}_interval']
     return f'{figures[key]:.3f} (95 % interval {low:.3f} to {high:.3f})'
-
-
-def main(args: Sequence[str] | None = None) -> int:
-    """Run as a command of its own."""
-    parser = argparse.ArgumentParser(
-        prog='python -m emotion_node.evaluation.text', description=__doc__
-    )
-    add_arguments(parser)
-    return run(parser.parse_args(args))
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

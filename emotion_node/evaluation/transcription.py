@@ -33,6 +33,7 @@ from emotion_node.offline.media import read_audio
 from emotion_node.offline.recordings import BagRecording, TopicNames
 from emotion_node.offline.truth import read_truth, words_of
 from emotion_node.training.datasets import data_root
+from emotion_node.training.metrics import word_errors
 
 PADDING_S: Final = 0.5
 """Silence left around the demo's utterances."""
@@ -42,16 +43,6 @@ STATEMENTS: Final = {'01': 'Kids are talking by the door', '02': 'Dogs are sitti
 
 Clip = tuple[str, FloatArray]
 """What is said, and (n,) samples at `SAMPLE_RATE`."""
-
-
-def word_errors(expected: Sequence[str], said: Sequence[str]) -> int:
-    """Return how many words must be changed, added or left out (Levenshtein, 1966)."""
-    row = list(range(len(said) + 1))
-    for i, word in enumerate(expected, 1):
-        above, row = row, [i]
-        for j, other in enumerate(said, 1):
-            row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + (word != other)))
-    return row[-1]
 
 
 def demo_clips(bag: Path) -> Iterator[Clip]:

@@ -41,8 +41,8 @@ from emotion_node.evaluation.mixtures import (
     read_clips,
 )
 from emotion_node.evaluation.scoring import Score, score
-from emotion_node.interfaces import ModelError, Vad
-from emotion_node.training.datasets import DatasetError, data_root
+from emotion_node.interfaces import Vad
+from emotion_node.training.datasets import data_root
 
 ACTORS: Final = {'dev': range(1, 13), 'test': range(13, 25)}
 SNRS_DB: Final = (20.0, 10.0, 5.0)
@@ -153,12 +153,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the figures; return the exit status."""
     console = Console(stderr=True)
-    try:
-        mixtures = make_mixtures(args.half, args.rounds, args.data)
-        vads = detectors()
-    except (ModelError, DatasetError) as error:
-        console.print(f'error: {error}', markup=False, highlight=False)
-        return 1
+    mixtures = make_mixtures(args.half, args.rounds, args.data)
+    vads = detectors()
     figures = [
         measure(vad, mixtures) for vad in track(vads, 'detectors', console=console, transient=True)
     ]
@@ -199,16 +195,3 @@ def _error(median: float | None, p95: float | None) -> str:
 
 def _milliseconds(value: float | None) -> str:
     return 'none' if value is None else f'{value:.0f} ms'
-
-
-def main(args: Sequence[str] | None = None) -> int:
-    """Run as a command of its own."""
-    parser = argparse.ArgumentParser(
-        prog='python -m emotion_node.evaluation.vad', description=__doc__
-    )
-    add_arguments(parser)
-    return run(parser.parse_args(args))
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

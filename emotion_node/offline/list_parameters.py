@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from emotion_node.config import PARAMETERS, as_markdown, as_yaml
+from emotion_node.config import PARAMETERS, ParameterInfo, Value
 
 DESCRIPTION = """\
 List the node's parameters with defaults and meaning.
@@ -38,3 +38,51 @@ def run(args: argparse.Namespace) -> int:
             table.add_row(info.name, Text(default), info.unit, Text(info.description))
         Console(width=None if Console().is_terminal else 120).print(table)
     return 0
+
+
+def as_yaml() -> str:
+    """Return the parameter file of the node: every parameter with its description and default."""
+    lines = [
+        '# Every parameter of emotion_node with its default.',
+        '# Generated: python -m emotion_node parameters --yaml > config/emotion_node.yaml',
+        '/**:',
+        '  ros__parameters:',
+    ]
+    section: list[str] = []
+    for info in PARAMETERS.values():
+        *path, name = info.name.split('.')
+        if path != section:
+            lines.append('')
+            lines.append('    ' + path[0] + ':')
+            section = path
+        indent = '    ' + '  ' * len(path)
+        notes = info.description + _limits(info)
+        lines.append(f'{indent}# {notes}')
+        lines.append(f'{indent}{name}: {_yaml_value(info.default)}')
+    return '\n'.join(lines) + '\n'
+
+
+def as_markdown() -> str:
+    """Return the README's table of parameters."""
+    lines = ['| parameter | default | |', '|---|---|---|']
+    lines += [
+        f'| `{info.name}` | `{_yaml_value(info.default)}` | {info.description}{_limits(info)} |'
+        for info in PARAMETERS.values()
+    ]
+    return '\n'.join(lines) + '\n'
+
+
+def _limits(info: ParameterInfo) -> str:
+    if info.choices:
+        return f' One of: {", ".join(info.choices)}.'
+    if info.low is not None and info.high is not None:
+        return f' {info.low:g} to {info.high:g}' + (f' {info.unit}.' if info.unit else '.')
+    return f' In {info.unit}.' if info.unit else ''
+
+
+def _yaml_value(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f"'{value}'"
+    return str(value)

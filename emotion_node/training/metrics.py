@@ -88,3 +88,13 @@ def bootstrap_interval(
     values = [metric(counts.reshape(n, n)) for counts in draws @ per_group]
     low, high = np.percentile(values, (2.5, 97.5))
     return float(low), float(high)
+
+
+def word_errors(expected: Sequence[str], said: Sequence[str]) -> int:
+    """Return how many words must be changed, added or left out (Levenshtein, 1966)."""
+    row = list(range(len(said) + 1))
+    for i, word in enumerate(expected, 1):
+        above, row = row, [i]
+        for j, other in enumerate(said, 1):
+            row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + (word != other)))
+    return row[-1]
