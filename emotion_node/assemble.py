@@ -11,7 +11,7 @@ from emotion_node.config import Config
 from emotion_node.core.analysis import Analysis, FaultHandler
 from emotion_node.core.hearing import Hearing
 from emotion_node.core.pipeline import Pipeline
-from emotion_node.core.timings import Clock
+from emotion_node.core.timings import Clock, Timings
 from emotion_node.datatypes import ModelInfo
 from emotion_node.interfaces import Sight, TextEmotion, Transcriber, Vad, VoiceEmotion
 from emotion_node.models import find_model
@@ -87,7 +87,11 @@ def build_hearing(config: Config, models: Models) -> Hearing:
 
 
 def build_analysis(
-    config: Config, models: Models, clock: Clock, on_fault: FaultHandler | None = None
+    config: Config,
+    models: Models,
+    clock: Clock,
+    on_fault: FaultHandler | None = None,
+    timings: Timings | None = None,
 ) -> Analysis:
     """Return the analysis of one microphone's speech events."""
     return Analysis(
@@ -98,14 +102,21 @@ def build_analysis(
         models.sight() if models.sight else None,
         clock,
         on_fault,
+        timings,
     )
 
 
 def build_pipeline(
-    config: Config, models: Models, clock: Clock, on_fault: FaultHandler | None = None
+    config: Config,
+    models: Models,
+    clock: Clock,
+    on_fault: FaultHandler | None = None,
+    timings: Timings | None = None,
 ) -> Pipeline:
     """Return hearing and analysis in line."""
-    return Pipeline(build_hearing(config, models), build_analysis(config, models, clock, on_fault))
+    return Pipeline(
+        build_hearing(config, models), build_analysis(config, models, clock, on_fault, timings)
+    )
 
 
 def _load_text(config: Config, clock: Clock) -> TextEmotion | None:

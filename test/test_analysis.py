@@ -159,6 +159,17 @@ def test_a_broken_recogniser_takes_out_the_words_and_nothing_else() -> None:
     assert analysis.counters['faults_transcription'] == 1
 
 
+def test_an_interim_estimate_tells_why_there_are_no_words_now() -> None:
+    transcriber = ScriptedTranscriber(['never said'])
+    analysis = make_analysis(transcriber=transcriber)
+    happenings = list(events(utterance(length_s=2.0)))
+    first = interims(run(analysis, happenings[:6]))
+    transcriber.fail_at = 'accept'
+    later = interims(run(analysis, happenings[6:]))
+    assert first[0].fused.modalities[0].reason is Reason.NO_SPEECH_RECOGNISED
+    assert {one.fused.modalities[0].reason for one in later} == {Reason.ERROR}
+
+
 def test_a_broken_voice_model_takes_out_the_voice_for_that_utterance() -> None:
     faults: list[str] = []
     voice = ScriptedVoice(broken=True)

@@ -14,6 +14,7 @@ from emotion_node.config import Config
 from emotion_node.core.dialogue import Dialogue, DialogueTurn
 from emotion_node.core.fusion import LinearFusion
 from emotion_node.core.timings import Clock, Timings
+from emotion_node.core.words import Words, no_words
 from emotion_node.datatypes import (
     NS_PER_S,
     NS_PER_SAMPLE,
@@ -66,9 +67,7 @@ class _Open:
     clock_source: ClockSource
     audio: list[FloatArray] = field(default_factory=list)
     audio_start_ns: int = 0
-    fault: Exception | None = None
-    given_up: bool = False
-    interim_text: str | None = None
+    interim_words: Transcript | None = None
     interim_emotion: ModalityEmotion | None = None
 
 
@@ -96,6 +95,7 @@ class Analysis:
         text, voice, sight: emotion models, or None where there is none (`model_off`).
         clock: measures durations; never used for stamps.
         on_fault: told of faults.
+        timings: where times are added up; by default, its own.
     """
 
     def __init__(
@@ -107,13 +107,19 @@ class Analysis:
         sight: Sight | None,
         clock: Clock,
         on_fault: FaultHandler | None = None,
+        timings: Timings | None = None,
     ) -> None:
-        self.timings = Timings(clock)
+        self.timings = timings or Timings(clock)
         self.counters: Counter[str] = Counter()
         self.text_model = text
         self._clock = clock
         self._on_fault = on_fault
-        self._stream = transcriber.stream() if transcriber else None
+        self._words = Words(
+            transcriber,
+            self.timings,
+            self.counters,
+            lambda error: self._fault('transcription', error),
+        )
         self._from_topic = config.transcriber.backend == 'topic'
         self._topic_timeout_ns = int(config.transcriber.topic_timeout * NS_PER_S)
         self._min_confidence = config.transcriber.min_confidence
@@ -141,7 +147,7 @@ class Analysis:
             case SpeechEnded(utterance):
                 return [event, *self._end(utterance, load)]
             case SpeechDropped():
-                self._drop_words()
+                self._words.drop()
                 self._open = None
                 self.counters['dropped_utterances'] += 1
                 return [event]
@@ -184,7 +190,7 @@ class Analysis:
 
     def reset(self) -> None:
         """Forget the dialogue and whatever is under way."""
-        self._drop_words()
+        self._words.drop()
         self._open = None
         self._pending.clear()
         self._given.clear()
@@ -201,7 +207,7 @@ class Analysis:
         return self.text_model.estimate(text)
 
     def _start(self, event: SpeechStarted) -> list[Report]:
-        self._drop_words()
+        self._words.drop()
         self._open = _Open(
             event.utterance_id,
             event.start_ns,
@@ -216,16 +222,7 @@ class Analysis:
         if utterance is None or utterance.utterance_id != event.utterance_id:
             raise ValueError(f'audio of {event.utterance_id} outside of its utterance')
         utterance.heard_ns = event.stamp_ns + len(event.samples) * NS_PER_SAMPLE
-        if self._stream is not None and utterance.fault is None and not utterance.given_up:
-            if load >= Load.NO_TRANSCRIPT:
-                utterance.given_up = True
-            else:
-                try:
-                    with self.timings.measure('transcription (while speaking)'):
-                        self._stream.accept(event.samples)
-                except Exception as error:  # noqa: BLE001  counted, reported, marked absent
-                    utterance.fault = error
-                    self._fault('transcription', error)
+        self._words.accept(event.samples, give_up=load >= Load.NO_TRANSCRIPT)
         if self._voice is not None and self._interim_ns:
             if not utterance.audio:
                 utterance.audio_start_ns = event.stamp_ns
@@ -243,8 +240,8 @@ class Analysis:
         begin = self._clock()
         transcript = self._partial(utterance)
         transcription_ns = self._clock() - begin
-        if utterance.interim_emotion is None or transcript.text != utterance.interim_text:
-            utterance.interim_text = transcript.text
+        if utterance.interim_emotion is None or transcript != utterance.interim_words:
+            utterance.interim_words = transcript
             utterance.interim_emotion = self._text(transcript, utterance.start_ns)
         so_far = Utterance(
             utterance.utterance_id,
@@ -278,7 +275,7 @@ class Analysis:
         if self._from_topic:
             return self._await_words(utterance, begin)
         with self.timings.measure('transcription (after speech)'):
-            transcript = self._final(utterance, load)
+            transcript = self._words.finish(utterance, load >= Load.NO_TRANSCRIPT)
         self._open = None
         transcription_ns = self._clock() - begin
         voice, face = self._hear_and_look(utterance)
@@ -312,7 +309,7 @@ class Analysis:
         for pending in late:
             self._pending.remove(pending)
             self.counters['transcripts_missed'] += 1
-            reports += self._answer(pending, _no_words(Reason.TIMEOUT))
+            reports += self._answer(pending, no_words(Reason.TIMEOUT))
         return reports
 
     def _conclude(
@@ -355,28 +352,6 @@ class Analysis:
         words = TranscriptReport(utterance.utterance_id, utterance.end_ns, transcript)
         return [words, report]
 
-    def _final(self, utterance: Utterance, load: Load) -> Transcript:
-        stream, under_way = self._stream, self._open
-        if stream is None:
-            return _no_words(Reason.MODEL_OFF)
-        if under_way is not None and under_way.fault is not None:
-            self._drop_words()
-            return _no_words(Reason.ERROR)
-        if load >= Load.NO_TRANSCRIPT or (under_way is not None and under_way.given_up):
-            self._drop_words()
-            self.counters['transcripts_given_up'] += 1
-            return _no_words(Reason.TIMEOUT)
-        try:
-            if utterance.cut is Cut.MAX_LENGTH:
-                # The recogniser has already heard what comes after the cut.
-                stream.reset()
-                stream.accept(utterance.samples)
-            return stream.finish()
-        except Exception as error:  # noqa: BLE001  counted, reported, marked absent
-            self._fault('transcription', error)
-            self._drop_words()
-            return _no_words(Reason.ERROR)
-
     def _partial(self, utterance: _Open) -> Transcript:
         if self._from_topic:
             for report in reversed(self._given):
@@ -384,19 +359,8 @@ class Analysis:
                     report.stamp_ns >= utterance.start_ns
                 ):
                     return dataclasses.replace(report.transcript, final=False)
-            return _no_words(Reason.NO_SPEECH_RECOGNISED, final=False)
-        if self._stream is None:
-            return _no_words(Reason.MODEL_OFF, final=False)
-        if utterance.fault is not None:
-            return _no_words(Reason.ERROR, final=False)
-        if utterance.given_up:
-            return _no_words(Reason.TIMEOUT, final=False)
-        try:
-            return self._stream.partial()
-        except Exception as error:  # noqa: BLE001  counted, reported, marked absent
-            utterance.fault = error
-            self._fault('transcription', error)
-            return _no_words(Reason.ERROR, final=False)
+            return no_words(Reason.NO_SPEECH_RECOGNISED, final=False)
+        return self._words.partial()
 
     def _text(self, transcript: Transcript, start_ns: int) -> ModalityEmotion:
         model = self.text_model
@@ -433,22 +397,10 @@ class Analysis:
             self._fault(modality, error)
             return ModalityEmotion.absent(modality, Reason.ERROR, f'{error}')
 
-    def _drop_words(self) -> None:
-        if self._stream is None:
-            return
-        try:
-            self._stream.reset()
-        except Exception as error:  # noqa: BLE001  counted and reported
-            self._fault('transcription', error)
-
     def _fault(self, stage: str, error: Exception) -> None:
         self.counters[f'faults_{stage}'] += 1
         if self._on_fault is not None:
             self._on_fault(stage, error)
-
-
-def _no_words(reason: Reason, final: bool = True) -> Transcript:
-    return Transcript('', 0.0, '', final, reason)
 
 
 def _belongs(report: TranscriptReport, utterance: Utterance) -> bool:

@@ -263,8 +263,9 @@ def _open_recording(
 
 def _process(session: _Session, recording: Recording, outputs: _Outputs) -> int:
     """Run the pipeline over a recording and return how much was heard, in nanoseconds."""
-    pipeline = build_pipeline(session.config, session.models, time.monotonic_ns, session.on_fault)
-    pipeline.analysis.timings = session.timings
+    pipeline = build_pipeline(
+        session.config, session.models, time.monotonic_ns, session.on_fault, session.timings
+    )
     heard_ns = 0
     origin_ns: int | None = None
     time_ns = recording.start_ns
