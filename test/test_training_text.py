@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from emotion_node.labels import LABELS
+from emotion_node.training import teaching
 from emotion_node.training.samples import PastTurn, Sample
 
 training = pytest.importorskip('emotion_node.training.text', exc_type=ModuleNotFoundError)
 torch = pytest.importorskip('torch')
+teach = pytest.importorskip('emotion_node.training.teach', exc_type=ModuleNotFoundError)
 variation = pytest.importorskip('emotion_node.training.variation', exc_type=ModuleNotFoundError)
 
 COLUMNS = (
@@ -113,7 +115,7 @@ def test_a_run_starts_from_the_weights_of_another(data: Path, tmp_path: Path) ->
 def test_classes_are_drawn_up_to_their_limit_and_anew(data: Path, tmp_path: Path) -> None:
     flags = ('--corpus', 'goemotions', '--per-class', '3')
     run, _ = trainer(data, tmp_path / 'run', *flags)
-    drawn = [run._draw(np.random.default_rng(seed)) for seed in range(5)]
+    drawn = [[run.train[i] for i in run._draw(np.random.default_rng(seed))] for seed in range(5)]
     assert all(Counter(sample.label for sample in one) == {0: 3, 1: 3} for one in drawn)
     assert len({sample.text for one in drawn for sample in one}) == 9
     assert all(sample.text.startswith('Alex is') for sample in drawn[0])
@@ -141,3 +143,40 @@ def test_samples_vary_as_the_recipe_says(data: Path, tmp_path: Path) -> None:
     plain = {**unknown, 'plain_share': 1.0, 'noisy_share': 0.0}
     assert seen(**plain) == {built('no', (PastTurn('', 'yes'),))}
     assert len(seen(**{**plain, 'noisy_share': 1.0, 'max_wer': 0.9})) > 1
+
+
+def test_fewer_neutral_ones_are_the_same_ones_each_time() -> None:
+    samples = [Sample(str(n), n % 2) for n in range(20)]
+    few = training.fewer_neutral(samples, 3)
+    assert Counter(sample.label for sample in few) == {0: 3, 1: 10}
+    assert training.fewer_neutral(samples, 3) == few
+    assert training.fewer_neutral(samples, 0) == samples
+    assert few == [sample for sample in samples if sample in few]
+
+
+def test_a_teacher_is_learnt_from(data: Path, tmp_path: Path) -> None:
+    run, _ = trainer(data, tmp_path / 'run')
+    scores = np.full((24, 7), 1 / 7, dtype=np.float32)
+    teaching.write_teaching(tmp_path / 'teacher.npz', scores, run.train)
+
+    flags = ('--teacher', str(tmp_path / 'teacher.npz'), '--teacher-weight', '0.7')
+    taught, _ = trainer(data, tmp_path / 'taught', *flags)
+    torch.testing.assert_close(taught.targets, 0.3 * run.targets + 0.1)
+    taught.run()
+
+    more, _ = trainer(data, tmp_path / 'more', '--neutral-limit', '2')
+    with pytest.raises(ValueError, match='made for other data'):
+        teaching.read_teaching(tmp_path / 'teacher.npz', more.train)
+
+
+def test_what_runs_say_together_is_written(data: Path, tmp_path: Path) -> None:
+    for seed in ('0', '1'):
+        run, _ = trainer(data, tmp_path / seed, '--seed', seed)
+        run.run()
+    out = tmp_path / 'teacher.npz'
+    folders = [str(tmp_path / seed) for seed in ('0', '1')]
+    assert teach.main([*folders, '--out', str(out), '--data', str(data), '--threads', '1']) == 0
+    scores = teaching.read_teaching(out, run.train)
+    alone = [teach.say(tmp_path / seed, run.train, bfloat16=True) for seed in ('0', '1')]
+    np.testing.assert_allclose(scores, (alone[0] + alone[1]) / 2, rtol=1e-5)
+    np.testing.assert_allclose(scores.sum(1), 1, rtol=1e-5)

@@ -75,21 +75,33 @@ class InputBuilder:
     Holds no state between calls and may be called from several threads.
 
     Args:
-        tokenizer: of the BERT family, with [CLS] and [SEP]; its truncation and padding are
-            taken off.
+        tokenizer: of the BERT family, with [CLS] and [SEP], or of the RoBERTa family, with <s>
+            and </s>; its truncation and padding are taken off.
+        turns: past turns that are read.
+        own_tokens: length of the utterance's own segment at most; words beyond are cut.
 
     Raises:
-        ValueError: the tokenizer has no [CLS] or no [SEP].
+        ValueError: the tokenizer has neither pair.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        turns: int = MAX_TURNS,
+        own_tokens: int = MAX_OWN_TOKENS,
+    ) -> None:
         tokenizer.no_truncation()
         tokenizer.no_padding()
-        cls, sep = tokenizer.token_to_id('[CLS]'), tokenizer.token_to_id('[SEP]')
-        if cls is None or sep is None:
+        for first, last in (('[CLS]', '[SEP]'), ('<s>', '</s>')):
+            cls, sep = tokenizer.token_to_id(first), tokenizer.token_to_id(last)
+            if cls is not None and sep is not None:
+                break
+        else:
             raise ValueError('the tokenizer has no [CLS] or no [SEP]; expected one of BERT')
         self._cls, self._sep = int(cls), int(sep)
         self._tokenizer = tokenizer
+        self._turns = turns
+        self._own_tokens = own_tokens
 
     def build(
         self,
@@ -109,10 +121,10 @@ class InputBuilder:
                 told apart by letters.
         """
         past = [turn for turn in reversed(history[-4 * MAX_TURNS :]) if turn.text.strip()]
-        del past[MAX_TURNS:]
+        del past[self._turns :]
         table = {} if names else letters(speaker_id, past)
         prefix = self._prefix(speaker_id, table)
-        words = self._tokens(text)[: MAX_OWN_TOKENS - len(prefix) - 2]
+        words = self._tokens(text)[: self._own_tokens - len(prefix) - 2]
         ids = [self._cls, *prefix, *words, self._sep]
         own = len(ids)
         for turn in past:

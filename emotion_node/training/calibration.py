@@ -79,15 +79,18 @@ class DevSet:
         return weighted_f1(confusion(self.truth, scores.argmax(axis=1)))
 
 
-def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
+def fit_temperature(
+    logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None
+) -> float:
     """Return the temperature with the least negative log-likelihood.
 
     Args:
         logits: (n, 7).
         labels: (n,) true labels.
+        weights: (7,) how much an answer counts by its true label; None for alike.
     """
     found = minimize_scalar(
-        lambda t: nn.functional.cross_entropy(logits / t, labels).item(),
+        lambda t: nn.functional.cross_entropy(logits / t, labels, weights).item(),
         bounds=(0.2, 5.0),
         method='bounded',
     )
@@ -130,26 +133,31 @@ def calibrate(
 
     The temperature is that with the least negative log-likelihood over all conditions together;
     the balance that with the highest mean of weighted and macro F1, less the calibration error,
-    over `CHECKED`.
+    over `CHECKED`. Answers are weighed as if dev's classes were as frequent as those of training:
+    its few dialogues have fewer neutral utterances, on which no choice should rest.
 
     Args:
         logits: (n, 7) by condition.
         truth: (n,) true labels.
         shares: (7,) of the classes in training.
     """
+    found_shares = np.bincount(truth, minlength=len(LABELS)) / len(truth)
+    weights = shares.double().numpy() / found_shares.clip(1 / len(truth))
 
     def fit(balance: float) -> Calibration:
         shift = -balance * shares.log()
         labels = torch.from_numpy(truth).repeat(len(logits))
-        temperature = fit_temperature(torch.cat(list(logits.values())) + shift, labels)
+        shifted = torch.cat(list(logits.values())) + shift
+        counted = torch.from_numpy(weights).to(shifted.dtype)
+        temperature = fit_temperature(shifted, labels, counted)
         return Calibration(balance, shift, temperature)
 
     def merit(found: Calibration) -> float:
         merits = []
         for name in CHECKED:
             scores = found.scores(logits[name])
-            counts = confusion(truth, scores.argmax(1))
-            error = expected_calibration_error(scores, truth)
+            counts = confusion(truth, scores.argmax(1)) * weights[:, None]
+            error = expected_calibration_error(scores, truth, weights=weights[truth])
             merits.append((weighted_f1(counts) + macro_f1(counts)) / 2 - error)
         return float(np.mean(merits))
 

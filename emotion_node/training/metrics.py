@@ -19,29 +19,35 @@ def confusion(truth: IntArray, predicted: IntArray) -> IntArray:
     return np.bincount(truth * n + predicted, minlength=n * n).reshape(n, n)
 
 
-def f1_per_class(counts: IntArray) -> Array:
-    """Return (7,) F1 scores, 0 for a class that is neither there nor predicted."""
+def f1_per_class(counts: IntArray | Array) -> Array:
+    """Return (7,) F1 scores, 0 for a class that is neither there nor predicted.
+
+    Args:
+        counts: (7, 7), rows are true labels; counts or sums of weights.
+    """
     hits = np.diag(counts).astype(np.float64)
     marked = counts.sum(axis=0) + counts.sum(axis=1)
     return np.divide(2 * hits, marked, out=np.zeros_like(hits), where=marked > 0)
 
 
-def weighted_f1(counts: IntArray) -> float:
+def weighted_f1(counts: IntArray | Array) -> float:
     """Return the mean F1 with each class weighted by how often it is the true one."""
     return float(f1_per_class(counts) @ counts.sum(axis=1) / counts.sum())
 
 
-def macro_f1(counts: IntArray) -> float:
+def macro_f1(counts: IntArray | Array) -> float:
     """Return the unweighted mean F1 over the seven classes."""
     return float(f1_per_class(counts).mean())
 
 
-def accuracy(counts: IntArray) -> float:
+def accuracy(counts: IntArray | Array) -> float:
     """Return the share of right answers."""
     return float(np.trace(counts) / counts.sum())
 
 
-def expected_calibration_error(scores: Array, truth: IntArray, bins: int = 15) -> float:
+def expected_calibration_error(
+    scores: Array, truth: IntArray, bins: int = 15, weights: Array | None = None
+) -> float:
     """Return the expected calibration error over equal-width bins of confidence.
 
     Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
@@ -50,13 +56,15 @@ def expected_calibration_error(scores: Array, truth: IntArray, bins: int = 15) -
         scores: (n, 7) probabilities.
         truth: (n,) true labels.
         bins: number of bins over 0..1.
+        weights: (n,) how much each answer counts; None for alike.
     """
     confidence = scores.max(axis=1)
     right = scores.argmax(axis=1) == truth
+    counted = np.ones(len(truth)) if weights is None else weights
     edges = np.linspace(0, 1, bins + 1)[1:-1]
     place = np.digitize(confidence, edges, right=True)
-    gaps = np.bincount(place, weights=right - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(truth))
+    gaps = np.bincount(place, weights=counted * (right - confidence), minlength=bins)
+    return float(np.abs(gaps).sum() / counted.sum())
 
 
 def bootstrap_interval(

@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 
-from emotion_node.backends.text_input import InputBuilder
 from emotion_node.training.noise import CONDITIONS
 from emotion_node.training.samples import meld_samples
 from emotion_node.training.text import figures
@@ -21,7 +20,7 @@ from emotion_node.training.text_model import (
     BEST,
     TextClassifier,
     TextTraining,
-    build_tokenizer,
+    input_builder,
     predict_logits,
 )
 
@@ -35,7 +34,7 @@ def average(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor
 
 def dev_figures(model: TextClassifier, config: TextTraining) -> dict[str, dict[str, float]]:
     """Return the figures on MELD dev by condition, speakers told apart by letters."""
-    builder = InputBuilder(build_tokenizer(config))
+    builder = input_builder(config)
     found = {}
     for name, condition in CONDITIONS.items():
         samples = meld_samples('dev', condition, config.data_folder)

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 from tqdm import tqdm
 from transformers import get_linear_schedule_with_warmup
 
-from emotion_node.backends.text_input import InputBuilder, TextInput
+from emotion_node.backends.text_input import TextInput
 from emotion_node.labels import LABELS
 from emotion_node.training.datasets import read_goemotions
 from emotion_node.training.metrics import (
@@ -33,12 +34,13 @@ from emotion_node.training.metrics import (
 )
 from emotion_node.training.noise import CONDITIONS
 from emotion_node.training.samples import Sample, meld_samples
+from emotion_node.training.teaching import read_teaching
 from emotion_node.training.text_model import (
     BEST,
     TextClassifier,
     TextTraining,
-    build_tokenizer,
     collate,
+    input_builder,
     predict_logits,
 )
 from emotion_node.training.variation import vary
@@ -74,11 +76,21 @@ def read_corpus(config: TextTraining) -> list[Sample]:
         ValueError: the recipe names no corpus that there is.
     """
     if config.corpus == 'meld':
-        return meld_samples('train', CONDITIONS['gold'], config.data_folder)
+        return fewer_neutral(
+            meld_samples('train', CONDITIONS['gold'], config.data_folder), config.neutral_limit
+        )
     if config.corpus == 'goemotions':
         texts = read_goemotions('train', config.data_folder)
         return [Sample(text.text, text.label, 'Alex') for text in texts]
     raise ValueError(f'no corpus {config.corpus!r}; there are meld and goemotions')
+
+
+def fewer_neutral(samples: list[Sample], limit: int) -> list[Sample]:
+    """Return `samples` with at most `limit` neutral ones, drawn by seed 0; all for 0."""
+    neutral = [i for i, sample in enumerate(samples) if sample.label == 0]
+    drop = max(len(neutral) - limit, 0) if limit else 0
+    dropped = set(np.random.default_rng(0).permutation(neutral)[:drop].tolist())
+    return [sample for i, sample in enumerate(samples) if i not in dropped]
 
 
 class Trainer:
@@ -96,12 +108,14 @@ class Trainer:
         self.config = config
         self.out = Path(config.out)
         self.out.mkdir(parents=True, exist_ok=True)
-        self.builder = InputBuilder(build_tokenizer(config))
+        self.builder = input_builder(config)
         self.train = read_corpus(config)
+        # A model that reads nothing but transcripts, a teacher say, is not judged by other text.
         self.dev = {
             name: meld_samples('dev', CONDITIONS[name], config.data_folder)
-            for name in DEV_CONDITIONS
+            for name in (DEV_CONDITIONS if config.plain_share else ('gold',))
         }
+        self.targets = self._targets()
         self.model = TextClassifier(config)
         if config.start:
             self.model.load_state_dict(torch.load(config.start, weights_only=True)['model'])
@@ -113,7 +127,7 @@ class Trainer:
             weight_decay=config.weight_decay,
             fused=True,
         )
-        steps = config.epochs * -(-len(self._draw(np.random.default_rng(0))) // config.batch)
+        steps = config.epochs * -(-self._draw(np.random.default_rng(0)).size // config.batch)
         self.schedule = get_linear_schedule_with_warmup(
             self.optimizer, round(config.warmup * steps), steps
         )
@@ -130,7 +144,9 @@ class Trainer:
             loss = self._train_epoch()
             self.epoch += 1
             dev = self.evaluate()
-            chosen_by = float(np.mean([dev[name]['weighted_f1'] for name in CHOOSING]))
+            chosen_by = float(
+                np.mean([dev[name]['weighted_f1'] for name in CHOOSING if name in dev])
+            )
             better = chosen_by > self.best
             self.best = max(self.best, chosen_by)
             self._log({'epoch': self.epoch, 'train_loss': loss, 'dev': dev, 'best': better})
@@ -171,10 +187,10 @@ class Trainer:
             batches, desc=f'epoch {self.epoch + 1}/{self.config.epochs}', mininterval=5
         )
         for step, chosen in enumerate(progress, start=1):
-            labels = torch.tensor([label for _, label in chosen])
+            targets = self.targets[[index for _, index in chosen]]
             with torch.autocast('cpu', torch.bfloat16, enabled=self.config.bfloat16):
                 logits = self.model(*collate([given for given, _ in chosen]))
-            loss = self.loss(logits.float() + self.offset, labels)
+            loss = self.loss(logits.float() + self.offset, targets)
             self.optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -186,26 +202,37 @@ class Trainer:
                 self._log({'epoch': self.epoch + 1, 'step': step, 'train_loss': total / step})
         return total / len(batches)
 
-    def _draw(self, rng: np.random.Generator) -> list[Sample]:
-        """Return the samples of one epoch in any order."""
+    def _targets(self) -> torch.Tensor:
+        """Return (n, 7) probabilities to be learnt."""
+        labels = torch.tensor([sample.label for sample in self.train])
+        targets = nn.functional.one_hot(labels, len(LABELS)).float()
+        if not self.config.teacher:
+            return targets
+        taught = torch.from_numpy(read_teaching(Path(self.config.teacher), self.train))
+        weight = self.config.teacher_weight
+        return (1 - weight) * targets + weight * taught
+
+    def _draw(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        """Return which samples one epoch sees, in any order."""
         order = rng.permutation(len(self.train))
         if self.config.corpus == 'meld':
-            return [self.train[i] for i in order]
+            return order
         room = Counter(dict.fromkeys(range(len(LABELS)), self.config.per_class))
         drawn = []
         for i in order:
             label = self.train[i].label
             if room[label]:
                 room[label] -= 1
-                drawn.append(self.train[i])
-        return drawn
+                drawn.append(i)
+        return np.array(drawn, dtype=np.int64)
 
     def _batches(self, rng: np.random.Generator) -> list[list[tuple[TextInput, int]]]:
-        """Return batches of like length, which halves the padding, in any order."""
+        """Return batches of like length, which halves the padding, in any order.
+
+        Each is inputs with the places of their samples.
+        """
         config = self.config
-        drawn = [
-            (vary(sample, config, rng, self.builder), sample.label) for sample in self._draw(rng)
-        ]
+        drawn = [(vary(self.train[i], config, rng, self.builder), int(i)) for i in self._draw(rng)]
         batches = []
         for start in range(0, len(drawn), config.batch * WINDOW):
             chosen = sorted(

