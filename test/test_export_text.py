@@ -15,6 +15,7 @@ calibration = pytest.importorskip(
 )
 export = pytest.importorskip('emotion_node.training.export', exc_type=ModuleNotFoundError)
 model = pytest.importorskip('emotion_node.training.text_model', exc_type=ModuleNotFoundError)
+runs = pytest.importorskip('emotion_node.training.runs', exc_type=ModuleNotFoundError)
 soup = pytest.importorskip('emotion_node.training.soup', exc_type=ModuleNotFoundError)
 torch = pytest.importorskip('torch')
 
@@ -113,3 +114,14 @@ def test_how_frequent_classes_are_in_dev_decides_nothing(fair: tuple[Any, Any]) 
 def test_an_average_lies_in_the_middle() -> None:
     states = [{'weight': torch.tensor([1.0, 5.0])}, {'weight': torch.tensor([3.0, 5.0])}]
     assert soup.average(states)['weight'].tolist() == [2.0, 5.0]
+
+
+def test_runs_are_shown_with_their_mean_and_deviation(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {
+        run: {name: {'weighted_f1': value, 'macro_f1': 0.5} for name in runs.CONDITIONS}
+        for run, value in (('a', 0.6), ('b', 0.7))
+    }
+    runs.Console(width=200).print(runs.table(found, 'dev'))
+    shown = capsys.readouterr().out
+    assert '0.650 (0.500)' in shown
+    assert '0.071 (0.000)' in shown

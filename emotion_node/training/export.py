@@ -37,11 +37,9 @@ from emotion_node.training.metrics import (
     expected_calibration_error,
 )
 from emotion_node.training.quantise import Quantisation, quantise
+from emotion_node.training.runs import load_classifier
 from emotion_node.training.samples import PastTurn
 from emotion_node.training.text_model import (
-    BEST,
-    TextClassifier,
-    TextTraining,
     build_tokenizer,
     collate,
     predict_logits,
@@ -60,15 +58,6 @@ CANDIDATES: Final = (
     Quantisation(block=32, int8_products=False),
 )
 """Fast ones first: the first that loses little enough is shipped."""
-
-
-def load_classifier(run: Path) -> tuple[TextClassifier, TextTraining]:
-    """Return the best weights of a run and its recipe."""
-    state = torch.load(run / BEST, weights_only=True)
-    config = TextTraining(**state['config'])
-    classifier = TextClassifier(config, attention='eager')
-    classifier.load_state_dict(state['model'])
-    return classifier.eval(), config
 
 
 def export_float(model: nn.Module, example: Sequence[TextInput], path: Path) -> None:
@@ -113,7 +102,7 @@ def export(run: Path, out: Path, golden: Path | None = None) -> dict[str, Any]:
     """
     classifier, config = load_classifier(run)
     tokenizer = build_tokenizer(config)
-    builder = InputBuilder(tokenizer)
+    builder = InputBuilder(tokenizer, config.turns, config.max_tokens)
     dev = DevSet(builder, config.data_folder)
 
     logits = {name: predict_logits(classifier, inputs) for name, inputs in dev.inputs.items()}

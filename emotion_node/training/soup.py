@@ -13,16 +13,8 @@ from typing import Any
 
 import torch
 
-from emotion_node.training.noise import CONDITIONS
-from emotion_node.training.samples import meld_samples
-from emotion_node.training.text import figures
-from emotion_node.training.text_model import (
-    BEST,
-    TextClassifier,
-    TextTraining,
-    input_builder,
-    predict_logits,
-)
+from emotion_node.training.runs import measure
+from emotion_node.training.text_model import BEST, TextClassifier, TextTraining
 
 
 def average(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
@@ -30,17 +22,6 @@ def average(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor
     return {
         name: torch.stack([state[name].float() for state in states]).mean(0) for name in states[0]
     }
-
-
-def dev_figures(model: TextClassifier, config: TextTraining) -> dict[str, dict[str, float]]:
-    """Return the figures on MELD dev by condition, speakers told apart by letters."""
-    builder = input_builder(config)
-    found = {}
-    for name, condition in CONDITIONS.items():
-        samples = meld_samples('dev', condition, config.data_folder)
-        inputs = [builder.build(s.text, s.history, s.speaker_id) for s in samples]
-        found[name] = figures(predict_logits(model, inputs), samples)
-    return found
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -62,7 +43,7 @@ def main(args: Sequence[str] | None = None) -> int:
     model.load_state_dict(average([state['model'] for state in states]))
     given.out.mkdir(parents=True, exist_ok=True)
     torch.save({'model': model.state_dict(), 'config': states[0]['config']}, given.out / BEST)
-    print(json.dumps(dev_figures(model, config), indent=2))
+    print(json.dumps(measure(model, config, 'dev'), indent=2))
     return 0
 
 

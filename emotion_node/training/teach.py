@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from emotion_node.training.export import load_classifier
 from emotion_node.training.noise import CONDITIONS
+from emotion_node.training.runs import load_classifier
 from emotion_node.training.samples import Sample, meld_samples
 from emotion_node.training.teaching import Scores, write_teaching
 from emotion_node.training.text import figures, read_corpus
