@@ -27,7 +27,7 @@ COLCON := $(VENV)/bin/python -m colcon --log-base log build --paths . emotion_ms
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build demo test check lock train-setup clean
+.PHONY: help setup build demo test train-test check lock train-setup clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ demo: setup ## Replay a recorded conversation through the node and show the emot
 
 test: setup $(VENV)/.dev-installed ## Run the tests (PYTEST_ARGS='-k story'; data from EMOTION_DATA)
 	@. ./env.sh && exec python -m pytest $(PYTEST_ARGS)
+
+train-test: setup $(VENV)/.dev-installed train-setup ## Run the tests that need torch
+	@. ./env.sh && PYTHONPATH="$$PYTHONPATH:$$(echo $(CURDIR)/$(TRAIN_VENV)/lib/python*/site-packages)" \
+		exec python -m pytest $(or $(PYTEST_ARGS),$(shell grep -l importorskip test/*.py))
 
 check: $(VENV)/.dev-installed ## Check format, lint, types and the walls between the layers
 	$(VENV)/bin/ruff format --check .

@@ -6,14 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from emotion_node.backends.asr import choose_transcriber
+from emotion_node.backends.label_table import parse_table
 from emotion_node.backends.resampler_soxr import SoxrResampler
-from emotion_node.config import Config
+from emotion_node.config import Config, TextConfig
 from emotion_node.core.analysis import Analysis, FaultHandler
 from emotion_node.core.hearing import Hearing
 from emotion_node.core.pipeline import Pipeline
 from emotion_node.core.timings import Clock, Timings
 from emotion_node.datatypes import ModelInfo
-from emotion_node.interfaces import Sight, TextEmotion, Transcriber, Vad, VoiceEmotion
+from emotion_node.interfaces import ModelError, Sight, TextEmotion, Transcriber, Vad, VoiceEmotion
+from emotion_node.labels import LABELS
 from emotion_node.models import find_model
 
 
@@ -60,7 +62,7 @@ def load_models(config: Config, clock: Clock, log: Callable[[str], None]) -> Mod
     return Models(
         vad=load_vad(config),
         transcriber=choose_transcriber(config.transcriber, log),
-        text=_load_text(config, clock),
+        text=_load_text(config, clock, log),
     )
 
 
@@ -119,13 +121,41 @@ def build_pipeline(
     )
 
 
-def _load_text(config: Config, clock: Clock) -> TextEmotion | None:
-    if config.text.backend == 'off':
-        return None
+def _load_text(config: Config, clock: Clock, log: Callable[[str], None]) -> TextEmotion | None:
+    match config.text.backend:
+        case 'off':
+            return None
+        case 'transformers':
+            return _load_transformers(config.text, clock, log)
     from emotion_node.backends.text_onnx import OnnxTextEmotion
 
     entry = find_model(config.text.model, config.models_dir)
     return OnnxTextEmotion(entry, config.text.threads, clock=clock)
+
+
+def _load_transformers(
+    config: TextConfig, clock: Clock, log: Callable[[str], None]
+) -> TextEmotion:
+    table = parse_table(config.transformers_labels)
+    # The packages are optional.
+    try:
+        from emotion_node.backends.text_transformers import TransformersTextEmotion
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            f'text.backend "transformers" needs the Python package {error.name}: '
+            'pip install torch transformers, or set text.backend to onnx or off'
+        ) from error
+    model = TransformersTextEmotion(
+        config.transformers_model,
+        table,
+        turns=config.transformers_turns,
+        local_files_only=config.transformers_local_files_only,
+        threads=config.threads,
+        clock=clock,
+    )
+    if unheard := [label for label, n in zip(LABELS, model.labels.sum(0), strict=True) if not n]:
+        log(f'Text emotion by {model.info.name}, which never says {", ".join(unheard)}')
+    return model
 
 
 def _describe(info: ModelInfo) -> str:

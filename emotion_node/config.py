@@ -228,9 +228,31 @@ class TranscriberConfig:
 class TextConfig:
     """Emotion from words."""
 
-    backend: str = _p('onnx', 'Text emotion model.', choices=('onnx', 'off'))
-    model: str = _p('text', 'Name of the model in the manifest.')
+    backend: str = _p(
+        'onnx',
+        'Text emotion model; "transformers" is any sequence classifier of Hugging Face, and '
+        'needs torch and transformers.',
+        choices=('onnx', 'transformers', 'off'),
+    )
+    model: str = _p('text', 'Onnx only: name of the model in the manifest.')
     threads: int = _p(1, 'Threads of the text model.', '', 1, 64)
+    transformers_model: str = _p('', 'Transformers only: folder or hub id of the classifier.')
+    transformers_local_files_only: bool = _p(
+        True, 'Transformers only: never fetch a model when the node starts.'
+    )
+    transformers_labels: str = _p(
+        '',
+        'Transformers only: what labels that are not known by name mean, e.g. "LABEL_0=anger, '
+        'LABEL_1=joy, irony="; nothing after the sign leaves a label out.',
+    )
+    transformers_turns: int = _p(
+        0,
+        "Transformers only: past utterances put before the one to judge, joined by the model's "
+        'separator; only for models that were trained so.',
+        '',
+        0,
+        20,
+    )
 
 
 @dataclass(frozen=True, slots=True)

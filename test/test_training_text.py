@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from collections import Counter
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from meld_files import write_meld
 
 from emotion_node.labels import LABELS
 from emotion_node.training import teaching
@@ -22,28 +22,10 @@ transformers = pytest.importorskip('transformers')
 teach = pytest.importorskip('emotion_node.training.teach', exc_type=ModuleNotFoundError)
 variation = pytest.importorskip('emotion_node.training.variation', exc_type=ModuleNotFoundError)
 
-COLUMNS = (
-    'Utterance',
-    'Speaker',
-    'Emotion',
-    'Dialogue_ID',
-    'Utterance_ID',
-    'StartTime',
-    'EndTime',
-)
-
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    (tmp_path / 'meld').mkdir()
-    for split, count in (('train', 24), ('dev', 7)):
-        path = tmp_path / 'meld' / f'{split}_sent_emo.csv'
-        with path.open('w', newline='', encoding='utf-8') as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
-            for n in range(count):
-                label = LABELS[n % 7]
-                writer.writerow([f'This is {label}, {n}!', 'Ross', label, n // 7, n, '', ''])
+    write_meld(tmp_path, train=24, dev=7)
     (tmp_path / 'goemotions_ekman').mkdir()
     (tmp_path / 'goemotions_ekman' / 'labels.txt').write_text('\n'.join(LABELS))
     (tmp_path / 'goemotions_ekman' / 'train.tsv').write_text(

@@ -20,22 +20,26 @@ from rich.progress import track
 from rich.table import Table
 
 from emotion_node.backends.text_onnx import OnnxTextEmotion
-from emotion_node.labels import LABELS
 from emotion_node.models import find_model
 from emotion_node.training.datasets import SPLITS
 from emotion_node.training.metrics import (
     Array,
     IntArray,
-    accuracy,
     bootstrap_interval,
     confusion,
     expected_calibration_error,
-    f1_per_class,
     macro_f1,
+    summary,
     weighted_f1,
 )
 from emotion_node.training.noise import CONDITIONS
-from emotion_node.training.samples import Sample, Speakers, meld_samples, without_speakers
+from emotion_node.training.samples import (
+    Sample,
+    Speakers,
+    meld_samples,
+    without_past,
+    without_speakers,
+)
 
 ALONE: Final = 'alone'
 READINGS: Final = (
@@ -129,11 +133,8 @@ def evaluate_text(
         'version': entry.version,
         'data': f'MELD {split}',
         'utterances': len(samples),
-        'weighted_f1': weighted_f1(gold.counts),
+        **summary(gold.counts),
         'weighted_f1_interval': _interval(gold, groups),
-        'macro_f1': macro_f1(gold.counts),
-        'accuracy': accuracy(gold.counts),
-        'f1': dict(zip(LABELS, f1_per_class(gold.counts).tolist(), strict=True)),
         'ece': expected_calibration_error(gold.scores, gold.truth),
         'latency_ms_p50': float(p50),
         'latency_ms_p95': float(p95),
@@ -150,7 +151,7 @@ def evaluate_text(
                 f'{name}_ece': expected_calibration_error(found.scores, found.truth),
             }
         elif name == ALONE:
-            alone = [Sample(sample.text, sample.label) for sample in samples]
+            alone = [without_past(sample) for sample in samples]
             found = read_all(backend, alone, Speakers.UNKNOWN, name)
         else:
             found = read_all(backend, samples, Speakers(name), name)

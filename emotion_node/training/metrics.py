@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,16 @@ def macro_f1(counts: IntArray | Array) -> float:
 def accuracy(counts: IntArray | Array) -> float:
     """Return the share of right answers."""
     return float(np.trace(counts) / counts.sum())
+
+
+def summary(counts: IntArray) -> dict[str, Any]:
+    """Return `accuracy`, `weighted_f1`, `macro_f1`, and `f1` by label."""
+    return {
+        'accuracy': accuracy(counts),
+        'weighted_f1': weighted_f1(counts),
+        'macro_f1': macro_f1(counts),
+        'f1': dict(zip(LABELS, f1_per_class(counts).tolist(), strict=True)),
+    }
 
 
 def expected_calibration_error(

@@ -89,3 +89,8 @@ def without_speakers(sample: Sample) -> Sample:
         tuple(PastTurn('', turn.text) for turn in sample.history),
         sample.group,
     )
+
+
+def without_past(sample: Sample) -> Sample:
+    """Return `sample` by itself, nobody known."""
+    return Sample(sample.text, sample.label, group=sample.group)

@@ -1,0 +1,99 @@
+"""What the labels of somebody else's classifier are in the seven of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from emotion_node.datatypes import FloatArray
+from emotion_node.interfaces import ModelError
+from emotion_node.labels import LABELS
+
+PARAMETER: Final = 'text.transformers_labels'
+
+KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
+    'neutral': ('neutral', 'no emotion'),
+    'joy': (
+        *('joy', 'joyful', 'happy', 'happiness'),
+        *('admiration', 'amusement', 'approval', 'caring', 'desire', 'excitement', 'gratitude'),
+        *('love', 'optimism', 'pride', 'relief'),
+    ),
+    'sadness': (
+        *('sadness', 'sad'),
+        *('disappointment', 'embarrassment', 'grief', 'remorse'),
+    ),
+    'anger': ('anger', 'angry', 'annoyance', 'disapproval'),
+    'surprise': (
+        *('surprise', 'surprised'),
+        *('confusion', 'curiosity', 'realization'),
+    ),
+    'fear': ('fear', 'fearful', 'scared', 'afraid', 'nervousness'),
+    'disgust': ('disgust', 'disgusted'),
+}
+"""Other names of the seven and the finer labels of GoEmotions, these by its own grouping into
+Ekman's emotions (Demszky et al., "GoEmotions: A Dataset of Fine-Grained Emotions", ACL 2020)."""
+
+_KNOWN: Final = {name: label for label, names in KNOWN.items() for name in names}
+
+
+def parse_table(text: str) -> dict[str, str]:
+    """Return a label table as people write it, e.g. "LABEL_0=anger, love=joy, irony=".
+
+    Returns:
+        One of `labels.LABELS` for each named label; empty where it is mapped to nothing.
+
+    Raises:
+        ModelError: an entry is no pair, or its right side is none of the seven.
+    """
+    table = {}
+    for entry in filter(None, (part.strip() for part in text.split(','))):
+        theirs, equals, ours = (part.strip() for part in entry.rpartition('='))
+        if not equals or not theirs:
+            raise ModelError(f'{PARAMETER}: expected "label=emotion", got {entry!r}')
+        if ours and ours not in LABELS:
+            raise ModelError(
+                f'{PARAMETER}: {theirs!r} is mapped to {ours!r}; expected one of '
+                f'{", ".join(LABELS)}, or nothing'
+            )
+        table[theirs] = ours
+    return table
+
+
+def label_matrix(labels: Sequence[str], table: Mapping[str, str]) -> FloatArray:
+    """Return which of the seven each label of a classifier counts as.
+
+    Names are compared without regard to case; the table goes before what is `KNOWN`.
+
+    Args:
+        labels: (n,) the classifier's labels in the order of its outputs.
+        table: as `parse_table` returns it.
+
+    Returns:
+        (n, 7) with a single 1 in each row, or none where a label is mapped to nothing:
+        probabilities (n,) times it are those of the seven, several labels summed.
+
+    Raises:
+        ModelError: a label is not mapped, none of the seven is reached, or the table names a
+            label that is not there.
+    """
+    places = {label.casefold() for label in labels}
+    if strange := [name for name in table if name.casefold() not in places]:
+        raise ModelError(
+            f'{PARAMETER} names {", ".join(strange)}; the model has {", ".join(labels)}'
+        )
+    known = _KNOWN | {name.casefold(): ours for name, ours in table.items()}
+    if unmapped := [label for label in labels if label.casefold() not in known]:
+        raise ModelError(
+            f'nobody knows which emotions the model means by {", ".join(unmapped)}; map each in '
+            f'{PARAMETER} to one of {", ".join(LABELS)}, or to nothing, e.g. '
+            f'"{unmapped[0]}=joy, ..." or "{unmapped[0]}=, ..."'
+        )
+    matrix = np.zeros((len(labels), len(LABELS)), np.float32)
+    for row, label in zip(matrix, labels, strict=True):
+        if ours := known[label.casefold()]:
+            row[LABELS.index(ours)] = 1.0
+    if not matrix.any():
+        raise ModelError(f'{PARAMETER} maps every label of the model to nothing')
+    return matrix
