@@ -14,7 +14,7 @@ from emotion_node.core.pipeline import Pipeline
 from emotion_node.core.timings import Clock, Timings
 from emotion_node.datatypes import ModelInfo
 from emotion_node.interfaces import Sight, TextEmotion, Transcriber, Vad, VoiceEmotion
-from emotion_node.models import find_model
+from emotion_node.models import find_model, read_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ def load_models(config: Config, clock: Clock, log: Callable[[str], None]) -> Mod
         vad=load_vad(config),
         transcriber=choose_transcriber(config.transcriber, log),
         text=_load_text(config, clock),
+        voice=_load_voice(config, clock),
     )
 
 
@@ -126,6 +127,18 @@ def _load_text(config: Config, clock: Clock) -> TextEmotion | None:
 
     entry = find_model(config.text.model, config.models_dir)
     return OnnxTextEmotion(entry, config.text.threads, clock=clock)
+
+
+def _load_voice(config: Config, clock: Clock) -> VoiceEmotion | None:
+    voice = config.voice
+    if voice.backend == 'off':
+        return None
+    if voice.backend == 'auto' and voice.model not in read_manifest(config.models_dir):
+        return None
+    from emotion_node.backends.voice_onnx import OnnxVoiceEmotion
+
+    entry = find_model(voice.model, config.models_dir)
+    return OnnxVoiceEmotion(entry, voice.threads, clock=clock)
 
 
 def _describe(info: ModelInfo) -> str:
