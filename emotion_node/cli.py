@@ -46,6 +46,9 @@ COMMANDS: Final[Mapping[str, Command]] = {
         'measure a part on labelled data',
         commands={
             'text': Command('text emotion on MELD', 'emotion_node.evaluation.text'),
+            'voice': Command(
+                'voice emotion on acted speech and strange sounds', 'emotion_node.evaluation.voice'
+            ),
             'vad': Command('the voice activity detectors', 'emotion_node.evaluation.vad'),
             'transcription': Command(
                 'speech recognition on labelled speech', 'emotion_node.evaluation.transcription'

@@ -256,6 +256,19 @@ class TextConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceConfig:
+    """Emotion from how something is said."""
+
+    backend: str = _p(
+        'auto',
+        'Voice emotion model; "auto" takes the one in the manifest, if there is one.',
+        choices=('auto', 'onnx', 'off'),
+    )
+    model: str = _p('voice', 'Name of the model in the manifest.')
+    threads: int = _p(1, 'Threads of the voice model.', '', 1, 64)
+
+
+@dataclass(frozen=True, slots=True)
 class FusionConfig:
     """Weights of the late fusion, shared out among the modalities that are there."""
 
@@ -340,6 +353,7 @@ class Config:
     segmenter: SegmenterConfig = SegmenterConfig()
     transcriber: TranscriberConfig = TranscriberConfig()
     text: TextConfig = TextConfig()
+    voice: VoiceConfig = VoiceConfig()
     fusion: FusionConfig = FusionConfig()
     interim: InterimConfig = InterimConfig()
     dialogue: DialogueConfig = DialogueConfig()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +15,6 @@ from rich.progress import track
 
 from emotion_node.assemble import Models, build_hearing, load_vad
 from emotion_node.backends.asr import choose_transcriber
-from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import AudioConfig, make_config
 from emotion_node.core.hearing import Hearing
 from emotion_node.datatypes import (
@@ -27,9 +25,9 @@ from emotion_node.datatypes import (
     SpeechDropped,
     SpeechEnded,
 )
+from emotion_node.evaluation.recordings import join, read_meld_recordings, read_samples
 from emotion_node.interfaces import TranscriberStream
 from emotion_node.offline.bag import Bag
-from emotion_node.offline.media import read_audio
 from emotion_node.offline.recordings import BagRecording, TopicNames
 from emotion_node.offline.truth import read_truth, words_of
 from emotion_node.training.datasets import data_root
@@ -50,21 +48,12 @@ def demo_clips(bag: Path) -> Iterator[Clip]:
     with Bag(bag) as opened:
         recording = BagRecording(opened, AudioConfig(), TopicNames(), False, False, False)
         chunks = [step.value for step in recording.steps() if isinstance(step.value, AudioChunk)]
-    samples = _join(chunks)
+    samples = join(chunks)
     begin_ns = chunks[0].stamp_ns
     for one in read_truth(bag / 'truth.json'):
         start = round((one.start_ns - begin_ns) / 1e9 * SAMPLE_RATE - PADDING_S * SAMPLE_RATE)
         end = round((one.end_ns - begin_ns) / 1e9 * SAMPLE_RATE + PADDING_S * SAMPLE_RATE)
         yield one.text, samples[max(start, 0) : end]
-
-
-def _read(path: Path) -> FloatArray:
-    return _join(list(read_audio(path)))
-
-
-def _join(chunks: Sequence[AudioChunk]) -> FloatArray:
-    samples = np.concatenate([chunk.samples[:, 0] for chunk in chunks]) / np.float32(32768)
-    return SoxrResampler(chunks[0].rate).process(samples, last=True)
 
 
 def ravdess_clips(folder: Path) -> Iterator[Clip]:
@@ -75,16 +64,13 @@ def ravdess_clips(folder: Path) -> Iterator[Clip]:
         by_actor.setdefault(path.stem.split('-')[6], []).append(path)
     for paths in by_actor.values():
         for index in sorted(rng.choice(len(paths), CLIPS_PER_ACTOR, replace=False)):
-            yield STATEMENTS[paths[index].stem.split('-')[4]], _read(paths[index])
+            yield STATEMENTS[paths[index].stem.split('-')[4]], read_samples(paths[index])
 
 
 def meld_clips(root: Path) -> Iterator[Clip]:
     """Yield the recordings of MELD utterances that come with their text."""
-    for name in ('meld_wav', 'meld_clips'):
-        with (root / name / 'manifest.csv').open(encoding='utf-8') as file:
-            for row in csv.DictReader(file):
-                text = row['text'].replace('\N{RIGHT SINGLE QUOTATION MARK}', "'")
-                yield text, _read(root / name / row['file'])
+    for one in read_meld_recordings(root):
+        yield one.text, one.samples
 
 
 def measure(
