@@ -185,9 +185,9 @@ def make_mixture(
         truth.append((position + clip.start, position + clip.end))
         position += len(clip.samples) + round(rng.uniform(*PAUSES) * SAMPLE_RATE)
     if snr_db is None:
-        samples += _scaled(rng.standard_normal(len(samples)), FLOOR_DB)
+        samples += scaled(rng.standard_normal(len(samples)), FLOOR_DB)
     else:
-        samples += _scaled(make_noise(noise, len(samples), babble, rng), NOISE_DB)
+        samples += scaled(make_noise(noise, len(samples), babble, rng), NOISE_DB)
         samples *= np.float32(10 ** (rng.uniform(*GAINS_DB) / 20))
     return Mixture(noise, snr_db, np.clip(samples, -1, 1), tuple(truth))
 
@@ -284,7 +284,7 @@ def read_babble(emodb: Path, limit: int, rng: np.random.Generator) -> list[Float
     for index in rng.permutation(len(paths))[:limit]:
         samples = read_audio(paths[index])
         sounds = find_speech(samples)
-        voices.append(_scaled(samples[sounds[0][0] : sounds[-1][1]], NOISE_DB))
+        voices.append(scaled(samples[sounds[0][0] : sounds[-1][1]], NOISE_DB))
     return voices
 
 
@@ -292,5 +292,6 @@ def _level(samples: Signal) -> float:
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
 
 
-def _scaled(samples: Signal, level_db: float) -> FloatArray:
+def scaled(samples: Signal, level_db: float) -> FloatArray:
+    """Return samples at a level, in dB of full scale."""
     return (samples * (10 ** (level_db / 20) / _level(samples))).astype(np.float32)
