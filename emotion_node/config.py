@@ -203,10 +203,12 @@ class TranscriberConfig:
         choices=('auto', 'whisper', 'pocketsphinx', 'topic', 'off'),
     )
     whisper_model: str = _p(
-        'base', 'Whisper only: folder, hub id or size name of a CTranslate2 Whisper model.'
+        'whisper-base',
+        'Whisper only: name of a model fetched by "models fetch", or folder, hub id or size name '
+        'of a CTranslate2 Whisper model.',
     )
     whisper_local_files_only: bool = _p(
-        True, 'Whisper only: never fetch a model when the node starts.'
+        True, 'Whisper only: never fetch a model from the hub when the node starts.'
     )
     whisper_compute_type: str = _p('int8', 'Whisper only: CTranslate2 compute type.')
     whisper_device: str = _p('cpu', 'Whisper only: device.', choices=('cpu', 'cuda', 'auto'))
