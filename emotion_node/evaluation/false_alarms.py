@@ -285,7 +285,7 @@ def strange_sounds() -> Iterator[StrangeSound]:
             sound = sound / np.sqrt(np.mean(np.square(sound)))
             if kind == 'silence':
                 # From the faint noise of a sound card down to nothing but zeros.
-                sound *= 10 ** ((_SILENCE_DB - clip) / 20)
+                sound *= 10 ** ((_SILENCE_DB - 2 * clip) / 20)
             else:
                 sound += 10 ** (rng.uniform(-50, -20) / 20) * rng.standard_normal(count)
                 sound *= 10 ** (rng.uniform(*LEVELS_DB) / 20)
