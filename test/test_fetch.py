@@ -92,9 +92,8 @@ def write_list(place: Place, weights: bytes = WEIGHTS, drop: str = '', extra: st
         lines.append(
             f"files.'{name}' = {{ sha256 = '{digest}', size = {len(content)}, parts = {parts} }}"
         )
-    lines.append(extra)
-    text = '\n'.join(line for line in lines if not drop or not line.startswith(drop))
-    (place.models / 'fetchable.toml').write_text(text)
+    kept = [line for line in lines if not drop or not line.startswith(drop)]
+    (place.models / 'fetchable.toml').write_text('\n'.join([*kept, extra]))
 
 
 @pytest.fixture
