@@ -16,7 +16,7 @@ from emotion_node.core.timings import Clock, Timings
 from emotion_node.datatypes import ModelInfo
 from emotion_node.interfaces import ModelError, Sight, TextEmotion, Transcriber, Vad, VoiceEmotion
 from emotion_node.labels import LABELS
-from emotion_node.models import find_model
+from emotion_node.models import find_model, read_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,7 @@ def load_models(config: Config, clock: Clock, log: Callable[[str], None]) -> Mod
         vad=load_vad(config),
         transcriber=choose_transcriber(config.transcriber, log),
         text=_load_text(config, clock, log),
+        voice=_load_voice(config, clock),
     )
 
 
@@ -156,6 +157,18 @@ def _load_transformers(
     if unheard := [label for label, n in zip(LABELS, model.labels.sum(0), strict=True) if not n]:
         log(f'Text emotion by {model.info.name}, which never says {", ".join(unheard)}')
     return model
+
+
+def _load_voice(config: Config, clock: Clock) -> VoiceEmotion | None:
+    voice = config.voice
+    if voice.backend == 'off':
+        return None
+    if voice.backend == 'auto' and voice.model not in read_manifest(config.models_dir):
+        return None
+    from emotion_node.backends.voice_onnx import OnnxVoiceEmotion
+
+    entry = find_model(voice.model, config.models_dir)
+    return OnnxVoiceEmotion(entry, voice.threads, clock=clock)
 
 
 def _describe(info: ModelInfo) -> str:

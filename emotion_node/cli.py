@@ -41,14 +41,20 @@ COMMANDS: Final[Mapping[str, Command]] = {
     ),
     'view': Command('show the emotions that a running node publishes', 'emotion_node.ros.view'),
     'parameters': Command("list the node's parameters", 'emotion_node.offline.list_parameters'),
-    'models': Command('list or check the models', 'emotion_node.offline.check_models'),
+    'models': Command('list, check or fetch the models', 'emotion_node.offline.manage_models'),
     'evaluate': Command(
         'measure a part on labelled data',
         commands={
             'text': Command('text emotion on MELD', 'emotion_node.evaluation.text'),
+            'voice': Command(
+                'voice emotion on acted speech and strange sounds', 'emotion_node.evaluation.voice'
+            ),
             'vad': Command('the voice activity detectors', 'emotion_node.evaluation.vad'),
             'transcription': Command(
                 'speech recognition on labelled speech', 'emotion_node.evaluation.transcription'
+            ),
+            'hallucinations': Command(
+                'what Whisper says where nobody speaks', 'emotion_node.evaluation.hallucinations'
             ),
         },
     ),

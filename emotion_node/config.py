@@ -203,10 +203,12 @@ class TranscriberConfig:
         choices=('auto', 'whisper', 'pocketsphinx', 'topic', 'off'),
     )
     whisper_model: str = _p(
-        'base', 'Whisper only: folder, hub id or size name of a CTranslate2 Whisper model.'
+        'whisper-base',
+        'Whisper only: name of a model fetched by "models fetch", or folder, hub id or size name '
+        'of a CTranslate2 Whisper model.',
     )
     whisper_local_files_only: bool = _p(
-        True, 'Whisper only: never fetch a model when the node starts.'
+        True, 'Whisper only: never fetch a model from the hub when the node starts.'
     )
     whisper_compute_type: str = _p('int8', 'Whisper only: CTranslate2 compute type.')
     whisper_device: str = _p('cpu', 'Whisper only: device.', choices=('cpu', 'cuda', 'auto'))
@@ -253,6 +255,19 @@ class TextConfig:
         0,
         20,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceConfig:
+    """Emotion from how something is said."""
+
+    backend: str = _p(
+        'auto',
+        'Voice emotion model; "auto" takes the one in the manifest, if there is one.',
+        choices=('auto', 'onnx', 'off'),
+    )
+    model: str = _p('voice', 'Name of the model in the manifest.')
+    threads: int = _p(1, 'Threads of the voice model.', '', 1, 64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +355,7 @@ class Config:
     segmenter: SegmenterConfig = SegmenterConfig()
     transcriber: TranscriberConfig = TranscriberConfig()
     text: TextConfig = TextConfig()
+    voice: VoiceConfig = VoiceConfig()
     fusion: FusionConfig = FusionConfig()
     interim: InterimConfig = InterimConfig()
     dialogue: DialogueConfig = DialogueConfig()

@@ -222,6 +222,28 @@ class FacialCue:
 
 
 @dataclass(frozen=True, slots=True)
+class VocalCue:
+    """One property of the voice over one utterance.
+
+    Attributes:
+        name: pitch, pitch range, loudness or speaking rate.
+        value: in `unit`.
+        unit: Hz, semitones, dBFS or syllables/s.
+        deviation: from this speaker's running normal, in `deviation_unit`; 0 while there is none.
+        deviation_unit: semitones, dB or percent.
+        normal_utterances: past utterances of this speaker behind the normal; 0 while there is
+            none.
+    """
+
+    name: str
+    value: float
+    unit: str
+    deviation: float
+    deviation_unit: str
+    normal_utterances: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """Which model gave an answer."""
 
@@ -238,10 +260,13 @@ class ModalityEmotion:
         scores: (7,) probabilities in the order of `labels.LABELS`, or None when absent.
         reason: why it is absent; `Reason.NONE` when it is there.
         valence, arousal: -1..1.
+        reliability: 0..1, how much the input resembles what the model knows, 0 when that is not
+            known; it scales the weight in the fusion.
         weight: share in the fusion, 0..1; 0 when absent.
         model: which model answered.
         inference_ns: time the model took.
         samples_used: amount of input behind the answer: tokens, audio samples or video frames.
+        vocal_cues: pitch, loudness and pace (voice only).
         cues: facial movements (face only).
         detail: for a person, what went wrong when `reason` is `Reason.ERROR`.
     """
@@ -251,19 +276,32 @@ class ModalityEmotion:
     reason: Reason = Reason.NONE
     valence: float = 0.0
     arousal: float = 0.0
+    reliability: float = 1.0
     weight: float = 0.0
     model: ModelInfo = field(default_factory=ModelInfo)
     inference_ns: int = 0
     samples_used: int = 0
+    vocal_cues: Sequence[VocalCue] = ()
     cues: Sequence[FacialCue] = ()
     detail: str = ''
 
     @classmethod
     def absent(
-        cls, modality: Modality, reason: Reason, detail: str = '', model: ModelInfo | None = None
+        cls,
+        modality: Modality,
+        reason: Reason,
+        detail: str = '',
+        model: ModelInfo | None = None,
+        reliability: float = 0.0,
     ) -> ModalityEmotion:
         """Return the marked absence of a modality."""
-        return cls(modality, reason=reason, detail=detail, model=model or ModelInfo())
+        return cls(
+            modality,
+            reason=reason,
+            detail=detail,
+            model=model or ModelInfo(),
+            reliability=reliability,
+        )
 
     @classmethod
     def from_scores(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
@@ -39,6 +39,7 @@ REASONS: Final[Mapping[str, str]] = {
 
 _BAR_WIDTH = 20
 _EIGHTHS = ' ▏▎▍▌▋▊▉'
+_SHORT_UNITS = {'semitones': ' st', 'dB': ' dB', 'percent': ' %'}
 _SAMPLES = {'text': 'tokens', 'voice': 'samples', 'face': 'frames'}
 _EARLIEST_DATE_NS = 946_684_800 * NS_PER_S  # 2000: earlier stamps are not of a calendar
 
@@ -173,10 +174,19 @@ def _modality(one: Record) -> Iterator[Text]:
         f'{one["model_name"]} {one["model_version"]}'.strip(),
         f'{one["samples_used"]} {_SAMPLES[one["modality"]]}',
         f'{one["inference_latency"] * 1000:.1f} ms',
+        *_vocal_cues(one['vocal_cues']),
         *(cue['name'] for cue in one['cues'][:2]),
         one['expression_check'],
     ]
     yield Text(' ' * 8 + ' · '.join(filter(None, facts)), 'dim')
+
+
+def _vocal_cues(cues: Sequence[Record]) -> Iterator[str]:
+    """Yield how the voice differs from its speaker's usual one, where that is known."""
+    for cue in cues:
+        if cue['normal_utterances']:
+            unit = _SHORT_UNITS[cue['deviation_unit']]
+            yield f'{cue["name"]} {cue["deviation"]:+.0f}{unit}'
 
 
 def _latency(record: Record) -> Text:

@@ -97,8 +97,21 @@ class Encoder:
             confidence=estimate.confidence,
             valence=estimate.valence,
             arousal=estimate.arousal,
+            reliability=estimate.reliability,
             weight=estimate.weight,
             scores=self._scores(estimate.scores),
+            vocal_cues=[
+                self._make(
+                    'emotion_msgs/msg/VocalCue',
+                    name=cue.name,
+                    value=cue.value,
+                    unit=cue.unit,
+                    deviation=cue.deviation,
+                    deviation_unit=cue.deviation_unit,
+                    normal_utterances=cue.normal_utterances,
+                )
+                for cue in estimate.vocal_cues
+            ],
             cues=[
                 self._make(
                     'emotion_msgs/msg/FacialCue',

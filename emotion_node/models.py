@@ -1,6 +1,7 @@
 """The shipped models: where they are, what they are, and whether their files are whole.
 
-`models/manifest.toml` has one table per model. Nothing here loads a model.
+`models/manifest.toml` has one table per model. Nothing here loads a model. Models that are too
+large to ship are in `fetchable`.
 """
 
 from __future__ import annotations
@@ -35,12 +36,15 @@ class ModelFile:
         path: where it should be.
         sha256: checksum it should have, in hexadecimal.
         size: length it should have, in bytes.
+        remedy: what to do when it is missing or damaged; by default, what helps with a file
+            that was installed.
     """
 
     role: str
     path: Path
     sha256: str
     size: int
+    remedy: str = ''
 
     def check(self) -> None:
         """Compare the file with its manifest.
@@ -73,10 +77,11 @@ class ModelFile:
         return data
 
     def _missing(self, error: OSError) -> ModelError:
-        return ModelError(
-            f'model file {self.path} cannot be read ({error.strerror}); install the package again '
-            f'or name the folder that holds {MANIFEST} in models_dir or {ENVIRONMENT_VARIABLE}'
+        remedy = self.remedy or (
+            f'install the package again or name the folder that holds {MANIFEST} in models_dir '
+            f'or {ENVIRONMENT_VARIABLE}'
         )
+        return ModelError(f'model file {self.path} cannot be read ({error.strerror}); {remedy}')
 
     def _compare(self, head: bytes, found: str) -> None:
         if found == self.sha256:
@@ -88,7 +93,8 @@ class ModelFile:
             )
         raise ModelError(
             f'model file {self.path} is damaged: its sha256 is {found}, the manifest says '
-            f'{self.sha256} ({self.size} bytes); restore the file from the repository'
+            f'{self.sha256} ({self.size} bytes); '
+            + (self.remedy or 'restore the file from the repository')
         )
 
 
@@ -157,17 +163,33 @@ def models_dir(explicit: str | Path = '', package: Path | None = None) -> Path:
         ModelError: no manifest is where it was looked for.
     """
     named = str(explicit) or os.environ.get(ENVIRONMENT_VARIABLE, '')
-    if named:
-        candidates = [Path(named).expanduser()]
-    else:
-        package = package or Path(__file__).resolve().parent
-        prefixes = package.parents
-        candidates = [package.parent / 'models', *(prefix / SHARE for prefix in prefixes)]
-    for candidate in candidates:
-        if (candidate / MANIFEST).is_file():
-            return candidate
-    looked = candidates[0] if named else f'{candidates[0]} nor in {SHARE} above it'
-    raise ModelError(
+    if not named:
+        return installed_models_dir(package)
+    folder = Path(named).expanduser()
+    if not (folder / MANIFEST).is_file():
+        raise _no_manifest(str(folder))
+    return folder
+
+
+def installed_models_dir(package: Path | None = None) -> Path:
+    """Return the folder of the models that came with the package, whatever the user named.
+
+    Args:
+        package: folder of the package; this one when None.
+
+    Raises:
+        ModelError: no manifest is where it was looked for.
+    """
+    package = package or Path(__file__).resolve().parent
+    beside = package.parent / 'models'
+    for folder in (beside, *(prefix / SHARE for prefix in package.parents)):
+        if (folder / MANIFEST).is_file():
+            return folder
+    raise _no_manifest(f'{beside} nor in {SHARE} above it')
+
+
+def _no_manifest(looked: str) -> ModelError:
+    return ModelError(
         f'no {MANIFEST} in {looked}; install the package again or name the folder that holds it '
         f'in models_dir or {ENVIRONMENT_VARIABLE}'
     )
@@ -230,6 +252,15 @@ class FileState:
     file: ModelFile
     problem: str
 
+    @classmethod
+    def of(cls, key: str, file: ModelFile) -> FileState:
+        """Compare a file with its checksum."""
+        try:
+            file.check()
+        except ModelError as error:
+            return cls(key, file, str(error))
+        return cls(key, file, '')
+
 
 def verify_models(folder: str | Path = '', keys: Iterable[str] = ()) -> list[FileState]:
     """Compare files with their checksums and return each file's state.
@@ -242,11 +273,7 @@ def verify_models(folder: str | Path = '', keys: Iterable[str] = ()) -> list[Fil
         ModelError: there is no valid manifest, or it has no such model.
     """
     chosen = [find_model(key, folder) for key in keys] or read_manifest(folder).values()
-    return [
-        FileState(entry.key, file, _problem(file))
-        for entry in chosen
-        for file in entry.files.values()
-    ]
+    return [FileState.of(entry.key, file) for entry in chosen for file in entry.files.values()]
 
 
 LIST_HEADER: Final = ('model', 'name', 'version', 'modality', 'MB', 'files', 'licence')
@@ -273,14 +300,6 @@ def list_models(folder: str | Path = '') -> list[tuple[str, ...]]:
         )
         for entry in read_manifest(folder).values()
     ]
-
-
-def _problem(file: ModelFile) -> str:
-    try:
-        file.check()
-    except ModelError as error:
-        return str(error)
-    return ''
 
 
 def _entry(path: Path, key: str, table: dict[str, Any]) -> ModelEntry:

@@ -7,11 +7,14 @@ import importlib.util
 import itertools
 import os
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from pathlib import Path
 
 import pytest
 from domain_coordinator import domain_id
 from hypothesis import settings
+
+from emotion_node.fetchable import cache_dir, fetch_command
 
 SOURCE_ENV = (
     'emotion_msgs is not on the path. Run the tests with `make test`, or do `. ./env.sh` before '
@@ -30,6 +33,11 @@ for variable in ('ROS_LOCALHOST_ONLY', 'ROS_STATIC_PEERS', 'ROS_DISCOVERY_SERVER
     os.environ.pop(variable, None)
 os.environ['ROS_LOG_DIR'] = _resources.enter_context(
     tempfile.TemporaryDirectory(prefix='emotion_node-log-')
+)
+# Models that the user has fetched do not change what the tests find, but for those that ask.
+_FETCHED = cache_dir()
+os.environ['EMOTION_MODELS_CACHE'] = _resources.enter_context(
+    tempfile.TemporaryDirectory(prefix='emotion_node-models-')
 )
 
 settings.register_profile('repeatable', derandomize=True, deadline=None, print_blob=True)
@@ -66,3 +74,46 @@ def pytest_make_collect_report(
 
 def pytest_unconfigure() -> None:
     _resources.close()
+
+
+@pytest.fixture(scope='session')
+def tiny_whisper(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Make tiny Whisper models with random weights, each once."""
+    import whisper_tiny
+
+    folder = tmp_path_factory.mktemp('whisper')
+    kinds: dict[str, dict[str, object]] = {
+        'babble': {},
+        'thanks': {'words': ['Thank', 'you']},
+        'mumbled-thanks': {'words': ['Thank', 'you'], 'certainty': 2.0},
+        'loop': {'words': ['over', 'and'] * 25},
+        'nobody': {'certainty': 0.1, 'no_speech': 3000.0},
+        'english': {'english_only': True},
+    }
+
+    def model(kind: str) -> Path:
+        if not (folder / kind).exists():
+            whisper_tiny.build(folder / kind, **kinds[kind])  # type: ignore[arg-type]
+        return folder / kind
+
+    return model
+
+
+@pytest.fixture(scope='session')
+def whisper_base() -> Path:
+    """The folder of the Whisper with trained weights that the user has fetched."""
+    folder = _FETCHED / 'whisper-base'
+    if not folder.is_dir():
+        pytest.skip(f'no {folder}: {fetch_command("whisper-base")}')
+    return folder
+
+
+@pytest.fixture
+def no_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty Hugging Face cache, and no way to the hub."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, 'HF_HUB_CACHE', str(tmp_path / 'hub'))
+    monkeypatch.setattr(constants, 'HF_HUB_OFFLINE', True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / 'hub'

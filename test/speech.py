@@ -1,4 +1,4 @@
-"""Pieces of sound for tests, and a detector that hears how loud they are."""
+"""Pieces of sound for tests, and what hears them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from emotion_node.datatypes import (
     SpeechEnded,
     SpeechEvent,
     SpeechStarted,
+    Transcript,
     Utterance,
 )
+from emotion_node.interfaces import TranscriberStream
 
 FRAME = 320
 STAMP = 1_700_000_000_123_456_789
@@ -53,6 +55,32 @@ def sound(*pieces: tuple[float, float], seed: int = 0) -> FloatArray:
     ]
     joined: FloatArray = np.concatenate(parts).clip(-1, 1).astype(np.float32)
     return joined
+
+
+def noise(seconds: float, level: float = 0.1, seed: int = 0) -> FloatArray:
+    rng = np.random.default_rng(seed)
+    samples: FloatArray = rng.standard_normal(round(seconds * SAMPLE_RATE)).astype(np.float32)
+    samples *= level
+    return samples
+
+
+def tone(seconds: float) -> FloatArray:
+    wave = 0.3 * np.sin(0.1 * np.arange(round(seconds * SAMPLE_RATE)))
+    samples: FloatArray = wave.astype(np.float32)
+    return samples
+
+
+def silence(seconds: float) -> FloatArray:
+    return np.zeros(round(seconds * SAMPLE_RATE), np.float32)
+
+
+def feed(stream: TranscriberStream, samples: FloatArray, sizes: Iterable[int] = ()) -> Transcript:
+    """Give samples to a stream in chunks of the sizes given, the rest in one, and finish."""
+    for size in sizes:
+        stream.accept(samples[:size])
+        samples = samples[size:]
+    stream.accept(samples)
+    return stream.finish()
 
 
 def chunks(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -58,6 +59,30 @@ def test_a_modality_of_weight_zero_has_no_say_even_alone() -> None:
         absent(Modality.TEXT), present(Modality.VOICE, anger=1.0), absent(Modality.FACE)
     )
     assert fused.scores is None
+
+
+def test_a_doubtful_modality_counts_for_less() -> None:
+    text, voice = present(Modality.TEXT, joy=1.0), present(Modality.VOICE, anger=1.0)
+    doubtful = dataclasses.replace(voice, reliability=0.5)
+    fused = LinearFusion(FusionConfig()).fuse(text, doubtful, absent(Modality.FACE))
+    assert [one.weight for one in fused.modalities] == pytest.approx([0.7 / 0.85, 0.15 / 0.85, 0])
+    unknown = dataclasses.replace(voice, reliability=0.0)
+    fused = LinearFusion(FusionConfig()).fuse(
+        absent(Modality.TEXT), unknown, absent(Modality.FACE)
+    )
+    assert fused.scores is None
+
+
+def test_each_modality_tells_valence_and_arousal_itself() -> None:
+    text = present(Modality.TEXT, neutral=1.0)
+    voice = dataclasses.replace(present(Modality.VOICE, neutral=1.0), valence=-0.5, arousal=0.8)
+    fused = LinearFusion(FusionConfig()).fuse(text, voice, absent(Modality.FACE))
+    assert (fused.valence, fused.arousal) == pytest.approx((-0.15, 0.24))
+    alone = LinearFusion(FusionConfig()).fuse(
+        present(Modality.TEXT, joy=0.6), absent(Modality.VOICE), absent(Modality.FACE)
+    )
+    assert alone.scores is not None
+    assert (alone.valence, alone.arousal) == pytest.approx(valence_arousal(alone.scores))
 
 
 def test_valence_and_arousal_follow_the_scores() -> None:

@@ -33,6 +33,10 @@ def locked(name: str) -> dict[str, str]:
     return versions
 
 
+OPTIONAL = {PACKAGE / 'backends' / 'text_transformers.py'}
+"""Modules that are imported only when somebody asks for them."""
+
+
 def imports(*parts: Path) -> set[str]:
     """Return the top-level packages that these modules, and those in these folders, import."""
     return {
@@ -106,7 +110,9 @@ def test_the_environment_holds_the_locked_versions() -> None:
 def test_every_package_from_pypi_that_the_nodes_import_is_locked_for_robots() -> None:
     declared = (ROOT / 'requirements' / 'robot.in').read_text().lower()
     providers = importlib.metadata.packages_distributions()
-    used = imports(*(part for part in PACKAGE.iterdir() if part.name != 'training'))
+    parts = [part for part in PACKAGE.iterdir() if part.name not in ('training', 'backends')]
+    backends = [part for part in (PACKAGE / 'backends').iterdir() if part not in OPTIONAL]
+    used = imports(*parts, *backends)
     for name in sorted(used - {'emotion_node', 'emotion_msgs'} - set(sys.stdlib_module_names)):
         packages = [re.sub('[-_.]+', '-', p).lower() for p in providers.get(name, ())]
         if any(p.startswith('ros-') for p in packages):

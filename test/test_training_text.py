@@ -16,7 +16,9 @@ from emotion_node.training import teaching
 from emotion_node.training.samples import PastTurn, Sample
 
 training = pytest.importorskip('emotion_node.training.text', exc_type=ModuleNotFoundError)
+tokenizers = pytest.importorskip('tokenizers')
 torch = pytest.importorskip('torch')
+transformers = pytest.importorskip('transformers')
 teach = pytest.importorskip('emotion_node.training.teach', exc_type=ModuleNotFoundError)
 variation = pytest.importorskip('emotion_node.training.variation', exc_type=ModuleNotFoundError)
 
@@ -161,4 +163,25 @@ def test_what_runs_say_together_is_written(data: Path, tmp_path: Path) -> None:
     scores = teaching.read_teaching(out, run.train)
     alone = [teach.say(tmp_path / seed, run.train, bfloat16=True) for seed in ('0', '1')]
     np.testing.assert_allclose(scores, (alone[0] + alone[1]) / 2, rtol=1e-5)
+    np.testing.assert_allclose(scores.sum(1), 1, rtol=1e-5)
+
+
+def test_other_encoders_are_trained_alike(data: Path, tmp_path: Path) -> None:
+    words = ['<s>', '<pad>', '</s>', '<unk>', 'this', 'is', ':', '!', ',', *LABELS]
+    tokenizer = tokenizers.Tokenizer(
+        tokenizers.models.WordLevel({word: n for n, word in enumerate(words)}, '<unk>')
+    )
+    tokenizer.normalizer = tokenizers.normalizers.Lowercase()
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    folder = tmp_path / 'encoder'
+    shape = {'hidden_size': 8, 'num_hidden_layers': 1, 'num_attention_heads': 2}
+    transformers.MPNetModel(
+        transformers.MPNetConfig(vocab_size=len(words), intermediate_size=8, **shape)
+    ).save_pretrained(folder)
+    tokenizer.save(str(folder / 'tokenizer.json'))
+    run, _ = trainer(data, tmp_path / 'run', '--encoder', str(folder), '--plain-share', '0')
+    assert list(run.dev) == ['gold']
+    run.run()
+    scores = teach.say(tmp_path / 'run', run.train, bfloat16=False)
+    assert scores.shape == (24, 7)
     np.testing.assert_allclose(scores.sum(1), 1, rtol=1e-5)

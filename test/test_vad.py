@@ -26,18 +26,12 @@ from emotion_node.datatypes import (
     Utterance,
 )
 from emotion_node.evaluation import vad as evaluation
-from emotion_node.evaluation.mixtures import (
-    NOISES,
-    Clip,
-    Mixture,
-    find_speech,
-    make_mixture,
-    make_noise,
-    read_clips,
-)
+from emotion_node.evaluation.mixtures import Clip, Mixture, make_mixture, read_clips
 from emotion_node.evaluation.scoring import Score, score
 from emotion_node.interfaces import ModelError, Vad
 from emotion_node.training.datasets import DatasetError, data_root
+from emotion_node.training.sounds import NOISES, make_noise
+from emotion_node.training.speech import find_speech
 
 DETECTORS: tuple[Vad, ...] = (SileroVad(), *(WebrtcVad(mode) for mode in range(4)))
 

@@ -7,27 +7,18 @@ from typing import Final
 
 import numpy as np
 import onnxruntime as ort
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from tokenizers import Tokenizer
 
+from emotion_node.backends.onnx import check_labels, load_session
 from emotion_node.backends.text_input import InputBuilder, TextInput
 from emotion_node.datatypes import FloatArray, ModalityEmotion, ModelInfo
 from emotion_node.interfaces import ModelError, Turn
-from emotion_node.labels import LABELS, Modality
+from emotion_node.labels import Modality
 from emotion_node.models import ModelEntry
 
 INPUTS: Final = ('input_ids', 'attention_mask', 'token_type_ids')
 """Each (batch, length) int64, as `text_input` makes them; the one output is (batch, 7)
 probabilities."""
-
-_ORT_ERRORS: Final = (
-    ort_errors.Fail,
-    ort_errors.InvalidArgument,
-    ort_errors.InvalidGraph,
-    ort_errors.InvalidProtobuf,
-    ort_errors.NotImplemented,
-    ort_errors.RuntimeException,
-)
 
 
 class OnnxTextEmotion:
@@ -49,7 +40,7 @@ class OnnxTextEmotion:
         self._info = entry.info
         self._clock = clock
         self._builder = _load_builder(entry)
-        self._session = _load_session(entry, threads)
+        self._session = load_session(entry, threads)
         _check_signature(self._session, entry)
         # The first call allocates, so it is made here and not while somebody waits.
         self.estimate('Oh my God!')
@@ -109,21 +100,6 @@ def _load_builder(entry: ModelEntry) -> InputBuilder:
         raise ModelError(f'{file.path} is no tokenizer.json of a text model: {error}') from error
 
 
-def _load_session(entry: ModelEntry, threads: int) -> ort.InferenceSession:
-    file = entry.file('weights')
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Spinning threads would take a core from the rest of the node between calls.
-    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
-    try:
-        return ort.InferenceSession(file.read(), options, providers=['CPUExecutionProvider'])
-    except _ORT_ERRORS as error:
-        raise ModelError(
-            f'{file.path} is no ONNX model that onnxruntime {ort.__version__} can run: {error}'
-        ) from error
-
-
 def _check_signature(session: ort.InferenceSession, entry: ModelEntry) -> None:
     path = entry.file('weights').path
     inputs = sorted(value.name for value in session.get_inputs())
@@ -139,7 +115,4 @@ def _check_signature(session: ort.InferenceSession, entry: ModelEntry) -> None:
             f'{len(entry.labels)} labels ({", ".join(entry.labels)}), so one output of '
             f'(batch, {len(entry.labels)}) was expected; model and manifest do not belong together'
         )
-    if entry.labels != LABELS:
-        raise ModelError(
-            f'{path} has the labels {", ".join(entry.labels)}; expected {", ".join(LABELS)}'
-        )
+    check_labels(entry)

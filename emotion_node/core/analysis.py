@@ -14,6 +14,7 @@ from emotion_node.config import Config
 from emotion_node.core.dialogue import Dialogue, DialogueTurn
 from emotion_node.core.fusion import LinearFusion
 from emotion_node.core.timings import Clock, Timings
+from emotion_node.core.vocal_cues import VocalCues
 from emotion_node.core.words import Words, no_words
 from emotion_node.datatypes import (
     NS_PER_S,
@@ -128,6 +129,7 @@ class Analysis:
         self._interim_ns = int(config.interim.period * NS_PER_S) if config.interim.enabled else 0
         self._dialogue = Dialogue(config.dialogue)
         self._fusion = LinearFusion(config.fusion)
+        self._vocal_cues = VocalCues()
         self._open: _Open | None = None
         self._pending: list[_Pending] = []
         self._given: deque[TranscriptReport] = deque(maxlen=_MAX_GIVEN)
@@ -195,6 +197,7 @@ class Analysis:
         self._pending.clear()
         self._given.clear()
         self._dialogue.reset()
+        self._vocal_cues.reset()
         if self._sight is not None:
             self._sight.reset()
 
@@ -279,11 +282,13 @@ class Analysis:
         self._open = None
         transcription_ns = self._clock() - begin
         voice, face = self._hear_and_look(utterance)
+        voice = self._add_cues(utterance, voice)
         return self._conclude(utterance, transcript, voice, face, begin, transcription_ns)
 
     def _await_words(self, utterance: Utterance, begin: int) -> list[Report]:
         self._open = None
         voice, face = self._hear_and_look(utterance)
+        voice = self._add_cues(utterance, voice)
         pending = _Pending(
             utterance,
             voice,
@@ -386,6 +391,16 @@ class Analysis:
             if sight is None
             else self._estimate(Modality.FACE, lambda: sight.estimate(utterance)),
         )
+
+    def _add_cues(self, utterance: Utterance, voice: ModalityEmotion) -> ModalityEmotion:
+        if self._voice is None:
+            return voice
+        try:
+            with self.timings.measure('vocal cues'):
+                return dataclasses.replace(voice, vocal_cues=self._vocal_cues.hear(utterance))
+        except Exception as error:  # noqa: BLE001  counted and reported; the estimate still stands
+            self._fault('voice', error)
+            return voice
 
     def _estimate(
         self, modality: Modality, estimate: Callable[[], ModalityEmotion]

@@ -9,14 +9,15 @@ import numpy as np
 
 from emotion_node.config import FusionConfig
 from emotion_node.datatypes import FusedScores, ModalityEmotion
-from emotion_node.labels import Modality, valence_arousal
+from emotion_node.labels import Modality
 
 
 class LinearFusion:
     """Weighted mean of the modalities that are there (linear opinion pool; Stone, 1961).
 
-    The weights of those present are scaled to sum to 1, so that an absent modality shifts its
-    say to the others. A modality of weight 0 has no say even when it is alone.
+    Each counts by its weight times its reliability; those present are scaled to sum to 1, so that
+    an absent or doubtful modality shifts its say to the others. A modality of weight 0 has no say
+    even when it is alone.
     """
 
     def __init__(self, config: FusionConfig) -> None:
@@ -32,7 +33,10 @@ class LinearFusion:
         """Return the fused scores, with the weight each modality had."""
         evidence = (text, voice, face)
         shares = np.array(
-            [self._weights[one.modality] if one.available else 0.0 for one in evidence]
+            [
+                self._weights[one.modality] * one.reliability if one.available else 0.0
+                for one in evidence
+            ]
         )
         total = shares.sum()
         if total <= 0.0:
@@ -43,9 +47,12 @@ class LinearFusion:
             if one.scores is not None and share > 0.0:
                 part = np.float32(share) * one.scores
                 scores = part if scores.size == 0 else scores + part
-        valence, arousal = valence_arousal(scores)
+        valence = sum(share * one.valence for one, share in zip(evidence, shares, strict=True))
+        arousal = sum(share * one.arousal for one, share in zip(evidence, shares, strict=True))
         weighted = tuple(
             dataclasses.replace(one, weight=float(share))
             for one, share in zip(evidence, shares, strict=True)
         )
-        return FusedScores(scores, valence, arousal, (weighted[0], weighted[1], weighted[2]))
+        return FusedScores(
+            scores, float(valence), float(arousal), (weighted[0], weighted[1], weighted[2])
+        )

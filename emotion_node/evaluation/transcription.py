@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,8 +15,7 @@ from rich.progress import track
 
 from emotion_node.assemble import Models, build_hearing, load_vad
 from emotion_node.backends.asr import choose_transcriber
-from emotion_node.backends.resampler_soxr import SoxrResampler
-from emotion_node.config import AudioConfig, make_config
+from emotion_node.config import AudioConfig, TranscriberConfig, make_config
 from emotion_node.core.hearing import Hearing
 from emotion_node.datatypes import (
     SAMPLE_RATE,
@@ -26,10 +24,11 @@ from emotion_node.datatypes import (
     SpeechAudio,
     SpeechDropped,
     SpeechEnded,
+    SpeechStarted,
 )
+from emotion_node.evaluation.recordings import join, read_meld_recordings, read_samples
 from emotion_node.interfaces import TranscriberStream
 from emotion_node.offline.bag import Bag
-from emotion_node.offline.media import read_audio
 from emotion_node.offline.recordings import BagRecording, TopicNames
 from emotion_node.offline.truth import read_truth, words_of
 from emotion_node.training.datasets import data_root
@@ -50,21 +49,12 @@ def demo_clips(bag: Path) -> Iterator[Clip]:
     with Bag(bag) as opened:
         recording = BagRecording(opened, AudioConfig(), TopicNames(), False, False, False)
         chunks = [step.value for step in recording.steps() if isinstance(step.value, AudioChunk)]
-    samples = _join(chunks)
+    samples = join(chunks)
     begin_ns = chunks[0].stamp_ns
     for one in read_truth(bag / 'truth.json'):
         start = round((one.start_ns - begin_ns) / 1e9 * SAMPLE_RATE - PADDING_S * SAMPLE_RATE)
         end = round((one.end_ns - begin_ns) / 1e9 * SAMPLE_RATE + PADDING_S * SAMPLE_RATE)
         yield one.text, samples[max(start, 0) : end]
-
-
-def _read(path: Path) -> FloatArray:
-    return _join(list(read_audio(path)))
-
-
-def _join(chunks: Sequence[AudioChunk]) -> FloatArray:
-    samples = np.concatenate([chunk.samples[:, 0] for chunk in chunks]) / np.float32(32768)
-    return SoxrResampler(chunks[0].rate).process(samples, last=True)
 
 
 def ravdess_clips(folder: Path) -> Iterator[Clip]:
@@ -75,20 +65,21 @@ def ravdess_clips(folder: Path) -> Iterator[Clip]:
         by_actor.setdefault(path.stem.split('-')[6], []).append(path)
     for paths in by_actor.values():
         for index in sorted(rng.choice(len(paths), CLIPS_PER_ACTOR, replace=False)):
-            yield STATEMENTS[paths[index].stem.split('-')[4]], _read(paths[index])
+            yield STATEMENTS[paths[index].stem.split('-')[4]], read_samples(paths[index])
 
 
 def meld_clips(root: Path) -> Iterator[Clip]:
     """Yield the recordings of MELD utterances that come with their text."""
-    for name in ('meld_wav', 'meld_clips'):
-        with (root / name / 'manifest.csv').open(encoding='utf-8') as file:
-            for row in csv.DictReader(file):
-                text = row['text'].replace('\N{RIGHT SINGLE QUOTATION MARK}', "'")
-                yield text, _read(root / name / row['file'])
+    for one in read_meld_recordings(root):
+        yield one.text, one.samples
 
 
 def measure(
-    name: str, clips: Sequence[Clip], stream: TranscriberStream, hear: Callable[[], Hearing]
+    name: str,
+    clips: Sequence[Clip],
+    stream: TranscriberStream,
+    hear: Callable[[], Hearing],
+    period: float,
 ) -> dict[str, Any]:
     """Transcribe the utterances that the node's hearing finds in each clip.
 
@@ -97,13 +88,14 @@ def measure(
         clips: what is said, and how it sounds.
         stream: of the recogniser.
         hear: makes a hearing.
+        period: s of sound after which the words so far are asked for, again and again.
 
     Returns:
         `data`, number of `clips` and `words`, `word_error_rate`, `confidence` (mean over
         utterances), `real_time_factor` while the audio goes in, and `finish_ms_p50`,
         `finish_ms_p95` from the end of an utterance to its transcript.
     """
-    errors = words = accepting_ns = length = 0
+    errors = words = accepting_ns = length = unasked = 0
     finishing_ns, confidences = [], []
     for text, samples in track(clips, name, console=Console(stderr=True), transient=True):
         hearing = hear()
@@ -112,8 +104,14 @@ def measure(
         for event in (*hearing.push(chunk), *hearing.flush()):
             begin = time.perf_counter_ns()
             match event:
+                case SpeechStarted():
+                    unasked = 0
                 case SpeechAudio():
                     stream.accept(event.samples)
+                    unasked += len(event.samples)
+                    if unasked >= period * SAMPLE_RATE:
+                        unasked = 0
+                        stream.partial()
                     accepting_ns += time.perf_counter_ns() - begin
                     length += len(event.samples)
                 case SpeechEnded():
@@ -139,6 +137,40 @@ def measure(
     }
 
 
+def sources(demo: Path, root: Path) -> Iterator[tuple[str, list[Clip]]]:
+    """Yield the data sets that are there, by name; say on standard error which are not.
+
+    Args:
+        demo: the bag of the demo conversation.
+        root: folder of the data sets.
+    """
+    readers: tuple[tuple[str, Path, Callable[[Path], Iterator[Clip]]], ...] = (
+        ('demo conversation (flite)', demo, demo_clips),
+        ('RAVDESS (acted)', root / 'ravdess', ravdess_clips),
+        ('MELD (television)', root / 'meld_wav', lambda folder: meld_clips(folder.parent)),
+    )
+    for name, folder, read in readers:
+        if folder.exists():
+            yield name, list(read(folder))
+        else:
+            text = f'{name} is left out: there is no {folder}'
+            Console(stderr=True).print(text, style='yellow')
+
+
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare where the recordings and Whisper are."""
+    parser.add_argument(
+        '--whisper-model',
+        default=TranscriberConfig().whisper_model,
+        help='as transcriber.whisper_model; default %(default)s',
+    )
+    parser.add_argument(
+        '--demo', type=Path, default=Path('demo/conversation'), help='default %(default)s'
+    )
+    parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
+    parser.add_argument('--json', action='store_true', help='print one JSON object')
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that `run` takes."""
     parser.add_argument(
@@ -147,12 +179,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default='auto',
         help='%(default)s',
     )
-    parser.add_argument('--whisper-model', default='base', help='folder, hub id or size name')
-    parser.add_argument(
-        '--demo', type=Path, default=Path('demo/conversation'), help='default %(default)s'
-    )
-    parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
-    parser.add_argument('--json', action='store_true', help='print one JSON object')
+    add_source_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -168,22 +195,14 @@ def run(args: argparse.Namespace) -> int:
     assert transcriber is not None
     stream = transcriber.stream()
     models = Models(load_vad(config), transcriber, None)
-    root = data_root(args.data)
-    sources: tuple[tuple[str, Path, Callable[[], Iterator[Clip]]], ...] = (
-        ('demo conversation (flite)', args.demo, lambda: demo_clips(args.demo)),
-        ('RAVDESS (acted)', root / 'ravdess', lambda: ravdess_clips(root / 'ravdess')),
-        ('MELD (television)', root / 'meld_wav', lambda: meld_clips(root)),
-    )
-    figures = []
 
     def hear() -> Hearing:
         return build_hearing(config, models)
 
-    for name, folder, read in sources:
-        if folder.exists():
-            figures.append(measure(name, list(read()), stream, hear))
-        else:
-            console.print(f'{name} is left out: there is no {folder}', style='yellow')
+    figures = [
+        measure(name, clips, stream, hear, config.interim.period)
+        for name, clips in sources(args.demo, data_root(args.data))
+    ]
     if args.json:
         info = transcriber.info
         print(json.dumps({'name': info.name, 'version': info.version, 'figures': figures}))

@@ -32,17 +32,11 @@ from emotion_node.datatypes import (
     ClockSource,
     SpeechEnded,
 )
-from emotion_node.evaluation.mixtures import (
-    BABBLE,
-    NOISES,
-    Mixture,
-    make_mixture,
-    read_babble,
-    read_clips,
-)
+from emotion_node.evaluation.mixtures import Mixture, make_mixture, read_babble, read_clips
 from emotion_node.evaluation.scoring import Score, score
 from emotion_node.interfaces import Vad
 from emotion_node.training.datasets import data_root
+from emotion_node.training.sounds import BABBLE, NOISES
 
 ACTORS: Final = {'dev': range(1, 13), 'test': range(13, 25)}
 SNRS_DB: Final = (20.0, 10.0, 5.0)

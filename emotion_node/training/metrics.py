@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from emotion_node.labels import LABELS
+from emotion_node.labels import CIRCUMPLEX, LABELS
+
+HIGH_AROUSAL: Final = 0.2
+"""Arousal above this counts as high: between neutral (0) and the least excited of the labels that
+are above it, disgust (0.35)."""
+
+_PLACES: Final = np.array([CIRCUMPLEX[label] for label in LABELS])
 
 IntArray = npt.NDArray[np.int64]
 Array = npt.NDArray[np.float64]
@@ -39,6 +45,36 @@ def weighted_f1(counts: IntArray | Array) -> float:
 def macro_f1(counts: IntArray | Array) -> float:
     """Return the unweighted mean F1 over the seven classes."""
     return float(f1_per_class(counts).mean())
+
+
+def unweighted_average_recall(counts: IntArray | Array) -> float:
+    """Return the mean recall over the classes that there are.
+
+    Schuller et al., "The INTERSPEECH 2009 Emotion Challenge".
+    """
+    there = counts.sum(axis=1) > 0
+    return float((np.diag(counts)[there] / counts.sum(axis=1)[there]).mean())
+
+
+def arousal_accuracy(told: Array, truth: IntArray) -> float:
+    """Return how often arousal was told right, as high or low.
+
+    Args:
+        told: (n,) arousal, -1..1.
+        truth: (n,) true labels, whose places on the circumplex count as the truth.
+    """
+    return float(np.mean((told > HIGH_AROUSAL) == (_PLACES[truth, 1] > HIGH_AROUSAL)))
+
+
+def valence_accuracy(told: Array, truth: IntArray) -> float:
+    """Return how often the sign of valence was told right, where the true label has one.
+
+    Args:
+        told: (n,) valence, -1..1.
+        truth: (n,) true labels, whose places on the circumplex count as the truth.
+    """
+    true = _PLACES[truth, 0]
+    return float(np.mean((told[true != 0] > 0) == (true[true != 0] > 0)))
 
 
 def accuracy(counts: IntArray | Array) -> float:

@@ -6,10 +6,8 @@ transcribed and in lower case without punctuation, is kept; MELD test is not rea
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +31,7 @@ from emotion_node.training.metrics import (
     weighted_f1,
 )
 from emotion_node.training.noise import CONDITIONS
+from emotion_node.training.recipes import parse_recipe
 from emotion_node.training.samples import Sample, meld_samples
 from emotion_node.training.teaching import read_teaching
 from emotion_node.training.text_model import (
@@ -269,33 +268,10 @@ class Trainer:
             log.write(json.dumps(record) + '\n')
 
 
-def _flag(kind: type) -> dict[str, Any]:
-    return {'action': argparse.BooleanOptionalAction} if kind is bool else {'type': kind}
-
-
 def parse_config(args: Sequence[str] | None = None) -> tuple[TextTraining, bool]:
     """Return the recipe from the command line, over that of `--config`; and whether to resume."""
-    parser = argparse.ArgumentParser(
-        prog='python -m emotion_node.training.text',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument('--config', type=Path, help='TOML file with any of the keys below')
-    parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint')
-    for field in dataclasses.fields(TextTraining):
-        parser.add_argument(
-            '--' + field.name.replace('_', '-'),
-            default=argparse.SUPPRESS,
-            help=f'default {field.default!r}',
-            **_flag(type(field.default)),
-        )
-    given = vars(parser.parse_args(args))
-    file, resume = given.pop('config'), given.pop('resume')
-    settings = tomllib.loads(file.read_text(encoding='utf-8')) if file else {}
-    unknown = settings.keys() - {field.name for field in dataclasses.fields(TextTraining)}
-    if unknown:
-        parser.error(f'{file} has unknown keys: {", ".join(sorted(unknown))}')
-    return TextTraining(**(settings | given)), resume
+    program = 'python -m emotion_node.training.text'
+    return parse_recipe(TextTraining, program, __doc__ or '', args)
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -1,0 +1,90 @@
+"""What the voice model hears: log-mel spectra, by NumPy alone, in training as at run time.
+
+Only the shape of a sound counts, not how loud it came in: levels are taken relative to that of
+the utterance's own loud half, since a robot's microphone and the distance to it are unknown.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Final
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from emotion_node.datatypes import SAMPLE_RATE, FloatArray
+
+WINDOW: Final = 640
+"""Samples of a frame, 40 ms: long enough to show the harmonics of deep voices."""
+HOP: Final = 200
+"""Samples between frames, 12.5 ms."""
+FFT: Final = 1024
+MELS: Final = 64
+LOW_HZ: Final = 60.0
+HIGH_HZ: Final = 7600.0
+
+FLOOR_DB: Final = -70.0
+"""Relative to the utterance's level; what is below it is silence."""
+QUIET: Final = 1e-10
+"""Mean square of the loud half of what counts as no sound at all: a step of 16 bits is 9e-10."""
+
+_CENTRE_DB: Final = -35.0
+_SPREAD_DB: Final = 20.0
+"""By which levels are brought near zero mean and unit variance."""
+
+
+def log_mel(samples: FloatArray) -> FloatArray:
+    """Return the log-mel spectra of an utterance.
+
+    Frames with Hann windows, mel bands (O'Shaughnessy, 1987) with triangular filters of equal
+    height, in dB above the utterance's level (`FLOOR_DB` at least), brought near zero mean and
+    unit variance.
+
+    Args:
+        samples: (n,) float32 at `SAMPLE_RATE`; sound shorter than `WINDOW` is padded with
+            silence. Samples that are not finite count as 0.
+
+    Returns:
+        (frames, `MELS`) float32, one frame per `HOP` samples.
+    """
+    samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+    if len(samples) < WINDOW:
+        samples = np.pad(samples, (0, WINDOW - len(samples)))
+    frames = sliding_window_view(samples, WINDOW)[::HOP] * _hann()
+    spectrum = np.fft.rfft(frames, FFT)
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    mel = power.astype(np.float32) @ _filters()
+    total = np.sort(mel.sum(axis=1))
+    level = max(float(total[len(total) // 2 :].mean()), QUIET * _scale())
+    db = 10.0 * np.log10(np.maximum(mel / level, 10 ** (FLOOR_DB / 10)))
+    return np.asarray((db - _CENTRE_DB) / _SPREAD_DB, np.float32)
+
+
+def is_silent(samples: FloatArray) -> bool:
+    """Return whether there is no sound at all, only zeros or what rounding leaves."""
+    finite = samples[np.isfinite(samples)]
+    return not len(finite) or float(np.mean(np.square(finite))) < QUIET
+
+
+def _scale() -> float:
+    """Power in a frame's spectrum of white noise with a mean square of 1."""
+    return float(np.square(_hann()).sum()) * FFT / 2
+
+
+@functools.cache
+def _hann() -> FloatArray:
+    return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW), np.float32)
+
+
+@functools.cache
+def _filters() -> FloatArray:
+    """Return (`FFT` / 2 + 1, `MELS`) weights."""
+
+    def mel(hertz: float) -> float:
+        return 2595 * float(np.log10(1 + hertz / 700))
+
+    edges = 700 * (10 ** (np.linspace(mel(LOW_HZ), mel(HIGH_HZ), MELS + 2) / 2595) - 1)
+    hertz = np.arange(FFT // 2 + 1)[:, None] * SAMPLE_RATE / FFT
+    rising = (hertz - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - hertz) / (edges[2:] - edges[1:-1])
+    return np.asarray(np.maximum(0, np.minimum(rising, falling)), np.float32)

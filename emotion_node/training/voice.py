@@ -1,0 +1,258 @@
+"""Train the voice model on RAVDESS and EMO-DB, with all speakers or without those of one fold.
+
+The model is that of `voice_model`. Nothing is chosen by the held-out speakers: the averaged
+weights at the end of the last epoch are kept.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from emotion_node.labels import LABELS
+from emotion_node.training.metrics import (
+    accuracy,
+    arousal_accuracy,
+    confusion,
+    expected_calibration_error,
+    unweighted_average_recall,
+)
+from emotion_node.training.recipes import parse_recipe
+from emotion_node.training.speech import EMODB, RAVDESS
+from emotion_node.training.voice_batches import (
+    PLACES,
+    VoiceBatch,
+    class_weights,
+    epoch_batches,
+    training_rows,
+)
+from emotion_node.training.voice_conditions import CONDITIONS
+from emotion_node.training.voice_model import (
+    LAST,
+    VoiceNet,
+    VoiceOutput,
+    VoiceTraining,
+    predict,
+)
+from emotion_node.training.voice_store import VoiceStore, read_store
+
+LATEST: Final = 'latest.pt'
+LOG: Final = 'log.jsonl'
+
+
+class VoiceLoss:
+    """What a step makes small.
+
+    Args:
+        config: the recipe.
+        weights: (7,) of the classes.
+    """
+
+    def __init__(self, config: VoiceTraining, weights: torch.Tensor) -> None:
+        self.config = config
+        self.weights = weights
+        self.places = torch.from_numpy(PLACES)
+
+    def __call__(self, output: VoiceOutput, batch: VoiceBatch) -> torch.Tensor:
+        """Return the loss of a batch."""
+        config, n = self.config, batch.clips
+        logits = output.logits.log_softmax(-1)
+        smooth = config.label_smoothing
+        targets = batch.targets * (1 - smooth) + smooth / len(LABELS)
+        loss = -(logits[:n] * targets * self.weights).sum(-1).mean()
+        felt = (output.affect[:n] - batch.targets @ self.places).square()
+        loss = loss + config.affect_weight * felt.sum(-1).mean()
+        if len(logits) > n:
+            loss = loss - config.outlier_weight * logits[n:].mean()
+            speech = torch.zeros(len(logits))
+            speech[:n] = 1
+            told = nn.functional.binary_cross_entropy_with_logits(output.familiar, speech)
+            loss = loss + config.familiar_weight * told
+        return loss
+
+
+class Trainer:
+    """One training run and its files.
+
+    Args:
+        config: the recipe.
+        store: its spectra, if they are open already.
+    """
+
+    def __init__(self, config: VoiceTraining, store: VoiceStore | None = None) -> None:
+        torch.set_num_threads(config.threads)
+        torch.set_flush_denormal(True)
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.out = Path(config.out)
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.store = store or read_store(Path(config.store))
+        self.rows = training_rows(self.store, config)
+        weights = class_weights(self.store.labels[self.rows], config.class_balance)
+        self.loss = VoiceLoss(config, torch.from_numpy(weights).float())
+        self.model = VoiceNet(config).to(memory_format=torch.channels_last)
+        self.average = torch.optim.swa_utils.AveragedModel(
+            self.model,
+            multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.averaging),
+            use_buffers=True,
+        )
+        decayed = [p for p in self.model.parameters() if p.ndim > 1]
+        others = [p for p in self.model.parameters() if p.ndim <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [{'params': decayed}, {'params': others, 'weight_decay': 0.0}],
+            lr=config.rate,
+            weight_decay=config.weight_decay,
+        )
+        steps = config.epochs * -(-len(self.rows) // config.batch)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer,
+            config.rate,
+            total_steps=steps + 1,
+            pct_start=config.warmup,
+            cycle_momentum=False,
+        )
+        self.epoch = 0
+
+    def run(self) -> dict[str, dict[str, float]]:
+        """Train to the last epoch; return the figures on the speakers held out."""
+        while self.epoch < self.config.epochs:
+            begin = time.monotonic()
+            loss = self._train_epoch()
+            self.epoch += 1
+            self._log({'epoch': self.epoch, 'train_loss': loss}, time.monotonic() - begin)
+            self._save_checkpoint()
+        torch.save(
+            {
+                'model': self.average.module.state_dict(),
+                'config': dataclasses.asdict(self.config),
+            },
+            self.out / LAST,
+        )
+        found = held_out_figures(self.average.module, self.store, self.config)
+        self._log(found, 0.0)
+        return found
+
+    def resume(self) -> None:
+        """Go on from the last complete epoch.
+
+        Raises:
+            FileNotFoundError: there is no checkpoint in the run's folder.
+        """
+        state = torch.load(self.out / LATEST, weights_only=True)
+        self.model.load_state_dict(state['model'])
+        self.average.load_state_dict(state['average'])
+        self.optimizer.load_state_dict(state['optimizer'])
+        self.schedule.load_state_dict(state['schedule'])
+        self.epoch = state['epoch']
+
+    def _train_epoch(self) -> float:
+        seed = self.config.seed * 1000 + self.epoch
+        torch.manual_seed(seed)
+        self.model.train()
+        total, steps = 0.0, 0
+        batches = epoch_batches(
+            self.store, self.config, self.rows, np.random.default_rng((seed, 1))
+        )
+        title = f'{self.out.name} {self.epoch + 1}/{self.config.epochs}'
+        for batch in tqdm(batches, title, mininterval=5, leave=False):
+            with torch.autocast('cpu', torch.bfloat16, enabled=self.config.bfloat16):
+                output = self.model(batch.spectra, batch.mask)
+            loss = self.loss(VoiceOutput(*(part.float() for part in output)), batch)
+            self.optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.model.parameters(), 2.0)
+            self.optimizer.step()
+            self.schedule.step()
+            self.average.update_parameters(self.model)
+            total += loss.item()
+            steps += 1
+        return total / steps
+
+    def _save_checkpoint(self) -> None:
+        # Renamed into place, so that an interrupted write leaves the older checkpoint.
+        fresh = self.out / f'{LATEST}.part'
+        torch.save(
+            {
+                'model': self.model.state_dict(),
+                'average': self.average.state_dict(),
+                'optimizer': self.optimizer.state_dict(),
+                'schedule': self.schedule.state_dict(),
+                'epoch': self.epoch,
+            },
+            fresh,
+        )
+        fresh.replace(self.out / LATEST)
+
+    def _log(self, record: dict[str, Any], seconds: float) -> None:
+        with (self.out / LOG).open('a', encoding='utf-8') as log:
+            log.write(json.dumps(record) + '\n')
+        if seconds:
+            tqdm.write(f'{self.out.name} {json.dumps(record)} {seconds:.1f} s')
+
+
+def held_out_figures(
+    model: nn.Module, store: VoiceStore, config: VoiceTraining
+) -> dict[str, dict[str, float]]:
+    """Return the figures of a model on the clips that it was not trained on, by corpus."""
+    unseen = np.setdiff1d(np.arange(len(store.names)), training_rows(store, config))
+    found: dict[str, dict[str, float]] = {}
+    for corpus in (RAVDESS, EMODB):
+        rows = unseen[store.corpora[unseen] == corpus]
+        if not len(rows):
+            continue
+        shared = np.unique(store.labels[store.corpora == corpus])
+        for place, condition in enumerate(CONDITIONS):
+            spectra = [store.read(span) for span in store.conditions[rows, place]]
+            output = predict(model, spectra)
+            logits = torch.full_like(output.logits, -torch.inf)
+            logits[:, shared] = output.logits[:, shared]
+            scores = logits.softmax(-1).double().numpy()
+            truth = store.labels[rows]
+            counts = confusion(truth, scores.argmax(1))
+            arousal = output.affect[:, 1].double().numpy()
+            found[f'{corpus} {condition}'] = {
+                'uar': unweighted_average_recall(counts),
+                'accuracy': accuracy(counts),
+                'ece': expected_calibration_error(scores, truth),
+                'arousal': arousal_accuracy(arousal, truth),
+            }
+    return found
+
+
+def load_voice(run: Path) -> tuple[VoiceNet, VoiceTraining]:
+    """Return the weights of a run that has ended, and its recipe.
+
+    Raises:
+        FileNotFoundError: it has not ended.
+    """
+    state = torch.load(run / LAST, weights_only=True)
+    config = VoiceTraining(**state['config'])
+    model = VoiceNet(config)
+    model.load_state_dict(state['model'])
+    return model.eval(), config
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Train and report the figures."""
+    config, resume = parse_recipe(
+        VoiceTraining, 'python -m emotion_node.training.voice', __doc__ or '', args
+    )
+    trainer = Trainer(config)
+    if resume:
+        trainer.resume()
+    for name, figures in trainer.run().items():
+        print(name, json.dumps({key: round(value, 4) for key, value in figures.items()}))
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

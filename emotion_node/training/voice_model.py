@@ -1,0 +1,264 @@
+"""The voice model: a small residual network over log-mel spectra, with attention over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from emotion_node.backends.voice_features import MELS
+from emotion_node.labels import LABELS
+
+LAST: Final = 'last.pt'
+"""The averaged weights at the end of a run, with its recipe."""
+
+NO_FOLD: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceTraining:
+    """How the voice model is trained; each field is a flag and a key of the TOML file.
+
+    Attributes:
+        out: folder for checkpoints and the log.
+        store: folder that `training.voice_store` filled.
+        corpus: both, ravdess or emodb.
+        held_out: fold whose speakers are held out, 0 to 4; -1 for none.
+        epochs: passes over the corpus.
+        batch: clips per step, besides outliers.
+        outlier_share: outliers per clip in each step.
+        emodb_repeats: how often each clip of EMO-DB comes in an epoch, its German sentences being
+            more varied than the two of RAVDESS.
+        rate: AdamW learning rate at its peak.
+        weight_decay: AdamW weight decay.
+        warmup: share of all steps over which the rate rises, before it falls along a cosine.
+        averaging: decay of the exponential moving average of the weights, per step.
+        label_smoothing: of the cross-entropy.
+        class_balance: power of the inverse of a class's share by which its clips weigh.
+        affect_weight: weight of the squared error of valence and arousal.
+        outlier_weight: weight of the cross-entropy of outliers to no label at all.
+        familiar_weight: weight of telling speech from outliers.
+        mixup: parameter of the Beta distribution by which clips are mixed (Zhang et al., "mixup",
+            ICLR 2018); 0 for not at all.
+        mixed_share: share of the batches that are.
+        warp: most by which the pace of a spectrum is changed.
+        shift: most mel bands by which it is moved up or down.
+        time_masks, band_masks: stretches that are blanked (Park et al., "SpecAugment",
+            Interspeech 2019).
+        time_mask: longest of them, as a share of the clip.
+        band_mask: widest of them, in bands.
+        max_frames: longer clips are cut at random.
+        widths: channels of the four stages, separated by commas.
+        hidden: channels of a frame before pooling.
+        embedding: width of what the classifier sees.
+        dropout: before the embedding.
+        bfloat16: whether convolutions are made in bfloat16, faster where processors can.
+        seed: of weights, order and variation; each epoch is seeded by it and its number, so that
+            a resumed run equals one that never stopped.
+        threads: of torch.
+    """
+
+    out: str = 'runs/voice/all'
+    store: str = 'runs/voice-store'
+    corpus: str = 'both'
+    held_out: int = NO_FOLD
+    epochs: int = 60
+    batch: int = 48
+    outlier_share: float = 0.12
+    emodb_repeats: int = 1
+    rate: float = 3e-3
+    weight_decay: float = 0.03
+    warmup: float = 0.1
+    averaging: float = 0.99
+    label_smoothing: float = 0.05
+    class_balance: float = 0.5
+    affect_weight: float = 1.0
+    outlier_weight: float = 0.5
+    familiar_weight: float = 0.3
+    mixup: float = 0.3
+    mixed_share: float = 0.5
+    warp: float = 0.12
+    shift: float = 1.5
+    time_masks: int = 2
+    band_masks: int = 2
+    time_mask: float = 0.12
+    band_mask: int = 8
+    max_frames: int = 320
+    widths: str = '16,32,64,96'
+    hidden: int = 128
+    embedding: int = 64
+    dropout: float = 0.3
+    bfloat16: bool = True
+    seed: int = 0
+    threads: int = 2
+
+
+class VoiceOutput(NamedTuple):
+    """What the network says.
+
+    Attributes:
+        logits: (batch, 7).
+        affect: (batch, 2) valence and arousal, each in -1..1.
+        familiar: (batch,) logit that this is somebody speaking.
+        embedding: (batch, width).
+    """
+
+    logits: torch.Tensor
+    affect: torch.Tensor
+    familiar: torch.Tensor
+    embedding: torch.Tensor
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions with a shortcut (He et al., CVPR 2016).
+
+    Args:
+        inputs, outputs: channels.
+        stride: over bands and time.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: tuple[int, int]) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.first_norm = nn.BatchNorm2d(outputs)
+        self.second = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.second_norm = nn.BatchNorm2d(outputs)
+        self.shortcut = (
+            nn.Identity()
+            if inputs == outputs and stride == (1, 1)
+            else nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False),
+                nn.BatchNorm2d(outputs),
+            )
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return (batch, outputs, bands, time)."""
+        y = torch.relu(self.first_norm(self.first(x)))
+        return torch.relu(self.second_norm(self.second(y)) + self.shortcut(x))
+
+
+class AttentivePooling(nn.Module):
+    """Mean and deviation over time, weighted by learnt attention.
+
+    Okabe et al., "Attentive Statistics Pooling for Deep Speaker Embedding", Interspeech 2018.
+    """
+
+    def __init__(self, width: int, heads: int = 4) -> None:
+        super().__init__()
+        self.heads = heads
+        self.score = nn.Sequential(nn.Conv1d(width, 64, 1), nn.Tanh(), nn.Conv1d(64, heads, 1))
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """Return (batch, 2 * width) of (batch, width, time); mask is False where nothing is."""
+        scores = self.score(x)
+        if mask is not None:
+            scores = scores.masked_fill(~mask[:, None, :], -1e4)
+        weights = scores.softmax(-1)
+        batch, width, time = x.shape
+        parts = x.reshape(batch, self.heads, width // self.heads, time)
+        weights = weights[:, :, None, :]
+        mean = (parts * weights).sum(-1)
+        variance = (parts.square() * weights).sum(-1) - mean.square()
+        return torch.cat([mean, variance.clamp(min=1e-4).sqrt()], -1).reshape(batch, 2 * width)
+
+
+STRIDES: Final = ((1, 1), (2, 2), (2, 1), (2, 1))
+STEM_STRIDE: Final = 2
+TIME_STRIDE: Final = STEM_STRIDE * 2
+
+
+class VoiceNet(nn.Module):
+    """Spectra of any length to emotion; see `VoiceOutput`.
+
+    Args:
+        config: the recipe.
+    """
+
+    def __init__(self, config: VoiceTraining) -> None:
+        super().__init__()
+        widths = [int(width) for width in config.widths.split(',')]
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, widths[0], 5, STEM_STRIDE, 2, bias=False),
+            nn.BatchNorm2d(widths[0]),
+            nn.ReLU(),
+        )
+        self.stages = nn.Sequential(
+            *(
+                Block(inputs, outputs, stride)
+                for inputs, outputs, stride in zip(
+                    [widths[0], *widths], widths, STRIDES, strict=False
+                )
+            )
+        )
+        bands = MELS // (STEM_STRIDE * 8)
+        self.frame = nn.Sequential(
+            nn.Conv1d(widths[-1] * bands, config.hidden, 1, bias=False),
+            nn.BatchNorm1d(config.hidden),
+            nn.ReLU(),
+        )
+        self.pooling = AttentivePooling(config.hidden)
+        self.embed = nn.Sequential(
+            nn.BatchNorm1d(2 * config.hidden),
+            nn.Dropout(config.dropout),
+            nn.Linear(2 * config.hidden, config.embedding),
+            nn.ReLU(),
+        )
+        self.classify = nn.Linear(config.embedding, len(LABELS))
+        self.feel = nn.Linear(config.embedding, 2)
+        self.recognise = nn.Linear(2 * config.hidden, 1)
+
+    def forward(self, spectra: torch.Tensor, mask: torch.Tensor | None = None) -> VoiceOutput:
+        """Tell the emotion.
+
+        Args:
+            spectra: (batch, frames, `MELS`).
+            mask: (batch, frames) True where there is sound, False for padding; None where all is
+                sound.
+        """
+        x = self.stages(self.stem(spectra.transpose(1, 2).unsqueeze(1)))
+        x = self.frame(x.flatten(1, 2)).float()
+        pooled = self.pooling(x, None if mask is None else mask[:, ::TIME_STRIDE])
+        embedding = self.embed(pooled)
+        return VoiceOutput(
+            self.classify(embedding),
+            torch.tanh(self.feel(embedding)),
+            self.recognise(pooled).squeeze(-1),
+            embedding,
+        )
+
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+"""Spectra (batch, frames, `MELS`) float32 and their mask (batch, frames)."""
+
+
+def collate(spectra: Sequence[npt.NDArray[np.floating[Any]]]) -> Batch:
+    """Return the arguments of `VoiceNet`, padded to the longest spectrum."""
+    frames = max(map(len, spectra))
+    padded = np.zeros((len(spectra), frames, MELS), np.float32)
+    mask = np.zeros((len(spectra), frames), bool)
+    for row, spectrum in enumerate(spectra):
+        padded[row, : len(spectrum)] = spectrum
+        mask[row, : len(spectrum)] = True
+    return torch.from_numpy(padded), torch.from_numpy(mask)
+
+
+def predict(
+    model: nn.Module, spectra: Sequence[npt.NDArray[np.floating[Any]]], batch: int = 64
+) -> VoiceOutput:
+    """Return the model's answers to spectra of any lengths, in their order."""
+    # Spectra of like length together waste no time on padding.
+    order = sorted(range(len(spectra)), key=lambda n: len(spectra[n]))
+    back = np.argsort(order)
+    model.eval()
+    parts: list[VoiceOutput] = []
+    with torch.inference_mode():
+        for start in range(0, len(order), batch):
+            chosen = order[start : start + batch]
+            parts.append(model(*collate([spectra[n] for n in chosen])))
+    return VoiceOutput(*(torch.cat(part)[back] for part in zip(*parts, strict=True)))
