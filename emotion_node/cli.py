@@ -46,6 +46,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
         'measure a part on labelled data',
         commands={
             'text': Command('text emotion on MELD', 'emotion_node.evaluation.text'),
+            'speaker': Command(
+                'who of several faces speaks, in scenes made of GRID talkers',
+                'emotion_node.evaluation.speaker',
+            ),
             'vad': Command('the voice activity detectors', 'emotion_node.evaluation.vad'),
             'transcription': Command(
                 'speech recognition on labelled speech', 'emotion_node.evaluation.transcription'
