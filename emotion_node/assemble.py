@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 from emotion_node.backends.asr import choose_transcriber
 from emotion_node.backends.label_table import parse_table
 from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import Config, TextConfig
 from emotion_node.core.analysis import Analysis, FaultHandler
+from emotion_node.core.face_tracker import FaceTracker
 from emotion_node.core.hearing import Hearing
 from emotion_node.core.pipeline import Pipeline
+from emotion_node.core.sight import FaceSight
 from emotion_node.core.timings import Clock, Timings
 from emotion_node.datatypes import ModelInfo
-from emotion_node.interfaces import ModelError, Sight, TextEmotion, Transcriber, Vad, VoiceEmotion
+from emotion_node.interfaces import (
+    FaceFinder,
+    ModelError,
+    Sight,
+    TextEmotion,
+    Transcriber,
+    Vad,
+    VoiceEmotion,
+)
 from emotion_node.labels import LABELS
 from emotion_node.models import find_model, read_manifest
 
@@ -27,14 +39,14 @@ class Models:
         vad: voice activity detector.
         transcriber: speech recogniser, or None for none.
         text, voice: emotion models, or None where there is none.
-        sight: makes what sees for one camera, or None where there is no face model.
+        faces: face detection and landmarks, or None for none; for one camera at a time.
     """
 
     vad: Vad
     transcriber: Transcriber | None
     text: TextEmotion | None
     voice: VoiceEmotion | None = None
-    sight: Callable[[], Sight] | None = None
+    faces: FaceFinder | None = None
 
     def describe(self) -> dict[str, str]:
         """Return what is in use, by role, for people."""
@@ -44,7 +56,8 @@ class Models:
             'transcription': _describe(self.transcriber.info) if self.transcriber else off,
             'text emotion': _describe(self.text.info) if self.text else off,
             'voice emotion': _describe(self.voice.info) if self.voice else off,
-            'face emotion': off if self.sight is None else 'on',
+            'faces': _describe(self.faces.info) if self.faces else off,
+            'face emotion': off,
         }
 
 
@@ -64,6 +77,7 @@ def load_models(config: Config, clock: Clock, log: Callable[[str], None]) -> Mod
         transcriber=choose_transcriber(config.transcriber, log),
         text=_load_text(config, clock, log),
         voice=_load_voice(config, clock),
+        faces=_load_faces(config, log),
     )
 
 
@@ -95,14 +109,18 @@ def build_analysis(
     clock: Clock,
     on_fault: FaultHandler | None = None,
     timings: Timings | None = None,
+    lock: AbstractContextManager[object] | None = None,
 ) -> Analysis:
-    """Return the analysis of one microphone's speech events."""
+    """Return the analysis of one microphone's speech events and one camera's pictures.
+
+    A `lock` is needed where pictures are seen in a thread of their own.
+    """
     return Analysis(
         config,
         models.transcriber,
         models.text,
         models.voice,
-        models.sight() if models.sight else None,
+        _build_sight(config, models, lock),
         clock,
         on_fault,
         timings,
@@ -169,6 +187,28 @@ def _load_voice(config: Config, clock: Clock) -> VoiceEmotion | None:
 
     entry = find_model(voice.model, config.models_dir)
     return OnnxVoiceEmotion(entry, voice.threads, clock=clock)
+
+
+def _load_faces(config: Config, log: Callable[[str], None]) -> FaceFinder | None:
+    if config.face.backend == 'off' or config.image.transport == 'off':
+        return None
+    from emotion_node.backends.faces_mediapipe import MediaPipeFaces
+    from emotion_node.backends.mediapipe_graph import MissingError
+
+    path = config.face.landmarker
+    try:
+        return MediaPipeFaces(Path(path).expanduser() if path else None)
+    except MissingError as error:
+        log(f'no faces are followed: {error}')
+        return None
+
+
+def _build_sight(
+    config: Config, models: Models, lock: AbstractContextManager[object] | None
+) -> Sight | None:
+    if models.faces is None:
+        return None
+    return FaceSight(FaceTracker(config.face, models.faces), lock)
 
 
 def _describe(info: ModelInfo) -> str:

@@ -49,6 +49,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
             'voice': Command(
                 'voice emotion on acted speech and strange sounds', 'emotion_node.evaluation.voice'
             ),
+            'speaker': Command(
+                'who of several faces speaks, in scenes made of GRID talkers',
+                'emotion_node.evaluation.speaker',
+            ),
             'vad': Command('the voice activity detectors', 'emotion_node.evaluation.vad'),
             'transcription': Command(
                 'speech recognition on labelled speech', 'emotion_node.evaluation.transcription'

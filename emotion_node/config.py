@@ -271,6 +271,33 @@ class VoiceConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FaceConfig:
+    """Faces: who is there, and who speaks."""
+
+    backend: str = _p('off', 'Face detection and landmarks.', choices=('mediapipe', 'off'))
+    landmarker: str = _p(
+        '',
+        'A face_landmarker.task file of MediaPipe, for its landmarks and blendshapes; empty takes '
+        'the face mesh that MediaPipe brings along.',
+    )
+    min_size: int = _p(
+        80,
+        'Faces narrower than this need not be found; the larger a picture is in comparison, the '
+        'more views of it are searched one after the other.',
+        'px',
+        20,
+        1000,
+    )
+    max_faces: int = _p(4, 'Faces that are followed at the same time.', '', 1, 20)
+    detection_period: float = _p(
+        0.5, 'Time between two looks for new faces while some are followed.', 's', 0.03, 10.0
+    )
+    keep_lost: float = _p(
+        2.0, 'A face that is out of sight for longer is somebody new afterwards.', 's', 0.0, 30.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class FusionConfig:
     """Weights of the late fusion, shared out among the modalities that are there."""
 
@@ -356,6 +383,7 @@ class Config:
     transcriber: TranscriberConfig = TranscriberConfig()
     text: TextConfig = TextConfig()
     voice: VoiceConfig = VoiceConfig()
+    face: FaceConfig = FaceConfig()
     fusion: FusionConfig = FusionConfig()
     interim: InterimConfig = InterimConfig()
     dialogue: DialogueConfig = DialogueConfig()

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from emotion_node.faces import SeenFace
 from emotion_node.labels import LABELS, Modality, valence_arousal
 
 SAMPLE_RATE: Final = 16_000
@@ -95,12 +96,14 @@ class VideoFrame:
 
     Attributes:
         stamp_ns: time of exposure.
-        decode: returns the picture as (height, width, 3) uint8 BGR; raises `ValueError` when the
-            data cannot be decoded.
+        decode: returns the picture as (height, width, 3) uint8 BGR, not to be changed; raises
+            `ValueError` when the data cannot be decoded.
+        frame_id: of the camera; empty where there is none.
     """
 
     stamp_ns: int
     decode: Callable[[], npt.NDArray[np.uint8]]
+    frame_id: str = ''
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +343,21 @@ class ModalityEmotion:
         return 0.0 if self.scores is None else float(np.max(self.scores))
 
 
+@dataclass(frozen=True, slots=True)
+class FaceEstimate:
+    """What was seen of whoever spoke an utterance.
+
+    Attributes:
+        emotion: the face's; with its cues also where there is no expression model.
+        face_id: the speaker's face; empty when it is unknown.
+        speaker_confidence: 0..1, that it is the speaker's.
+    """
+
+    emotion: ModalityEmotion
+    face_id: str = ''
+    speaker_confidence: float = 0.0
+
+
 class Trigger(enum.StrEnum):
     """Why an emotion is reported now."""
 
@@ -419,5 +437,24 @@ class TranscriptReport:
     transcript: Transcript
 
 
-Report = SpeechStarted | SpeechEnded | SpeechDropped | TranscriptReport | EmotionReport
+@dataclass(frozen=True, slots=True)
+class FacesReport:
+    """The faces in one picture, or why faces are not looked for.
+
+    Attributes:
+        stamp_ns: of the picture.
+        frame_id: of the camera.
+        faces: those that are tracked in it.
+        reason: why there can be none; `Reason.NONE` when faces are tracked.
+    """
+
+    stamp_ns: int
+    frame_id: str = ''
+    faces: tuple[SeenFace, ...] = ()
+    reason: Reason = Reason.NONE
+
+
+Report = (
+    SpeechStarted | SpeechEnded | SpeechDropped | TranscriptReport | EmotionReport | FacesReport
+)
 """What the pipeline tells the world."""

@@ -7,6 +7,7 @@ Works on anything with the right attributes, so the same code reads messages of 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Final
 
 import cv2
@@ -24,6 +25,8 @@ Picture = npt.NDArray[np.uint8]
 def decode_image(message: Any, receipt_ns: int) -> VideoFrame:
     """Return the picture of an `Image` or `CompressedImage` message, not yet decoded.
 
+    It is decoded once, however many look at it.
+
     Args:
         message: from rclpy or rosbags.
         receipt_ns: when it arrived, for messages without a stamp.
@@ -33,10 +36,11 @@ def decode_image(message: Any, receipt_ns: int) -> VideoFrame:
     """
     stamp = message.header.stamp
     stamp_ns = int(stamp.sec) * NS_PER_S + int(stamp.nanosec) or receipt_ns
+    frame_id = str(message.header.frame_id)
     if hasattr(message, 'format'):
         if not len(message.data):
             raise MessageError('compressed image has no data')
-        return VideoFrame(stamp_ns, lambda: _decompress(message.data))
+        return VideoFrame(stamp_ns, cache(lambda: _decompress(message.data)), frame_id)
     encoding = str(message.encoding)
     if encoding not in _ENCODINGS:
         raise MessageError(
@@ -57,7 +61,7 @@ def decode_image(message: Any, receipt_ns: int) -> VideoFrame:
         pixels = rows[:, : width * channels]
         return convert(pixels.reshape(height, width, channels) if channels > 1 else pixels)
 
-    return VideoFrame(stamp_ns, decode)
+    return VideoFrame(stamp_ns, cache(decode), frame_id)
 
 
 def _decompress(data: Any) -> Picture:

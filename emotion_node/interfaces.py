@@ -10,13 +10,17 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from emotion_node.datatypes import (
+    FaceEstimate,
+    FacesReport,
     FloatArray,
     ModalityEmotion,
     ModelInfo,
+    SpeechEvent,
     Transcript,
     Utterance,
     VideoFrame,
 )
+from emotion_node.faces import Box, FaceDetection, FaceMesh, FaceRegion, Picture
 
 
 class ModelError(Exception):
@@ -156,20 +160,49 @@ class VoiceEmotion(Protocol):
         ...
 
 
-class Sight(Protocol):
-    """Everything seen by one camera: faces, their tracks, who of them speaks and how they look."""
+class FaceFinder(Protocol):
+    """Face detection and face landmarks."""
 
     @property
     def info(self) -> ModelInfo:
-        """Name and version of the expression model."""
+        """Name and version of the landmark model."""
         ...
 
-    def update(self, frame: VideoFrame) -> None:
-        """Take the next frame; frames come in the order of their stamps."""
+    @property
+    def detector_size(self) -> int:
+        """Pixels along the longer side of what the detector looks at: larger views are scaled."""
         ...
 
-    def estimate(self, utterance: Utterance) -> ModalityEmotion:
-        """Return the expression on the face of whoever spoke the utterance."""
+    def detect(self, picture: Picture, view: Box) -> list[FaceDetection]:
+        """Return the faces within a part of the picture, (height, width, 3) uint8 BGR."""
+        ...
+
+    def fit(self, picture: Picture, region: FaceRegion) -> FaceMesh | None:
+        """Return the landmarks of the face in a region; None when there is none."""
+        ...
+
+
+class Sight(Protocol):
+    """Everything seen by one camera: faces, their tracks, who of them speaks and how they look.
+
+    `update` may be called by another thread than the rest.
+    """
+
+    @property
+    def info(self) -> ModelInfo:
+        """Name and version of what finds faces."""
+        ...
+
+    def update(self, frame: VideoFrame) -> FacesReport | None:
+        """Take the next frame and return what is in it; None when it comes too late to count."""
+        ...
+
+    def hear(self, event: SpeechEvent) -> None:
+        """Take what hearing reports, to see whose mouth goes with it."""
+        ...
+
+    def estimate(self, utterance: Utterance) -> FaceEstimate:
+        """Return whose face spoke the utterance, and the expression on it."""
         ...
 
     def reset(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from emotion_node.datatypes import (
     NS_PER_S,
     EmotionReport,
+    FacesReport,
     FloatArray,
     ModalityEmotion,
     Report,
@@ -21,6 +22,7 @@ from emotion_node.datatypes import (
     TranscriptReport,
     Trigger,
 )
+from emotion_node.faces import SeenFace
 from emotion_node.labels import LABELS
 
 OUTPUT_TOPICS: Final[Mapping[str, str]] = {
@@ -31,6 +33,7 @@ OUTPUT_TOPICS: Final[Mapping[str, str]] = {
     'emotion/face': 'emotion_msgs/msg/ModalityEmotion',
     'transcript': 'emotion_msgs/msg/Transcript',
     'speech_activity': 'emotion_msgs/msg/SpeechActivity',
+    'faces': 'emotion_msgs/msg/FaceArray',
 }
 """Topics that carry reports, and their types."""
 
@@ -82,6 +85,8 @@ class Encoder:
                 return [('transcript', self._transcript(report))]
             case EmotionReport():
                 return self._emotions(report, total_latency_ns)
+            case FacesReport():
+                return [('faces', self._faces(report))]
 
     def modality(self, utterance_id: str, stamp_ns: int, estimate: ModalityEmotion) -> Any:
         """Return the ModalityEmotion message of one estimate."""
@@ -183,6 +188,35 @@ class Encoder:
             locale=transcript.locale,
             final=transcript.final,
             reason=str(transcript.reason),
+        )
+
+    def _faces(self, report: FacesReport) -> Any:
+        return self._make(
+            'emotion_msgs/msg/FaceArray',
+            header=self._make(
+                'std_msgs/msg/Header', stamp=self._time(report.stamp_ns), frame_id=report.frame_id
+            ),
+            available=not report.reason,
+            reason=str(report.reason),
+            faces=[self._face(face) for face in report.faces],
+        )
+
+    def _face(self, face: SeenFace) -> Any:
+        left, top = max(round(face.box.left), 0), max(round(face.box.top), 0)
+        region = self._make(
+            'sensor_msgs/msg/RegionOfInterest',
+            x_offset=left,
+            y_offset=top,
+            height=max(round(face.box.top + face.box.height) - top, 0),
+            width=max(round(face.box.left + face.box.width) - left, 0),
+            do_rectify=False,
+        )
+        return self._make(
+            'emotion_msgs/msg/Face',
+            face_id=face.face_id,
+            roi=region,
+            confidence=face.confidence,
+            speaking_score=face.speaking_score,
         )
 
     def _activity(self, utterance_id: str, stamp_ns: int, state: int) -> tuple[str, Any]:

@@ -12,6 +12,8 @@ from emotion_node.datatypes import (
     SAMPLE_RATE,
     ClockSource,
     Cut,
+    FaceEstimate,
+    FacesReport,
     FloatArray,
     ModalityEmotion,
     ModelInfo,
@@ -119,11 +121,16 @@ class ScriptedSight:
     frames: list[int] = field(default_factory=list)
     info: ModelInfo = field(default_factory=lambda: ModelInfo('face', '1'))
 
-    def update(self, frame: VideoFrame) -> None:
+    def update(self, frame: VideoFrame) -> FacesReport:
         self.frames.append(frame.stamp_ns)
+        return FacesReport(frame.stamp_ns)
 
-    def estimate(self, utterance: Utterance) -> ModalityEmotion:
-        return ModalityEmotion.absent(Modality.FACE, Reason.NO_FACE, model=self.info)
+    def hear(self, event: SpeechEvent) -> None:
+        pass
+
+    def estimate(self, utterance: Utterance) -> FaceEstimate:
+        absent = ModalityEmotion.absent(Modality.FACE, Reason.NO_FACE, model=self.info)
+        return FaceEstimate(absent)
 
     def reset(self) -> None:
         self.frames.clear()

@@ -13,10 +13,15 @@ trap 'rm -rf "$scratch"' EXIT
 lock() {
   "$uv" pip compile --quiet --no-header --no-annotate --no-emit-index-url \
     --no-emit-find-links --python-version "$1" --python-platform x86_64-manylinux_2_28 \
+    --overrides "$overrides" \
     --output-file "$scratch/$1" "$name.in" > /dev/null
 }
 
 for name in "$@"; do
+  case $name in
+    robot | runtime) overrides=robot.overrides ;;
+    *) overrides=/dev/null ;;
+  esac
   echo "Locking $name"
   if [ -f "$name.lock" ] && [ -z "${UPGRADE:-}" ]; then
     cp "$name.lock" "$scratch/3.11"

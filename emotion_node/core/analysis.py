@@ -7,6 +7,7 @@ import enum
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from emotion_node.datatypes import (
     ClockSource,
     Cut,
     EmotionReport,
+    FaceEstimate,
+    FacesReport,
     FloatArray,
     ModalityEmotion,
     Reason,
@@ -39,6 +42,8 @@ from emotion_node.datatypes import (
 )
 from emotion_node.interfaces import Sight, TextEmotion, Transcriber, VoiceEmotion
 from emotion_node.labels import Modality
+
+T = TypeVar('T')
 
 FaultHandler = Callable[[str, Exception], None]
 """Told of a fault: the stage ("transcription", "text", "voice", "face") and what was raised."""
@@ -78,7 +83,7 @@ class _Pending:
 
     utterance: Utterance
     voice: ModalityEmotion
-    face: ModalityEmotion
+    face: FaceEstimate
     processing_ns: int
     deadline_ns: int
 
@@ -141,6 +146,8 @@ class Analysis:
             event: events come in the order in which hearing reports them.
             load: what to give up because analysis is behind.
         """
+        if self._sight is not None:
+            self._sight.hear(event)
         match event:
             case SpeechStarted():
                 return self._start(event)
@@ -154,15 +161,20 @@ class Analysis:
                 self.counters['dropped_utterances'] += 1
                 return [event]
 
-    def see(self, frame: VideoFrame) -> None:
-        """Take the next frame; it is not decoded when there is no face model."""
+    def see(self, frame: VideoFrame) -> list[Report]:
+        """Take the next frame and return what is seen; it is not decoded when nobody looks."""
         if self._sight is None:
-            return
+            return [FacesReport(frame.stamp_ns, frame.frame_id, reason=Reason.MODEL_OFF)]
         try:
             with self.timings.measure('sight'):
-                self._sight.update(frame)
+                report = self._sight.update(frame)
         except Exception as error:  # noqa: BLE001  one bad frame must not stop the others
             self._fault('face', error)
+            return [FacesReport(frame.stamp_ns, frame.frame_id, reason=Reason.ERROR)]
+        if report is None:
+            self.counters['late_frames'] += 1
+            return []
+        return [report]
 
     def transcript_in(self, report: TranscriptReport) -> list[Report]:
         """Take a transcript from outside (backend "topic").
@@ -257,7 +269,7 @@ class Analysis:
             utterance.clock_source,
         )
         voice, face = self._hear_and_look(so_far)
-        fused = self._fusion.fuse(utterance.interim_emotion, voice, face)
+        fused = self._fusion.fuse(utterance.interim_emotion, voice, face.emotion)
         processing_ns = self._clock() - begin
         self.timings.add('interim estimate', processing_ns)
         return EmotionReport(
@@ -271,6 +283,8 @@ class Analysis:
             utterance.clock_source,
             transcription_ns=transcription_ns,
             processing_ns=processing_ns,
+            face_id=face.face_id,
+            speaker_confidence=face.speaker_confidence,
         )
 
     def _end(self, utterance: Utterance, load: Load) -> list[Report]:
@@ -322,13 +336,13 @@ class Analysis:
         utterance: Utterance,
         transcript: Transcript,
         voice: ModalityEmotion,
-        face: ModalityEmotion,
+        face: FaceEstimate,
         begin: int,
         transcription_ns: int,
     ) -> list[Report]:
         text = self._text(transcript, utterance.start_ns)
         with self.timings.measure('fusion'):
-            fused = self._fusion.fuse(text, voice, face)
+            fused = self._fusion.fuse(text, voice, face.emotion)
         self._dialogue.add(
             DialogueTurn(
                 utterance.utterance_id,
@@ -352,6 +366,8 @@ class Analysis:
             endpointing_ns=utterance.decided_ns - utterance.end_ns,
             transcription_ns=transcription_ns,
             processing_ns=self._clock() - begin,
+            face_id=face.face_id,
+            speaker_confidence=face.speaker_confidence,
         )
         self.timings.add('all (after speech)', report.processing_ns)
         words = TranscriptReport(utterance.utterance_id, utterance.end_ns, transcript)
@@ -379,17 +395,19 @@ class Analysis:
         if reason is not Reason.NONE:
             return ModalityEmotion.absent(Modality.TEXT, reason, model=model.info)
         history = self._dialogue.before(start_ns)
-        return self._estimate(Modality.TEXT, lambda: model.estimate(transcript.text, history))
+        return self._estimate(
+            Modality.TEXT, lambda: model.estimate(transcript.text, history), _itself
+        )
 
-    def _hear_and_look(self, utterance: Utterance) -> tuple[ModalityEmotion, ModalityEmotion]:
+    def _hear_and_look(self, utterance: Utterance) -> tuple[ModalityEmotion, FaceEstimate]:
         voice, sight = self._voice, self._sight
         return (
             ModalityEmotion.absent(Modality.VOICE, Reason.MODEL_OFF)
             if voice is None
-            else self._estimate(Modality.VOICE, lambda: voice.estimate(utterance)),
-            ModalityEmotion.absent(Modality.FACE, Reason.MODEL_OFF)
+            else self._estimate(Modality.VOICE, lambda: voice.estimate(utterance), _itself),
+            FaceEstimate(ModalityEmotion.absent(Modality.FACE, Reason.MODEL_OFF))
             if sight is None
-            else self._estimate(Modality.FACE, lambda: sight.estimate(utterance)),
+            else self._estimate(Modality.FACE, lambda: sight.estimate(utterance), FaceEstimate),
         )
 
     def _add_cues(self, utterance: Utterance, voice: ModalityEmotion) -> ModalityEmotion:
@@ -403,19 +421,24 @@ class Analysis:
             return voice
 
     def _estimate(
-        self, modality: Modality, estimate: Callable[[], ModalityEmotion]
-    ) -> ModalityEmotion:
+        self, modality: Modality, estimate: Callable[[], T], absent: Callable[[ModalityEmotion], T]
+    ) -> T:
+        """Return an estimate, or what `absent` makes of its absence when the model fails."""
         try:
             with self.timings.measure(f'{modality} emotion'):
                 return estimate()
         except Exception as error:  # noqa: BLE001  counted, reported, marked absent
             self._fault(modality, error)
-            return ModalityEmotion.absent(modality, Reason.ERROR, f'{error}')
+            return absent(ModalityEmotion.absent(modality, Reason.ERROR, f'{error}'))
 
     def _fault(self, stage: str, error: Exception) -> None:
         self.counters[f'faults_{stage}'] += 1
         if self._on_fault is not None:
             self._on_fault(stage, error)
+
+
+def _itself(emotion: ModalityEmotion) -> ModalityEmotion:
+    return emotion
 
 
 def _belongs(report: TranscriptReport, utterance: Utterance) -> bool:

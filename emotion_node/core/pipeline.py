@@ -35,8 +35,7 @@ class Pipeline:
 
     def push_frame(self, frame: VideoFrame) -> list[Report]:
         """See the next frame."""
-        self.analysis.see(frame)
-        return []
+        return self.analysis.see(frame)
 
     def push_mute(self, stamp_ns: int, muted: bool) -> list[Report]:
         """Stop hearing while the robot speaks, or hear again."""

@@ -47,7 +47,7 @@ What is written where:
   -o -                the same to standard output (the default)
   -o FOLDER           FOLDER/NAME.jsonl for every input and, for a bag, FOLDER/NAME/: a copy of it
                       with the topics emotion, emotion/interim, emotion/text, emotion/voice,
-                      emotion/face, transcript and speech_activity added
+                      emotion/face, transcript, speech_activity and faces added
 
 A line has the fields of the message emotion_msgs/Emotion, times as whole nanoseconds, and before
 them "source" (the recording) and "start_s", "end_s": seconds from the first sample of a bag's
@@ -243,7 +243,7 @@ def _open_recording(
     session: _Session, job: Job, stack: contextlib.ExitStack
 ) -> tuple[Recording, Bag | None]:
     args = session.args
-    pictures = session.models.sight is not None
+    pictures = session.models.faces is not None
     if not is_bag(job.path):
         return MediaRecording(job.path, pictures), None
     bag = stack.enter_context(Bag(job.path))

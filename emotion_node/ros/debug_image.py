@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import cv2
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emotion_node.datatypes import EmotionReport
+from emotion_node.faces import SeenFace
 from emotion_node.labels import LABELS
 
 Picture = npt.NDArray[np.uint8]
@@ -34,6 +36,7 @@ _MIN_WIDTH = 480
 
 def draw(
     picture: Picture,
+    faces: Sequence[SeenFace],
     state: str,
     speaking: bool,
     final: EmotionReport | None,
@@ -43,6 +46,7 @@ def draw(
 
     Args:
         picture: (height, width, 3) uint8 BGR; not modified.
+        faces: those that are followed in it.
         state: what the node does now, e.g. "listening" or "muted".
         speaking: whether somebody speaks now.
         final: the last utterance's emotion.
@@ -56,6 +60,9 @@ def draw(
     canvas = np.full((top + len(LABELS) * row + int(2.4 * unit), width, 3), _PANEL, np.uint8)
     canvas[:top] = cv2.resize(picture, size)
     report = interim if speaking and interim is not None else final
+    speaker = report.face_id if report is not None else ''
+    for face in faces:
+        _face(canvas[:top], face, scale, unit, face.face_id == speaker)
 
     canvas[: int(1.6 * unit)] //= 4
     cv2.circle(canvas, (unit, int(0.8 * unit)), unit // 3, _GREEN if speaking else _GREY, -1)
@@ -78,6 +85,24 @@ def draw(
         _text(canvas, text, unit, where + int((2.3 + line) * unit), int(0.7 * unit), _GREY)
     _bars(canvas, report, middle, top + 2 * unit, row)
     return canvas
+
+
+def _face(canvas: Picture, face: SeenFace, scale: float, unit: int, is_speaker: bool) -> None:
+    """Draw a face's box, its id and, below it, how likely it is that it speaks now."""
+    left, top = round(face.box.left * scale), round(face.box.top * scale)
+    right = left + round(face.box.width * scale)
+    bottom = top + round(face.box.height * scale)
+    colour = _GREEN if is_speaker else _WHITE
+    line = max(1, unit // 12)
+    cv2.rectangle(canvas, (left, top), (right, bottom), colour, line, cv2.LINE_AA)
+    name = f'{face.face_id} speaks' if is_speaker else face.face_id
+    _text(canvas, name, left, top - unit // 4, int(0.8 * unit), colour)
+    bar = max(4, unit // 3)
+    top = bottom + line
+    cv2.rectangle(canvas, (left, top), (right, top + bar), _PANEL, -1)
+    end = left + round(face.speaking_score * (right - left))
+    if end > left:
+        cv2.rectangle(canvas, (left, top), (end, top + bar), _GREEN, -1)
 
 
 def _bars(canvas: Picture, report: EmotionReport, left: int, top: int, row: int) -> None:

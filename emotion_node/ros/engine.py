@@ -73,9 +73,10 @@ class Engine:
         hearing: audio to speech events.
         analysis: speech events to reports.
         config: what may wait.
-        tell: given every report, on the analysis thread.
+        tell: given every report: of pictures on the sight thread, all others on the analysis
+            thread.
         look: given every picture that was not dropped with its header, on the sight thread,
-            after `analysis` has seen it.
+            after the report of it was told.
         on_fault: told of the stage and of what was raised in it.
     """
 
@@ -205,7 +206,8 @@ class Engine:
 
     def _see(self, item: tuple[VideoFrame, Any]) -> None:
         frame, header = item
-        self.analysis.see(frame)
+        for report in self.analysis.see(frame):
+            self._tell(report)
         self._look(frame, header)
 
 

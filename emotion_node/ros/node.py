@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -100,7 +101,7 @@ class EmotionNode(LifecycleNode):
             return FAILURE
         self._hearing = build_hearing(self.config, self.models)
         self._analysis = build_analysis(
-            self.config, self.models, time.perf_counter_ns, self.faults
+            self.config, self.models, time.perf_counter_ns, self.faults, lock=threading.Lock()
         )
         self.outputs = Outputs(self, self.now_ns, self._same_clock)
         self._requests = Requests(self)
@@ -210,16 +211,16 @@ class EmotionNode(LifecycleNode):
         self.outputs.encoder.frame_id = frame_id
 
     def _look_at(self, frame: VideoFrame, header: Any) -> None:
-        """Tell of the faces in a picture; runs on the sight thread."""
+        """Draw what is known over a picture; runs on the sight thread."""
         outputs, engine = self.outputs, self.engine
         if outputs is None or engine is None:
             return
-        outputs.no_faces(header)
         if outputs.debug_image_wanted:
             state = 'robot speaks' if self.robot_speaking else 'listening'
             latest = outputs.latest
             picture = draw(
                 frame.decode(),
+                outputs.faces,
                 state if self.enabled else 'disabled',
                 engine.speaking,
                 latest.final,

@@ -15,8 +15,14 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
-from emotion_msgs.msg import FaceArray
-from emotion_node.datatypes import ClockSource, EmotionReport, Reason, Report, Trigger
+from emotion_node.datatypes import (
+    ClockSource,
+    EmotionReport,
+    FacesReport,
+    Report,
+    Trigger,
+)
+from emotion_node.faces import SeenFace
 from emotion_node.messages import OUTPUT_TOPICS, Encoder
 from emotion_node.ros.topic_input import message_class
 
@@ -47,6 +53,11 @@ class Outputs:
         node: whose publishers they are.
         now_ns: the node's clock.
         same_clock: whether the audio is stamped by that clock.
+
+    Attributes:
+        latest: the emotions told last.
+        faces: those in the last picture.
+        published: messages, by topic.
     """
 
     def __init__(
@@ -57,12 +68,12 @@ class Outputs:
         self._same_clock = same_clock
         self.encoder = Encoder(make_message)
         self.latest = Latest()
+        self.faces: tuple[SeenFace, ...] = ()
         self.published: dict[str, int] = dict.fromkeys(OUTPUT_TOPICS, 0)
         self._publishers: dict[str, Publisher] = {
             topic: node.create_lifecycle_publisher(message_class(type_name), topic, QOS)
             for topic, type_name in OUTPUT_TOPICS.items()
         }
-        self._faces = node.create_lifecycle_publisher(FaceArray, 'faces', QOS)
         self._debug_image = node.create_lifecycle_publisher(Image, 'debug_image', IMAGE_QOS)
         self._lock = threading.Lock()
 
@@ -73,15 +84,11 @@ class Outputs:
             latency_ns = self._latency(report)
             final = report.trigger is Trigger.FINAL
             self.latest = Latest(report) if final else Latest(self.latest.final, report)
+        elif isinstance(report, FacesReport):
+            self.faces = report.faces
         for topic, message in self.encoder.encode(report, latency_ns):
             self._publish(self._publishers[topic], message)
             self.published[topic] += 1
-
-    def no_faces(self, header: Any) -> None:
-        """Tell that faces are not tracked in this picture."""
-        self._publish(
-            self._faces, FaceArray(header=header, available=False, reason=str(Reason.MODEL_OFF))
-        )
 
     @property
     def debug_image_wanted(self) -> bool:
@@ -98,7 +105,7 @@ class Outputs:
     def destroy(self) -> None:
         """Take the topics off the graph."""
         with self._lock:
-            for publisher in (*self._publishers.values(), self._faces, self._debug_image):
+            for publisher in (*self._publishers.values(), self._debug_image):
                 self._node.destroy_lifecycle_publisher(publisher)
 
     def _publish(self, publisher: Publisher, message: Any) -> None:

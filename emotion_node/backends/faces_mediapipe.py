@@ -1,0 +1,225 @@
+"""Finds faces and their landmarks with MediaPipe's models.
+
+Detection is BlazeFace's full-range variant, landmarks are the attention mesh (Bazarevsky et al.,
+arXiv 1907.05047; Grishchenko et al., arXiv 2006.10962), both in MediaPipe's wheel. With a
+`face_landmarker.task` file, its landmarks and its 52 blendshapes instead.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from emotion_node.backends.mediapipe_graph import VERSION, Graph
+from emotion_node.datatypes import ModelInfo
+from emotion_node.faces import Box, FaceDetection, FaceMesh, FaceRegion, Picture
+from emotion_node.interfaces import ModelError
+
+DETECTOR_SIZE: Final = 192
+"""Pixels along the detector's input, to which it scales what it is given."""
+MIN_DETECTION_SCORE: Final = 0.5
+MESH_SIZE: Final = 192
+LANDMARKER_SIZE: Final = 256
+MIN_PRESENCE: Final = 0.5
+
+_DETECTION: Final = """
+input_stream: "image"
+output_stream: "detections"
+node {
+  calculator: "FaceDetectionFullRangeCpu"
+  input_stream: "IMAGE:image"
+  output_stream: "DETECTIONS:detections"
+}
+"""
+
+_MESH: Final = """
+input_stream: "image"
+input_stream: "roi"
+output_stream: "landmarks"
+node {
+  calculator: "ConstantSidePacketCalculator"
+  output_side_packet: "PACKET:with_attention"
+  options {
+    [mediapipe.ConstantSidePacketCalculatorOptions.ext] { packet { bool_value: true } }
+  }
+}
+node {
+  calculator: "FaceLandmarkCpu"
+  input_stream: "IMAGE:image"
+  input_stream: "ROI:roi"
+  input_side_packet: "WITH_ATTENTION:with_attention"
+  output_stream: "LANDMARKS:landmarks"
+}
+"""
+
+_TASK_PROTO: Final = 'mediapipe.tasks.vision.face_landmarker.proto'
+_TASK: Final = f"""
+input_stream: "image"
+input_stream: "roi"
+output_stream: "landmarks"
+output_stream: "blendshapes"
+node {{
+  calculator: "ImagePropertiesCalculator"
+  input_stream: "IMAGE_CPU:image"
+  output_stream: "SIZE:size"
+}}
+node {{
+  calculator: "ToImageCalculator"
+  input_stream: "IMAGE_CPU:image"
+  output_stream: "IMAGE:any_image"
+}}
+node {{
+  calculator: "mediapipe.tasks.vision.face_landmarker.SingleFaceLandmarksDetectorGraph"
+  input_stream: "IMAGE:any_image"
+  input_stream: "NORM_RECT:roi"
+  output_stream: "NORM_LANDMARKS:landmarks"
+  options {{
+    [{_TASK_PROTO}.FaceLandmarksDetectorGraphOptions.ext] {{
+      min_detection_confidence: {MIN_PRESENCE}
+    }}
+  }}
+}}
+node {{
+  calculator: "mediapipe.tasks.vision.face_landmarker.FaceBlendshapesGraph"
+  input_stream: "LANDMARKS:landmarks"
+  input_stream: "IMAGE_SIZE:size"
+  output_stream: "BLENDSHAPES:blendshapes"
+  options {{ [{_TASK_PROTO}.FaceBlendshapesGraphOptions.ext] {{ }} }}
+}}
+"""
+_TASK_FILES: Final = {
+    (2, f'{_TASK_PROTO}.FaceLandmarksDetectorGraphOptions'): 'face_landmarks_detector.tflite',
+    (3, f'{_TASK_PROTO}.FaceBlendshapesGraphOptions'): 'face_blendshapes.tflite',
+}
+"""Members of a face_landmarker.task file, by the node and the options that take them."""
+
+
+class MediaPipeFaces:
+    """MediaPipe's detector and landmark models.
+
+    Its graphs keep nothing of a picture, but take one picture at a time: one thread may use it.
+
+    Args:
+        landmarker: a face_landmarker.task file with blendshapes; None takes the mesh in the wheel.
+
+    Raises:
+        MissingError: MediaPipe is not installed.
+        ModelError: the file is missing, damaged or something else.
+    """
+
+    def __init__(self, landmarker: Path | None = None) -> None:
+        self._detector = Graph(_DETECTION, DETECTOR_SIZE, ['detections'])
+        if landmarker is None:
+            self.info = ModelInfo('mediapipe-face-mesh', VERSION)
+            self._size = MESH_SIZE
+            self._mesh = Graph(_MESH, self._size, ['landmarks'])
+        else:
+            self.info = ModelInfo(f'mediapipe-{landmarker.stem}', VERSION)
+            self._size = LANDMARKER_SIZE
+            outputs = ['landmarks', 'blendshapes']
+            self._mesh = Graph(_TASK, self._size, outputs, _read_task(landmarker))
+
+    @property
+    def detector_size(self) -> int:
+        """Pixels along the longer side of what the detector looks at."""
+        return DETECTOR_SIZE
+
+    def detect(self, picture: Picture, view: Box) -> list[FaceDetection]:
+        """Return the faces within a part of the picture.
+
+        Args:
+            picture: (height, width, 3) uint8 BGR.
+            view: where to look, within the picture; a face narrower than a tenth of its longer
+                side is often missed.
+        """
+        left, top, width, height = (round(value) for value in view)
+        scale = DETECTOR_SIZE / max(width, height)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        seen = picture[top : top + height, left : left + width]
+        part = cv2.resize(seen, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        packet = self._detector.run(_rgb(part)).get('detections')
+        if packet is None:
+            return []
+        from mediapipe.python import packet_getter
+
+        found = []
+        for one in packet_getter.get_proto_list(packet):
+            box = one.location_data.relative_bounding_box
+            found.append(
+                FaceDetection(
+                    Box(
+                        left + box.xmin * width,
+                        top + box.ymin * height,
+                        box.width * width,
+                        box.height * height,
+                    ),
+                    float(one.score[0]),
+                )
+            )
+        return [one for one in found if one.confidence >= MIN_DETECTION_SCORE]
+
+    def fit(self, picture: Picture, region: FaceRegion) -> FaceMesh | None:
+        """Return the landmarks of the face in a region; None when there is none.
+
+        Args:
+            picture: (height, width, 3) uint8 BGR.
+            region: where it should be, half as wide again as the face; it may reach beyond the
+                picture.
+        """
+        size = self._size
+        to_picture = _transform(region, size)
+        crop = cv2.warpAffine(
+            picture,
+            to_picture,
+            (size, size),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        ).astype(np.uint8, copy=False)
+        packets = self._mesh.run(_rgb(crop))
+        if 'landmarks' not in packets:
+            return None
+        from mediapipe.python import packet_getter
+
+        points = packet_getter.get_proto(packets['landmarks']).landmark
+        relative = np.array([(point.x, point.y, point.z) for point in points])
+        landmarks = np.empty((len(points), 3), np.float32)
+        landmarks[:, :2] = (relative[:, :2] * size - 0.5) @ to_picture[:, :2].T + to_picture[:, 2]
+        landmarks[:, 2] = relative[:, 2] * region.side
+        blendshapes = {}
+        if 'blendshapes' in packets:
+            shapes = packet_getter.get_proto(packets['blendshapes']).classification
+            blendshapes = {shape.label: float(shape.score) for shape in shapes}
+        return FaceMesh(landmarks, crop, blendshapes)
+
+
+def _transform(region: FaceRegion, size: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return the (2, 3) matrix from pixels of the crop to those of the picture."""
+    scale = region.side / size
+    cosine, sine = scale * np.cos(region.angle), scale * np.sin(region.angle)
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    shift = np.array([region.x, region.y]) - turn @ np.full(2, (size - 1) / 2)
+    return np.column_stack([turn, shift])
+
+
+def _rgb(picture: Picture) -> Picture:
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+
+def _read_task(path: Path) -> dict[tuple[int, str], bytes]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {key: archive.read(name) for key, name in _TASK_FILES.items()}
+    except OSError as error:
+        raise ModelError(
+            f'face.landmarker {path} cannot be read ({error.strerror}); expected a '
+            'face_landmarker.task file of MediaPipe, or empty for the mesh in its wheel'
+        ) from error
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise ModelError(
+            f'face.landmarker {path} is no face_landmarker.task file of MediaPipe with '
+            f'blendshapes, or is damaged: {error}'
+        ) from error

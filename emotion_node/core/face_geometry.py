@@ -1,0 +1,118 @@
+"""Where a face is, how the head is turned, and its landmarks in the frame of the head.
+
+The head's frame is that of MediaPipe's canonical face model (Apache-2.0): x to the viewer's right,
+y down, z away from the viewer when the head faces the camera, in centimetres of an average face.
+In it, landmarks neither depend on how large the face is in the picture nor on how the head is
+turned: what moves is the face itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from emotion_node.datatypes import FloatArray
+from emotion_node.faces import Box, FaceRegion
+
+REGION_SCALE: Final = 1.5
+"""Side of a face's region relative to the longer side of its landmarks, as MediaPipe's mesh was
+trained."""
+DETECTION_SCALE: Final = 1.5
+"""Likewise relative to a detection."""
+LEFT_EYE, RIGHT_EYE = 33, 263
+"""Outer corners."""
+
+_RIGID: Final = {
+    33: (-4.446, -2.664, -3.173),  # outer and inner corners of the eyes
+    133: (-1.856, -2.585, -3.758),
+    362: (1.856, -2.585, -3.758),
+    263: (4.446, -2.664, -3.173),
+    168: (0.0, -3.271, -5.236),  # ridge of the nose, to its tip
+    6: (0.0, -2.473, -5.789),
+    197: (0.0, -1.728, -6.317),
+    4: (0.0, 0.463, -7.587),
+    127: (-7.743, -2.365, 2.005),  # temples and before the ears
+    356: (7.743, -2.365, 2.005),
+    234: (-7.664, -0.673, 2.436),
+    454: (7.664, -0.673, 2.436),
+}
+"""Canonical places of landmarks that neither speech nor expression moves, in cm."""
+_IDS: Final = np.array(list(_RIGID))
+_PLACES: Final = np.array(list(_RIGID.values()))
+_MIDDLE: Final = _PLACES.mean(axis=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A head in front of the camera.
+
+    Attributes:
+        yaw: degrees, positive when it turns to the viewer's right.
+        pitch: degrees, positive when it looks down.
+        roll: degrees, positive when it tilts clockwise for the viewer.
+        scale: pixels per centimetre.
+        landmarks: (n, 3) float32 in the head's frame, in cm.
+    """
+
+    yaw: float
+    pitch: float
+    roll: float
+    scale: float
+    landmarks: FloatArray
+
+
+def find_head(landmarks: FloatArray) -> Head | None:
+    """Return the head that landmarks belong to, or None when they are no face.
+
+    The similarity that takes the rigid landmarks to their canonical places with least squares
+    (Umeyama, IEEE PAMI 13(4), 1991), under weak perspective.
+
+    Args:
+        landmarks: (468 or 478, 3) as in `FaceMesh`.
+    """
+    points = landmarks.astype(np.float64)
+    rigid = points[_IDS]
+    centre = rigid.mean(axis=0)
+    spread = np.sum((rigid - centre) ** 2)
+    if not np.isfinite(spread) or spread <= 0:
+        return None
+    u, singular, vt = np.linalg.svd((rigid - centre).T @ (_PLACES - _MIDDLE))
+    mirror = np.ones(3)
+    mirror[2] = np.sign(np.linalg.det(u @ vt))
+    rotation = (u * mirror) @ vt  # row vectors: picture @ rotation = head
+    scale = float(np.sum(singular * mirror) / spread)
+    if scale <= 0:
+        return None
+    local = ((points - centre) @ rotation * scale + _MIDDLE).astype(np.float32)
+    # The rotation takes the head's axes, as columns, into the picture: roll after yaw after pitch.
+    yaw = float(np.degrees(np.arcsin(np.clip(rotation[2, 0], -1, 1))))
+    pitch = float(np.degrees(np.arctan2(rotation[2, 1], rotation[2, 2])))
+    roll = float(np.degrees(np.arctan2(rotation[1, 0], rotation[0, 0])))
+    return Head(yaw, pitch, roll, 1 / scale, local)
+
+
+def box_of(landmarks: FloatArray) -> Box:
+    """Return the box around landmarks."""
+    left, top = landmarks[:, :2].min(axis=0)
+    right, bottom = landmarks[:, :2].max(axis=0)
+    return Box(float(left), float(top), float(right - left), float(bottom - top))
+
+
+def region_of(landmarks: FloatArray) -> FaceRegion:
+    """Return where to look for the same face next: a square, turned by the line of the eyes."""
+    eyes = landmarks[RIGHT_EYE, :2] - landmarks[LEFT_EYE, :2]
+    angle = float(np.arctan2(eyes[1], eyes[0]))
+    cosine, sine = np.cos(angle), np.sin(angle)
+    upright = np.array([[cosine, -sine], [sine, cosine]])
+    turned = landmarks[:, :2] @ upright
+    low, high = turned.min(axis=0), turned.max(axis=0)
+    x, y = upright @ ((low + high) / 2)
+    return FaceRegion(float(x), float(y), float(np.max(high - low)) * REGION_SCALE, angle)
+
+
+def region_of_detection(box: Box) -> FaceRegion:
+    """Return where to look for the landmarks of a face that was detected."""
+    x, y = box.centre
+    return FaceRegion(x, y, max(box.width, box.height) * DETECTION_SCALE, 0.0)

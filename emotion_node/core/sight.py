@@ -1,0 +1,271 @@
+"""What one camera sees: faces, whose mouth goes with the voice, and what moves in the face."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import numpy as np
+
+from emotion_node.core.active_speaker import (
+    MAX_WINDOW_NS,
+    Jaw,
+    Verdict,
+    Voice,
+    find_speaker,
+)
+from emotion_node.core.face_geometry import find_head
+from emotion_node.core.facial_cues import (
+    MAX_PITCH,
+    MAX_YAW,
+    UNITS,
+    NeutralFace,
+    measure,
+    read_cues,
+)
+from emotion_node.core.trace import Trace
+from emotion_node.core.voice_trace import VoiceTrace
+from emotion_node.datatypes import (
+    NS_PER_S,
+    FaceEstimate,
+    FacesReport,
+    FacialCue,
+    FloatArray,
+    ModalityEmotion,
+    ModelInfo,
+    Reason,
+    SpeechAudio,
+    SpeechDropped,
+    SpeechEnded,
+    SpeechEvent,
+    SpeechStarted,
+    Utterance,
+    VideoFrame,
+)
+from emotion_node.faces import Picture, SeenFace, TrackedFace
+from emotion_node.labels import Modality
+
+CHIN, NOSE_TIP = 152, 1
+CAPACITY: Final = 2048
+"""Pictures of each face that are remembered: 30 s, the longest utterance, at 60 per second."""
+FORGET_NS: Final = 60 * NS_PER_S
+"""A face that has not been seen for longer is forgotten."""
+BEFORE_NS: Final = NS_PER_S
+AFTER_NS: Final = NS_PER_S // 10
+"""Pictures this much before and after speech are looked at to judge it."""
+JUMP_BACK_NS: Final = NS_PER_S
+"""Stamps that fall back by more mean that the clock was set back: everything is forgotten."""
+
+_JAW, _YAW, _PITCH = 0, 1, 2
+_MEASURES: Final = slice(3, 3 + len(UNITS))
+
+
+class Tracker(Protocol):
+    """Finds the faces in each picture and knows them again."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Name and version of what finds faces."""
+        ...
+
+    def update(self, stamp_ns: int, picture: Picture) -> list[TrackedFace]:
+        """Return the faces in the next picture."""
+        ...
+
+    def reset(self) -> None:
+        """Forget all faces."""
+        ...
+
+
+@dataclass(slots=True)
+class _Person:
+    """What was measured of one face: jaw (cm), yaw and pitch (degrees), then `UNITS`."""
+
+    trace: Trace = field(default_factory=lambda: Trace(3 + len(UNITS), CAPACITY))
+    neutral: NeutralFace = field(default_factory=NeutralFace)
+
+
+@dataclass(slots=True)
+class _Speech:
+    """The utterance that was heard last."""
+
+    utterance_id: str
+    start_ns: int
+    under_way: bool = True
+    voice: VoiceTrace | None = None
+
+    def levels(self) -> Voice | None:
+        return None if self.voice is None else Voice(self.voice.first_ns, self.voice.levels)
+
+
+class FaceSight:
+    """Follows faces and tells whose mouth goes with the voice (an `interfaces.Sight`).
+
+    Pictures are looked at in the thread that calls `update`; what they leave behind is shared with
+    the others.
+
+    Args:
+        tracker: finds the faces; used by `update` alone.
+        lock: held while what is shared is used; needed when `update` has a thread of its own.
+    """
+
+    def __init__(
+        self, tracker: Tracker, lock: AbstractContextManager[object] | None = None
+    ) -> None:
+        self.info = tracker.info
+        self._tracker = tracker
+        self._last_ns: int | None = None
+        self._lock = lock or nullcontext()
+        self._people: dict[str, _Person] = {}
+        self._speech: _Speech | None = None
+        self._resets = 0
+        self._seen_resets = 0
+
+    def update(self, frame: VideoFrame) -> FacesReport | None:
+        """Take the next frame and return the faces in it; None when it comes too late.
+
+        Raises:
+            ValueError: it cannot be decoded.
+        """
+        stamp_ns = frame.stamp_ns
+        if self._last_ns is not None and stamp_ns <= self._last_ns - JUMP_BACK_NS:
+            self.reset()
+        resets = self._resets
+        if resets != self._seen_resets:
+            self._tracker.reset()
+            self._last_ns = None
+            self._seen_resets = resets
+        if self._last_ns is not None and stamp_ns <= self._last_ns:
+            return None
+        self._last_ns = stamp_ns
+        faces = self._tracker.update(stamp_ns, frame.decode())
+        rows = {face.face_id: _measure(face) for face in faces}
+        with self._lock:
+            if resets == self._resets:
+                self._remember(stamp_ns, rows)
+            speech = self._speech
+            start_ns, voice = 0, None
+            if speech is not None and speech.under_way and stamp_ns > speech.start_ns:
+                start_ns, voice = max(speech.start_ns, stamp_ns - MAX_WINDOW_NS), speech.levels()
+            jaws = self._jaws(start_ns, stamp_ns, rows) if voice is not None else {}
+        verdict = Verdict()
+        if voice is not None:
+            verdict = find_speaker(voice, jaws, start_ns, stamp_ns)
+        return FacesReport(
+            stamp_ns,
+            frame.frame_id,
+            tuple(
+                SeenFace(
+                    face.face_id,
+                    face.box,
+                    face.confidence,
+                    verdict.scores.get(face.face_id, 0.0),
+                )
+                for face in faces
+            ),
+        )
+
+    def hear(self, event: SpeechEvent) -> None:
+        """Take what hearing reports."""
+        with self._lock:
+            speech = self._speech
+            match event:
+                case SpeechStarted():
+                    self._speech = _Speech(event.utterance_id, event.start_ns)
+                case SpeechAudio() if speech and speech.utterance_id == event.utterance_id:
+                    if speech.voice is None:
+                        speech.voice = VoiceTrace(event.stamp_ns)
+                    speech.voice.append(event.samples)
+                case SpeechEnded() | SpeechDropped() if speech:
+                    speech.under_way = False
+
+    def estimate(self, utterance: Utterance) -> FaceEstimate:
+        """Return whose face spoke the utterance, and what moved in it."""
+        start_ns, end_ns = utterance.start_ns, utterance.end_ns
+        with self._lock:
+            voice = None
+            if self._speech and self._speech.utterance_id == utterance.utterance_id:
+                voice = self._speech.levels()
+            jaws = self._jaws(start_ns, end_ns + AFTER_NS, self._people)
+        if voice is None:
+            heard = VoiceTrace(utterance.samples_start_ns)
+            heard.append(utterance.samples)
+            voice = Voice(heard.first_ns, heard.levels)
+        present = {
+            face_id: jaw
+            for face_id, jaw in jaws.items()
+            if np.any((jaw.stamps >= start_ns) & (jaw.stamps <= end_ns))
+        }
+        if not present:
+            return FaceEstimate(self._absent(Reason.NO_FACE))
+        verdict = find_speaker(voice, present, start_ns, end_ns)
+        if not verdict.face_id:
+            return FaceEstimate(self._absent(Reason.SPEAKER_NOT_VISIBLE))
+        cues, pictures = self._cues(verdict.face_id, start_ns, end_ns)
+        # There is no model of expressions yet: what moves in the face is told without one.
+        emotion = dataclasses.replace(
+            self._absent(Reason.MODEL_OFF), cues=cues, samples_used=pictures
+        )
+        return FaceEstimate(emotion, verdict.face_id, verdict.confidence)
+
+    def reset(self) -> None:
+        """Forget all faces; the frame that is being looked at is the last of before."""
+        with self._lock:
+            self._people.clear()
+            self._speech = None
+            self._resets += 1
+
+    def _remember(self, stamp_ns: int, rows: Mapping[str, FloatArray | None]) -> None:
+        for face_id, row in rows.items():
+            if row is None:
+                continue
+            person = self._people.setdefault(face_id, _Person())
+            person.trace.append(stamp_ns, row)
+            if _shows(row[None])[0]:
+                person.neutral.follow(stamp_ns, row[_MEASURES])
+        for face_id, person in list(self._people.items()):
+            if stamp_ns - (person.trace.last_ns or stamp_ns) > FORGET_NS:
+                del self._people[face_id]
+
+    def _jaws(self, start_ns: int, end_ns: int, face_ids: Mapping[str, object]) -> dict[str, Jaw]:
+        jaws = {}
+        for face_id in face_ids:
+            if face_id in self._people:
+                stamps, rows = self._people[face_id].trace.between(start_ns - BEFORE_NS, end_ns)
+                jaws[face_id] = Jaw(stamps, rows[:, _JAW])
+        return jaws
+
+    def _cues(self, face_id: str, start_ns: int, end_ns: int) -> tuple[tuple[FacialCue, ...], int]:
+        """Return what moves in a face, and in how many pictures it shows."""
+        with self._lock:
+            person = self._people.get(face_id)
+            if person is None:
+                return (), 0
+            _, rows = person.trace.between(start_ns, end_ns)
+            neutral = person.neutral.measures
+        rows = rows[_shows(rows)]
+        return read_cues(rows[:, _MEASURES], neutral), len(rows)
+
+    def _absent(self, reason: Reason) -> ModalityEmotion:
+        return ModalityEmotion.absent(Modality.FACE, reason)
+
+
+def _measure(face: TrackedFace) -> FloatArray | None:
+    """Return a row of measurements of one face; None when its landmarks are no face."""
+    head = find_head(face.mesh.landmarks)
+    if head is None:
+        return None
+    row = np.empty(3 + len(UNITS), np.float32)
+    row[_JAW] = head.landmarks[CHIN, 1] - head.landmarks[NOSE_TIP, 1]
+    row[_YAW], row[_PITCH] = head.yaw, head.pitch
+    row[_MEASURES] = measure(head.landmarks, face.mesh.blendshapes)
+    return row
+
+
+def _shows(rows: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Return for each row whether the face is turned towards the camera."""
+    shows = (np.abs(rows[:, _YAW]) <= MAX_YAW) & (np.abs(rows[:, _PITCH]) <= MAX_PITCH)
+    return np.asarray(shows)

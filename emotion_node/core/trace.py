@@ -1,0 +1,49 @@
+"""Measurements over the last while, by time."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from emotion_node.datatypes import FloatArray
+
+Stamps = npt.NDArray[np.int64]
+
+
+class Trace:
+    """Rows of measurements with their stamps, oldest first; the oldest are forgotten.
+
+    Args:
+        width: measurements in a row.
+        capacity: rows that are held at least.
+    """
+
+    def __init__(self, width: int, capacity: int) -> None:
+        # Twice the room: the latest half moves to the front when the end is reached.
+        self._stamps = np.zeros(2 * capacity, np.int64)
+        self._rows = np.zeros((2 * capacity, width), np.float32)
+        self._capacity = capacity
+        self._size = 0
+
+    def append(self, stamp_ns: int, row: FloatArray) -> None:
+        """Add a row of (width,) measurements, later than those before."""
+        if self._size == len(self._stamps):
+            keep = self._capacity
+            self._stamps[:keep] = self._stamps[-keep:]
+            self._rows[:keep] = self._rows[-keep:]
+            self._size = keep
+        self._stamps[self._size] = stamp_ns
+        self._rows[self._size] = row
+        self._size += 1
+
+    def between(self, start_ns: int, end_ns: int) -> tuple[Stamps, FloatArray]:
+        """Return copies of the stamps, (n,), and rows, (n, width), in [start_ns, end_ns]."""
+        stamps = self._stamps[: self._size]
+        first = int(np.searchsorted(stamps, start_ns, 'left'))
+        last = int(np.searchsorted(stamps, end_ns, 'right'))
+        return stamps[first:last].copy(), self._rows[first:last].copy()
+
+    @property
+    def last_ns(self) -> int | None:
+        """Stamp of the latest row; None when there is none."""
+        return int(self._stamps[self._size - 1]) if self._size else None

@@ -1,0 +1,128 @@
+"""Records of faces in pictures.
+
+Coordinates are pixels of the whole picture, x to the right and y down; (0, 0) is the centre of its
+first pixel. Left and right are the viewer's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Landmarks = npt.NDArray[np.float32]
+"""(468 or 478, 3), numbered as in MediaPipe's face mesh; z grows away from the camera and has the
+scale of x."""
+Picture = npt.NDArray[np.uint8]
+"""(height, width, 3) BGR."""
+
+
+class Box(NamedTuple):
+    """An upright rectangle."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Its middle."""
+        return self.left + self.width / 2, self.top + self.height / 2
+
+    @property
+    def area(self) -> float:
+        """Its area; 0 when it is turned inside out."""
+        return max(self.width, 0.0) * max(self.height, 0.0)
+
+    def intersection(self, other: Box) -> Box:
+        """Return what both cover; its width or height is negative where they do not meet."""
+        left, top = max(self.left, other.left), max(self.top, other.top)
+        right = min(self.left + self.width, other.left + other.width)
+        bottom = min(self.top + self.height, other.top + other.height)
+        return Box(left, top, right - left, bottom - top)
+
+    def overlap(self, other: Box) -> float:
+        """Return intersection over union, 0..1."""
+        shared = self.intersection(other).area
+        union = self.area + other.area - shared
+        return shared / union if union > 0 else 0.0
+
+
+class FaceRegion(NamedTuple):
+    """A square around a face, turned with the head.
+
+    Attributes:
+        x, y: its centre.
+        side: its length.
+        angle: by which it is turned clockwise, in radians.
+    """
+
+    x: float
+    y: float
+    side: float
+    angle: float
+
+
+@dataclass(frozen=True, slots=True)
+class FaceDetection:
+    """A face that a detector found.
+
+    Attributes:
+        box: from brows to chin, roughly.
+        confidence: 0..1.
+    """
+
+    box: Box
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class FaceMesh:
+    """The landmarks of one face.
+
+    Attributes:
+        landmarks: in the picture.
+        crop: (n, n, 3) uint8 BGR, the region in which they were found, upright.
+        blendshapes: 0..1 by name, where the model gives some.
+    """
+
+    landmarks: Landmarks
+    crop: Picture
+    blendshapes: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedFace:
+    """One face in one picture, known by its track.
+
+    Attributes:
+        face_id: stable while the face is tracked: "f1", "f2", ...
+        box: of the landmarks.
+        confidence: 0..1, of the last detection.
+        mesh: its landmarks.
+    """
+
+    face_id: str
+    box: Box
+    confidence: float
+    mesh: FaceMesh
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFace:
+    """What is told of one face in one picture.
+
+    Attributes:
+        face_id, box, confidence: as in `TrackedFace`.
+        speaking_score: 0..1, how likely it is that this face speaks what is heard now; 0 while
+            nobody speaks.
+    """
+
+    face_id: str
+    box: Box
+    confidence: float
+    speaking_score: float = 0.0
