@@ -21,11 +21,11 @@ from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import FaceConfig
 from emotion_node.core.face_tracker import FaceTracker
 from emotion_node.datatypes import SAMPLE_RATE, AudioChunk, FloatArray, VideoFrame
-from emotion_node.evaluation.mixtures import find_speech
 from emotion_node.faces import Picture, TrackedFace
 from emotion_node.interfaces import FaceFinder
 from emotion_node.offline.media import read_media
 from emotion_node.training.datasets import DatasetError
+from emotion_node.training.speech import find_speech
 
 SWAY: Final = 0.6
 """Standard deviation of a still head's place, in pixels."""
