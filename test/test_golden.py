@@ -15,7 +15,7 @@ import pytest
 from recordings import CONVERSATION
 
 from emotion_node.cli import main
-from emotion_node.offline.truth import read_truth, score
+from emotion_node.offline.truth import heard_in, read_truth, score
 
 GOLDEN = Path(__file__).parent / 'golden' / 'conversation.json'
 SCORE_TOLERANCE = 0.02
@@ -45,6 +45,7 @@ def essence(record: Record) -> Record:
         'modalities': {
             one['modality']: one['label'] or one['reason'] for one in record['modalities']
         },
+        'face_id': record['face_id'],
     }
 
 
@@ -61,7 +62,7 @@ def test_the_conversation_gives_what_it_gave(
         assert one['start_s'] == pytest.approx(before['start_s'], abs=TIME_TOLERANCE_S)
         assert one['end_s'] == pytest.approx(before['end_s'], abs=TIME_TOLERANCE_S)
         assert one['scores'] == pytest.approx(before['scores'], abs=SCORE_TOLERANCE)
-        for exact in ('cut', 'label', 'modalities'):
+        for exact in ('cut', 'label', 'modalities', 'face_id'):
             assert one[exact] == before[exact], one['text']
 
 
@@ -71,3 +72,14 @@ def test_the_conversation_is_understood(emotions: list[Record]) -> None:
     assert result.words_right / result.words > 0.6
     assert result.emotions_right / result.utterances >= 0.5
     assert len(emotions) == result.utterances
+
+
+def test_everybody_who_speaks_is_seen_with_a_face_of_their_own(emotions: list[Record]) -> None:
+    pairs = [
+        (true.speaker, found['face_id'])
+        for true in read_truth(CONVERSATION / 'truth.json')
+        for found in heard_in(true, emotions)
+        if found['face_id']
+    ]
+    assert len(pairs) >= 10
+    assert len(set(pairs)) == 2

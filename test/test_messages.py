@@ -15,7 +15,8 @@ from scripted import ScriptedText, ScriptedTranscriber, Ticker, events, utteranc
 from emotion_node.audio_messages import AudioFormat, MessageError, audio_format, decode_audio
 from emotion_node.config import AudioConfig, Config
 from emotion_node.core.analysis import Analysis
-from emotion_node.datatypes import ClockSource
+from emotion_node.datatypes import ClockSource, FacesReport, Reason
+from emotion_node.faces import Box, SeenFace
 from emotion_node.image_messages import decode_image
 from emotion_node.labels import LABELS
 from emotion_node.messages import OUTPUT_TOPICS, Encoder, plain
@@ -241,7 +242,7 @@ def test_an_utterance_is_told_on_its_topics() -> None:
         for pair in encoder.encode(report)
     ]
     topics = [topic for topic, _ in sent]
-    assert set(topics) == set(OUTPUT_TOPICS)
+    assert set(topics) == set(OUTPUT_TOPICS) - {'faces'}
     assert topics[0] == 'speech_activity'
     assert topics[-1] == 'emotion'
     emotion = sent[-1][1]
@@ -256,3 +257,36 @@ def test_an_utterance_is_told_on_its_topics() -> None:
     assert (emotion['trigger'], emotion['cut']) == ('final', 'silence')
     interim = next(message for topic, message in sent if topic == 'emotion/interim')
     assert (interim['trigger'], interim['cut']) == ('interim', '')
+
+
+def test_faces_are_told_with_the_stamp_of_their_picture() -> None:
+    report = FacesReport(
+        3_000_000_001,
+        'camera',
+        (
+            SeenFace('f1', Box(-4.6, 10.2, 50.0, 60.0), 0.9, 0.7),
+            SeenFace('f2', Box(300, 20, 80, 90), 0.8),
+        ),
+    )
+    ((topic, message),) = Encoder(plain, 'microphone').encode(report)
+    assert topic == 'faces'
+    assert message['header'] == {'stamp': {'sec': 3, 'nanosec': 1}, 'frame_id': 'camera'}
+    assert (message['available'], message['reason']) == (True, '')
+    left, right = message['faces']
+    assert (left['face_id'], left['confidence'], left['speaking_score']) == ('f1', 0.9, 0.7)
+    assert left['roi'] == {
+        'x_offset': 0, 'y_offset': 10, 'height': 60, 'width': 45, 'do_rectify': False
+    }  # fmt: skip
+    assert right['speaking_score'] == 0.0
+
+
+def test_why_there_are_no_faces_is_told() -> None:
+    report = FacesReport(1, reason=Reason.MODEL_OFF)
+    ((_, message),) = Encoder(plain).encode(report)
+    assert (message['available'], message['reason'], message['faces']) == (False, 'model_off', [])
+
+
+def test_a_picture_is_decoded_once_however_many_look_at_it() -> None:
+    data = cv2.imencode('.png', np.zeros((4, 6, 3), np.uint8))[1].reshape(-1)
+    frame = decode_image(SimpleNamespace(header=header(), format='png', data=data), RECEIPT)
+    assert frame.decode() is frame.decode()
