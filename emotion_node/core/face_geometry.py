@@ -23,6 +23,7 @@ DETECTION_SCALE: Final = 1.5
 """Likewise relative to a detection."""
 LEFT_EYE, RIGHT_EYE = 33, 263
 """Outer corners."""
+CHIN, NOSE_TIP = 152, 1
 
 _RIGID: Final = {
     33: (-4.446, -2.664, -3.173),  # outer and inner corners of the eyes
@@ -91,6 +92,11 @@ def find_head(landmarks: FloatArray) -> Head | None:
     pitch = float(np.degrees(np.arctan2(rotation[2, 1], rotation[2, 2])))
     roll = float(np.degrees(np.arctan2(rotation[1, 0], rotation[0, 0])))
     return Head(yaw, pitch, roll, 1 / scale, local)
+
+
+def jaw_drop(head: Head) -> float:
+    """Return how far the chin hangs below the tip of the nose, in cm."""
+    return float(head.landmarks[CHIN, 1] - head.landmarks[NOSE_TIP, 1])
 
 
 def box_of(landmarks: FloatArray) -> Box:

@@ -17,7 +17,7 @@ from emotion_node.core.active_speaker import (
     Voice,
     find_speaker,
 )
-from emotion_node.core.face_geometry import find_head
+from emotion_node.core.face_geometry import find_head, jaw_drop
 from emotion_node.core.facial_cues import (
     MAX_PITCH,
     MAX_YAW,
@@ -48,7 +48,6 @@ from emotion_node.datatypes import (
 from emotion_node.faces import Picture, SeenFace, TrackedFace
 from emotion_node.labels import Modality
 
-CHIN, NOSE_TIP = 152, 1
 CAPACITY: Final = 2048
 """Pictures of each face that are remembered: 30 s, the longest utterance, at 60 per second."""
 FORGET_NS: Final = 60 * NS_PER_S
@@ -259,7 +258,7 @@ def _measure(face: TrackedFace) -> FloatArray | None:
     if head is None:
         return None
     row = np.empty(3 + len(UNITS), np.float32)
-    row[_JAW] = head.landmarks[CHIN, 1] - head.landmarks[NOSE_TIP, 1]
+    row[_JAW] = jaw_drop(head)
     row[_YAW], row[_PITCH] = head.yaw, head.pitch
     row[_MEASURES] = measure(head.landmarks, face.mesh.blendshapes)
     return row

@@ -5,9 +5,9 @@ one of them or of somebody who is not in the picture, and run through the node's
 The silent ones keep still or chew ("still"), or say their own words without being heard
 ("mouthing"). The voice comes up to 0.2 s later than the picture.
 
-Pictures count whose speaking score is highest in them, as it is published at that moment, from
-when the speech has been noticed until its true end; utterances count whose face is published
-with the emotion. There are few talkers, and the method's constants were chosen on the same ones:
+Of a picture it counts whose speaking score is highest, as it is published at that moment, from
+when the speech has been noticed until its true end; of an utterance, whose face is published with
+the emotion. There are few talkers, and the method's constants were chosen on the same ones:
 `python -m emotion_node.training.active_speaker` shows what comes of leaving each out.
 """
 

@@ -1,0 +1,236 @@
+"""Hearing and seeing together: whose face it is that speaks."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+from face_world import Somebody, still
+from scripted import SECOND, events, utterance
+
+from emotion_node.core.sight import FaceSight
+from emotion_node.datatypes import (
+    SAMPLE_RATE,
+    FaceEstimate,
+    FacesReport,
+    FloatArray,
+    ModelInfo,
+    Reason,
+    SpeechStarted,
+    Utterance,
+    VideoFrame,
+)
+from emotion_node.faces import Box, FaceMesh, Picture, TrackedFace
+
+FRAME_NS = 40_000_000
+PICTURE = np.zeros((4, 4, 3), np.uint8)
+BOX = Box(200, 100, 150, 200)
+CROP = np.zeros((192, 192, 3), np.uint8)
+
+
+def opening(seed: int, length_s: float = 6.0) -> FloatArray:
+    """Return how far somebody's mouth is open, 0..1, every 10 ms."""
+    steps = np.random.default_rng(seed).normal(size=round(length_s * 100) + 100)
+    smooth = np.convolve(steps, np.hanning(20), 'same')[50:-50]
+    opened: FloatArray = ((smooth - smooth.min()) / np.ptp(smooth)).astype(np.float32)
+    return opened
+
+
+def spoken(seed: int, start_s: float = 1.0, length_s: float = 3.0) -> Utterance:
+    """Return an utterance whose loudness goes with a mouth."""
+    one = utterance(1, start_s, length_s)
+    times = start_s + np.arange(len(one.samples)) / SAMPLE_RATE
+    loud = 10 ** (np.interp(times, np.arange(600) / 100, opening(seed)) * 1.5 - 2.5)
+    tone = np.sin(2 * np.pi * 900 * times)
+    return dataclasses.replace(one, samples=(loud * tone).astype(np.float32))
+
+
+class Audience:
+    """Faces in a row, each with a mouth of its own (a `core.sight.Tracker`).
+
+    Args:
+        mouths: seed of each mouth; None for one that keeps still.
+    """
+
+    info = ModelInfo('audience', '1')
+
+    def __init__(self, *mouths: int | None) -> None:
+        self.mouths = {f'f{k}': seed for k, seed in enumerate(mouths, 1)}
+        self.origin_ns = 0
+        self.resets = 0
+
+    def update(self, stamp_ns: int, picture: Picture) -> list[TrackedFace]:
+        return [
+            self.face(name, seed, (stamp_ns - self.origin_ns) / SECOND)
+            for name, seed in self.mouths.items()
+        ]
+
+    def face(self, name: str, seed: int | None, seconds: float) -> TrackedFace:
+        points = Somebody(still(300.0), 1, size=150).landmarks(0.0)
+        assert points is not None
+        if seed is not None:
+            wide = np.interp(seconds, np.arange(600) / 100, opening(seed))
+            points[[152, 17, 14, 87, 317], 1] += np.float32(25 * wide)
+        return TrackedFace(name, BOX, 0.9, FaceMesh(points, CROP))
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+def frame(stamp_ns: int) -> VideoFrame:
+    return VideoFrame(stamp_ns, lambda: PICTURE, 'camera')
+
+
+def live(
+    sight: FaceSight, said: Utterance, start_ns: int = 0, until_s: float = 5.0
+) -> tuple[list[FacesReport], FaceEstimate]:
+    """Let the camera see and the microphone hear; return what is told."""
+    happenings = [(0, 0, event) for event in events(said)]
+    for k, (_, _, event) in enumerate(happenings):
+        ended = said.decided_ns if k == len(happenings) - 1 else 0
+        happenings[k] = (max(ended, getattr(event, 'stamp_ns', said.start_ns)), 1, event)
+    frames = range(start_ns, start_ns + round(until_s * SECOND), FRAME_NS)
+    steps = [*happenings, *((stamp_ns, 0, frame(stamp_ns)) for stamp_ns in frames)]
+    reports = []
+    for _, _, step in sorted(steps, key=lambda one: one[:2]):
+        if isinstance(step, VideoFrame):
+            report = sight.update(step)
+            assert report is not None
+            reports.append(report)
+        else:
+            sight.hear(step)
+    return reports, sight.estimate(said)
+
+
+def scores(reports: Iterable[FacesReport], name: str) -> list[float]:
+    return [face.speaking_score for one in reports for face in one.faces if face.face_id == name]
+
+
+def test_the_face_whose_mouth_goes_with_the_voice_spoke() -> None:
+    reports, estimate = live(FaceSight(Audience(2, 1, None)), spoken(1))
+    assert estimate.face_id == 'f2'
+    assert estimate.speaker_confidence > 0.9
+    # There is no model of expressions yet, but what moves in the face is told.
+    assert estimate.emotion.reason is Reason.MODEL_OFF
+    assert estimate.emotion.samples_used in (75, 76)
+    moving = {cue.action_unit for cue in estimate.emotion.cues if cue.intensity > 0.1}
+    assert moving & {25, 26}
+    assert [one.frame_id for one in reports] == ['camera'] * len(reports)
+
+
+def test_while_somebody_speaks_each_face_has_a_score_and_before_and_after_it_none_has() -> None:
+    said = spoken(1)
+    reports, _ = live(FaceSight(Audience(2, 1)), said)
+    during = [one for one in reports if said.start_ns + SECOND <= one.stamp_ns < said.end_ns]
+    assert min(scores(during, 'f2')) > 0.8
+    assert max(scores(during, 'f1')) < 0.2
+    others = [one for one in reports if one.stamp_ns <= said.start_ns]
+    others += [one for one in reports if one.stamp_ns > said.decided_ns]
+    assert set(scores(others, 'f1') + scores(others, 'f2')) == {0.0}
+
+
+def test_whoever_speaks_out_of_sight_is_not_visible() -> None:
+    _, estimate = live(FaceSight(Audience(None, None)), spoken(1))
+    assert estimate.face_id == ''
+    assert estimate.speaker_confidence == 0.0
+    assert estimate.emotion.reason is Reason.SPEAKER_NOT_VISIBLE
+    assert estimate.emotion.cues == ()
+
+
+def test_without_a_face_there_is_none() -> None:
+    _, estimate = live(FaceSight(Audience()), spoken(1))
+    assert estimate.emotion.reason is Reason.NO_FACE
+    blind = FaceSight(Audience(1)).estimate(spoken(1))
+    assert blind.emotion.reason is Reason.NO_FACE
+
+
+def test_an_utterance_that_was_not_heard_piece_by_piece_is_judged_by_its_sound() -> None:
+    sight = FaceSight(Audience(2, 1))
+    for stamp_ns in range(0, 5 * SECOND, FRAME_NS):
+        sight.update(frame(stamp_ns))
+    heard = live(FaceSight(Audience(2, 1)), spoken(1))[1]
+    estimate = sight.estimate(spoken(1))
+    assert estimate.face_id == heard.face_id == 'f2'
+    assert estimate.speaker_confidence == pytest.approx(heard.speaker_confidence, abs=1e-6)
+
+
+@pytest.mark.parametrize('shift', [0, 1_750_000_000 * SECOND + 7])
+def test_stamps_shifted_by_a_constant_change_nothing(shift: int) -> None:
+    audience = Audience(2, 1)
+    audience.origin_ns = shift
+    said = spoken(1)
+    moved = dataclasses.replace(
+        said,
+        start_ns=said.start_ns + shift,
+        end_ns=said.end_ns + shift,
+        decided_ns=said.decided_ns + shift,
+        samples_start_ns=said.samples_start_ns + shift,
+    )
+    reports, estimate = live(FaceSight(audience), moved, shift)
+    before, at_zero = live(FaceSight(Audience(2, 1)), said)
+    assert estimate == at_zero
+    assert scores(reports, 'f2') == scores(before, 'f2')
+
+
+def test_a_late_picture_is_left_out_and_not_decoded() -> None:
+    sight = FaceSight(Audience(1))
+    sight.update(frame(SECOND))
+
+    def never() -> Picture:
+        raise AssertionError('looked at')
+
+    assert sight.update(VideoFrame(SECOND - FRAME_NS, never)) is None
+    assert sight.update(VideoFrame(SECOND, never)) is None
+    assert sight.update(frame(SECOND + FRAME_NS)) is not None
+
+
+def test_a_clock_that_is_set_back_begins_anew() -> None:
+    audience = Audience(2, 1)
+    sight = FaceSight(audience)
+    audience.origin_ns = 1000 * SECOND
+    sight.update(frame(1000 * SECOND))
+    audience.origin_ns = 0
+    assert live(sight, spoken(1))[1].face_id == 'f2'
+    assert audience.resets == 1
+
+
+def test_after_a_reset_nobody_is_known() -> None:
+    audience = Audience(1)
+    sight = FaceSight(audience)
+    live(sight, spoken(1))
+    sight.reset()
+    assert sight.estimate(spoken(1)).emotion.reason is Reason.NO_FACE
+    sight.update(frame(6 * SECOND))
+    assert audience.resets == 1
+
+
+def test_pictures_may_be_seen_in_another_thread() -> None:
+    sight = FaceSight(Audience(2, 1), threading.Lock())
+    said = spoken(1)
+    stop = threading.Event()
+    failed: list[Exception] = []
+
+    def look() -> None:
+        stamp_ns = 0
+        try:
+            while not stop.is_set():
+                sight.update(frame(stamp_ns))
+                stamp_ns += FRAME_NS
+        except Exception as error:  # noqa: BLE001  told by the test
+            failed.append(error)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    for _ in range(20):
+        for event in events(said):
+            sight.hear(event)
+            if isinstance(event, SpeechStarted):
+                sight.estimate(said)
+        sight.estimate(said)
+    sight.reset()
+    stop.set()
+    thread.join()
+    assert failed == []
