@@ -32,6 +32,9 @@ _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 _GREEN: Final = (80, 220, 80)
 _PANEL: Final = (30, 30, 30)
 _MIN_WIDTH = 480
+_MAX_CUES = 3
+_MIN_CUE = 0.3
+"""Intensity from which a facial cue is named."""
 
 
 def draw(
@@ -60,9 +63,11 @@ def draw(
     canvas = np.full((top + len(LABELS) * row + int(2.4 * unit), width, 3), _PANEL, np.uint8)
     canvas[:top] = cv2.resize(picture, size)
     report = interim if speaking and interim is not None else final
-    speaker = report.face_id if report is not None else ''
     for face in faces:
-        _face(canvas[:top], face, scale, unit, face.face_id == speaker)
+        note, cues = '', ''
+        if report is not None and face.face_id == report.face_id:
+            note, cues = 'speaks' if report is interim else 'spoke', _cues(report)
+        _face(canvas[:top], face, scale, unit, note, cues)
 
     canvas[: int(1.6 * unit)] //= 4
     cv2.circle(canvas, (unit, int(0.8 * unit)), unit // 3, _GREEN if speaking else _GREY, -1)
@@ -87,22 +92,36 @@ def draw(
     return canvas
 
 
-def _face(canvas: Picture, face: SeenFace, scale: float, unit: int, is_speaker: bool) -> None:
-    """Draw a face's box, its id and, below it, how likely it is that it speaks now."""
+def _cues(report: EmotionReport) -> str:
+    """Return the names of what moves most in the speaker's face."""
+    cues = sorted(report.fused.modalities[2].cues, key=lambda cue: -cue.intensity)
+    return ', '.join(cue.name for cue in cues[:_MAX_CUES] if cue.intensity >= _MIN_CUE)
+
+
+def _face(canvas: Picture, face: SeenFace, scale: float, unit: int, note: str, cues: str) -> None:
+    """Draw a face's box, its id, and below it how likely it is that it speaks now."""
     left, top = round(face.box.left * scale), round(face.box.top * scale)
     right = left + round(face.box.width * scale)
     bottom = top + round(face.box.height * scale)
-    colour = _GREEN if is_speaker else _WHITE
-    line = max(1, unit // 12)
+    colour = _GREEN if note else _WHITE
+    line, bar, size = max(1, unit // 12), max(4, unit // 3), int(0.8 * unit)
     cv2.rectangle(canvas, (left, top), (right, bottom), colour, line, cv2.LINE_AA)
-    name = f'{face.face_id} speaks' if is_speaker else face.face_id
-    _text(canvas, name, left, top - unit // 4, int(0.8 * unit), colour)
-    bar = max(4, unit // 3)
-    top = bottom + line
-    cv2.rectangle(canvas, (left, top), (right, top + bar), _PANEL, -1)
+    _plate(canvas, f'{face.face_id} {note}'.strip(), left, top - size // 4, size, colour)
+    cv2.rectangle(canvas, (left, bottom), (right, bottom + bar), _PANEL, -1)
     end = left + round(face.speaking_score * (right - left))
     if end > left:
-        cv2.rectangle(canvas, (left, top), (end, top + bar), _GREEN, -1)
+        cv2.rectangle(canvas, (left, bottom), (end, bottom + bar), _GREEN, -1)
+    if cues:
+        _plate(canvas, cues, left, bottom + bar + size, int(0.7 * unit), _WHITE)
+
+
+def _plate(
+    canvas: Picture, text: str, left: int, base: int, size: int, colour: tuple[int, int, int]
+) -> None:
+    """Write upon a darkened part of the picture."""
+    rows = slice(max(base - size, 0), max(base + size // 3, 0))
+    canvas[rows, max(left, 0) : max(left + len(text) * size // 2, 0)] //= 4
+    _text(canvas, text, left, base, size, colour)
 
 
 def _bars(canvas: Picture, report: EmotionReport, left: int, top: int, row: int) -> None:
