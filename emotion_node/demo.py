@@ -21,6 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from emotion_node.fetchable import WHISPER, fetch_command, find_fetchable
 from emotion_node.offline.truth import Score, TrueUtterance, heard_in, read_truth, score
 from emotion_node.records import Record
 
@@ -289,6 +290,8 @@ def _summary(result: Score, emotions: Sequence[Record], seconds: float) -> Text:
         '.\nNext: "ros2 run emotion_node emotion_node" or "python -m emotion_node.ros.node" with '
         'your microphone, "python -m emotion_node annotate FILE" for recordings; see README.md.'
     )
+    if not find_fetchable(WHISPER).fetched:
+        text.append(f' For the words of real people, "{fetch_command(WHISPER)}".')
     return text
 
 

@@ -17,6 +17,8 @@ from emotion_node.models import FileState, ModelFile, installed_models_dir, mode
 
 ENVIRONMENT_VARIABLE: Final = 'EMOTION_MODELS_CACHE'
 LIST: Final = 'fetchable.toml'
+WHISPER: Final = 'whisper-base'
+"""The speech recogniser that people are advised to fetch."""
 
 
 def fetch_command(name: str) -> str:

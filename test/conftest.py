@@ -85,7 +85,7 @@ def tiny_whisper(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path
     kinds: dict[str, dict[str, object]] = {
         'babble': {},
         'thanks': {'words': ['Thank', 'you']},
-        'mumbled-thanks': {'words': ['Thank', 'you'], 'certainty': 2.0},
+        'mumbled-thanks': {'words': ['Thank', 'you'], 'certainty': 1.4},
         'loop': {'words': ['over', 'and'] * 25},
         'nobody': {'certainty': 0.1, 'no_speech': 3000.0},
         'english': {'english_only': True},

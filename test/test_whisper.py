@@ -179,7 +179,7 @@ def segment(text: str, **changes: Any) -> Segment:
     return dataclasses.replace(clear, **changes)
 
 
-UNSURE = {'avg_logprob': -0.6, 'no_speech_prob': 0.3}
+UNSURE = {'avg_logprob': -1.2, 'no_speech_prob': 0.4}
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ def _whisper(config: TranscriberConfig, log: Callable[[str], None]) -> Transcrib
         device=config.whisper_device,
         language=config.language,
         threads=config.threads,
+        window=config.whisper_window,
     )
     info = transcriber.info
     log(f'Speech recognition by {info.name} ({info.version}, {config.whisper_device})')

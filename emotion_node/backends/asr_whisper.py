@@ -16,7 +16,7 @@ import numpy as np
 
 from emotion_node.backends.hallucinations import evidence, hallucinated, without_notes
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray, ModelInfo, Reason, Transcript
-from emotion_node.fetchable import cache_dir, fetch_command, fetchable_models
+from emotion_node.fetchable import WHISPER, cache_dir, fetch_command, fetchable_models
 from emotion_node.interfaces import ModelError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ MODEL_FILES: Final = ('model.bin', 'config.json', 'tokenizer.json')
 """What a folder must hold. Without tokenizer.json, faster-whisper would fetch one."""
 
 HOW_TO_GET: Final = (
-    f'To use Whisper, run "{fetch_command("whisper-base")}" once, pass the folder of a '
+    f'To use Whisper, run "{fetch_command(WHISPER)}" once, pass the folder of a '
     'CTranslate2 Whisper model as transcriber.whisper_model, or set '
     'transcriber.whisper_local_files_only:=false once to let the node fetch the model from the '
     'hub; transcriber.backend:=pocketsphinx needs no model file.'
@@ -42,8 +42,7 @@ MIN_PEAK: Final = 1e-4
 """Audio that stays below this, three steps of 16 bit, is a dead line, not a quiet room."""
 
 INTERIM_WINDOW_S: Final = 10.0
-"""What the encoder is given at least while somebody speaks: a third of the cost of 30 s, and
-nearly as good. With much less than this, Whisper says everything twice."""
+"""With much less than this, Whisper says everything twice."""
 FRAMES_PER_SECOND: Final = 100
 MARGIN_FRAMES: Final = 50
 
@@ -142,6 +141,9 @@ class WhisperTranscriber:
         language: BCP 47 tag of the language spoken, of which the first part counts; empty lets
             Whisper find out, which costs it a second look at every utterance.
         threads: of the processor.
+        window: s of sound that the encoder is given at least for the final words, padding
+            included; 30 is what Whisper learnt with, and its cost grows with it. For the words
+            so far it is `INTERIM_WINDOW_S`.
 
     Raises:
         ModelError: the model is not there or cannot be used, or does not know the language.
@@ -156,6 +158,7 @@ class WhisperTranscriber:
         device: str = 'cpu',
         language: str = 'en',
         threads: int = 2,
+        window: float = 30.0,
     ) -> None:
         folder = locate_model(model, local_files_only)
         from faster_whisper import WhisperModel
@@ -169,7 +172,8 @@ class WhisperTranscriber:
                 f'Whisper model in {folder} cannot be used (device {device}, compute type '
                 f'{compute_type}): {_first_line(error)}. {HOW_TO_GET}'
             ) from error
-        self._quick = _with_window(self.model, INTERIM_WINDOW_S)
+        self._final = _with_window(self.model, window)
+        self._interim = _with_window(self.model, INTERIM_WINDOW_S)
         self.language = _whisper_language(language)
         if self.language and self.language not in self.model.supported_languages:
             raise ModelError(
@@ -223,8 +227,7 @@ class WhisperTranscriber:
             final: as in `transcribe`.
         """
         seconds = len(samples) / SAMPLE_RATE
-        model = self.model if final else self._quick
-        found, about = model.transcribe(
+        found, about = (self._final if final else self._interim).transcribe(
             samples,
             language=self.language or None,
             beam_size=5 if final else 1,

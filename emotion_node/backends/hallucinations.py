@@ -5,7 +5,10 @@ says what stands under silent pictures: thanks for watching, who made the captio
 phrase over and over (Koenecke et al., "Careless Whisper", FAccT 2024; Barański et al.,
 "Investigation of Whisper ASR hallucinations induced by non-speech audio", ICASSP 2025).
 
-The thresholds are Whisper's own where a paper is named, the others are judgement, not measured.
+`python -m emotion_node evaluate hallucinations` measures what is said here of evidence, with
+Whisper base: in silence, noise, hum, knocks, music and laughter it never rises above 0.1, in the
+lines of a television series it is 0.2 and more, and around 0.85 where people speak clearly. What
+is said of captions and loops is judgement: none came up.
 """
 
 from __future__ import annotations
@@ -23,14 +26,10 @@ MAX_CHARACTERS_PER_SECOND: Final = 35.0
 """Fast English has 20 to 25, other scripts fewer: more is a loop or a caption."""
 MAX_COMPRESSION_RATIO: Final = 2.4
 """Text that zlib shortens more than this repeats itself (Radford et al., 2022, 4.5)."""
-MAX_NO_SPEECH: Final = 0.6
-MIN_LOG_PROBABILITY: Final = -1.0
-"""Both missed: silence (Radford et al., 2022, 4.5)."""
-HOPELESS_LOG_PROBABILITY: Final = -2.0
-"""Words with a mean probability below 0.14 are guesses, whatever the sound was."""
-
-STOCK_EVIDENCE: Final = 0.5
-"""Evidence, 0..1 (see `evidence`), below which a stock phrase is not believed."""
+MIN_EVIDENCE: Final = 0.13
+"""Evidence, 0..1 (see `evidence`), below which no words are believed."""
+STOCK_EVIDENCE: Final = 0.2
+"""The same for what Whisper is known to hear in noise."""
 CREDIT_EVIDENCE: Final = 0.8
 """The same for captions, which nobody says to a robot."""
 
@@ -97,9 +96,7 @@ def hallucinated(segment: Segment, seconds: float) -> bool:
     words = _plain(without_notes(segment.text))
     if not words:
         return True
-    if segment.avg_logprob < HOPELESS_LOG_PROBABILITY:
-        return True
-    if segment.no_speech_prob > MAX_NO_SPEECH and segment.avg_logprob < MIN_LOG_PROBABILITY:
+    if evidence(segment) < MIN_EVIDENCE:
         return True
     if segment.compression_ratio > MAX_COMPRESSION_RATIO:
         return True

@@ -20,7 +20,7 @@ from rich.progress import track
 
 from emotion_node.assemble import Models, build_hearing, load_vad
 from emotion_node.backends.asr_whisper import WhisperTranscriber
-from emotion_node.backends.hallucinations import hallucinated
+from emotion_node.backends.hallucinations import evidence, hallucinated
 from emotion_node.config import Config
 from emotion_node.datatypes import (
     NS_PER_SAMPLE,
@@ -55,6 +55,7 @@ class Tally:
         stretches: how many Whisper was given.
         spoken: those in which it said something.
         believed: those of which something was left by the filter.
+        evidence: of each, for what it said (see `backends.hallucinations.evidence`).
         words: number of words that were really said.
         wrong_unfiltered: word errors, every word that Whisper said being believed.
         wrong: word errors after the filter.
@@ -69,6 +70,7 @@ class Tally:
     words: int
     wrong_unfiltered: int
     wrong: int
+    evidence: list[float]
     inventions: list[str]
     refused: list[str]
 
@@ -122,7 +124,7 @@ def tally(
     sound: str, clips: Sequence[tuple[str, Sequence[FloatArray]]], transcriber: WhisperTranscriber
 ) -> Tally:
     """Let Whisper hear clips, each of which is the words said in it, and its stretches."""
-    total = Tally(sound, 0, 0, 0, 0, 0, 0, [], [])
+    total = Tally(sound, 0, 0, 0, 0, 0, 0, [], [], [])
     for text, stretches in track(clips, sound, console=Console(stderr=True), transient=True):
         everything: list[str] = []
         believed: list[str] = []
@@ -133,6 +135,7 @@ def tally(
             total.stretches += 1
             total.spoken += bool(said)
             total.believed += bool(kept)
+            total.evidence += [evidence(one) for one in said]
             everything += [one.text for one in said]
             believed += [one.text for one in kept]
             if text:
@@ -173,17 +176,23 @@ def run(args: argparse.Namespace) -> int:
 
 
 def markdown(tallies: Sequence[Tally]) -> str:
-    """Return the figures as a Markdown table, and what the filter got wrong."""
+    """Return the figures as a Markdown table, and what the filter got wrong.
+
+    Evidence is told as lowest, median and highest.
+    """
     lines = [
-        '| sound | stretches | with words | believed | words wrong, unfiltered | filtered |',
-        '|---|--:|--:|--:|--:|--:|',
+        '| sound | stretches | with words | evidence | believed | words wrong, unfiltered '
+        '| filtered |',
+        '|---|--:|--:|--:|--:|--:|--:|',
     ]
     for one in tallies:
         errors = [
             f'{wrong / one.words:.1%}' if one.words else ''
             for wrong in (one.wrong_unfiltered, one.wrong)
         ]
-        cells = [one.sound, one.stretches, one.spoken, one.believed, *errors]
+        span = np.quantile(one.evidence, (0.0, 0.5, 1.0)) if one.evidence else ()
+        spread = ', '.join(f'{value:.2f}' for value in span)
+        cells = [one.sound, one.stretches, one.spoken, spread, one.believed, *errors]
         lines.append(f'| {" | ".join(map(str, cells))} |')
     for title, texts in (
         ('Believed where nobody spoke', [text for one in tallies for text in one.inventions]),
