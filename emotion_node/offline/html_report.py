@@ -202,15 +202,20 @@ def _bar(share: float, colour: str) -> str:
 def _face(record: Record) -> str:
     face = record['modalities'][2]
     if not face['cues']:
-        return '<span class="dim">–</span>'
+        return '<span class="dim none">–</span>'
     lines = ''.join(_cues(face['cues'], record['label']))
     return f'<ul class="cues">{lines}</ul>' if lines else '<span class="dim">nothing moves</span>'
 
 
 def _cues(cues: Sequence[Record], label: str) -> Iterator[str]:
-    """Yield what moves, strongest first."""
+    """Yield what moves: what belongs to the emotion first, what comes from speaking last."""
     moving = sorted(
-        (cue for cue in cues if cue['intensity'] >= NOTICED), key=lambda cue: -cue['intensity']
+        (cue for cue in cues if cue['intensity'] >= NOTICED),
+        key=lambda cue: (
+            not belongs(label, cue['action_unit']),
+            cue['action_unit'] in SPOKEN,
+            -cue['intensity'],
+        ),
     )
     for place, cue in enumerate(moving):
         unit = cue['action_unit']

@@ -33,10 +33,10 @@ td{padding:.8rem;vertical-align:top;border-bottom:1px solid var(--line)}
 tbody:last-child tr:last-child td{border-bottom:0}
 td.time{white-space:nowrap;font-variant-numeric:tabular-nums}
 td.picture{width:176px}
-td.words{min-width:12rem}
+td.words{min-width:11rem}
 td.emotion{width:13.5rem}
-td.face{width:17rem}
-td.verdict{width:10.5rem}
+td.face{width:19rem}
+td.verdict{width:12rem}
 figure{margin:0}
 img{display:block;width:160px;max-height:160px;object-fit:contain;object-position:left top;
 border-radius:6px}
@@ -57,7 +57,7 @@ background:var(--track);overflow:hidden}
 .cues{margin:0;padding:0;list-style:none;font-size:.86rem}
 .cues li{display:flex;align-items:baseline;gap:.3em}
 .cues .dim{white-space:nowrap}
-.cues .bar{margin-right:.3em}
+.cues .bar{width:2.2rem;margin-right:.2em}
 .cues li{color:var(--neutral)}
 .cues li>span:not(.dim){color:var(--ink)}
 .cues .expected{color:var(--shown)}
@@ -91,7 +91,8 @@ td.emotion{grid-area:emotion}
 td.face{grid-area:face}
 td.verdict{grid-area:verdict;display:flex;flex-wrap:wrap;gap:.6rem;align-items:baseline}
 td.time{grid-area:picture;align-self:end;font-size:.85rem}
-td.time br{display:none}
+td.time br,.none{display:none}
+td.time .dim{margin-left:.5em}
 td.picture{padding-bottom:1.6rem}
 img,.blank{width:124px;max-height:124px}
 .chip+.dim{margin:0}
@@ -100,6 +101,7 @@ img,.blank{width:124px;max-height:124px}
 :root{--ink:#000;--dim:#555;--paper:#fff;--back:#fff;--line:#ccc;--track:#e6e8ec;--shown:#1a7f4b;
 --partly:#9a6700;--another:#a6359c;--neutral:#57606a}
 @page{size:landscape;margin:1.2cm}
+html{font-size:11px}
 body{padding:0;max-width:none;font-size:11px}
 table{border-radius:0;overflow:visible}
 tr{break-inside:avoid}

@@ -77,7 +77,7 @@ def illustrate(
     for record, report, want, still in zip(emotions, reports, wanted, stills, strict=True):
         at_s = record['start_s'] + (want.stamp_ns - report.start_ns) / NS_PER_S
         what = 'the whole picture' if want.box is None else f'face {report.face_id}'
-        rows.append(Row(record, still, f'{what} at {at_s:.1f} s'))
+        rows.append(Row(record, still, f'{what} at {at_s:.1f}\u00a0s'))
     return rows
 
 
