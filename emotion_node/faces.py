@@ -135,6 +135,19 @@ class TrackedFace:
 
 
 @dataclass(frozen=True, slots=True)
+class FacePeak:
+    """The picture in which a face shows something most.
+
+    Attributes:
+        stamp_ns: of the picture.
+        box: of the face in it.
+    """
+
+    stamp_ns: int
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
 class SeenFace:
     """What is told of one face in one picture.
 

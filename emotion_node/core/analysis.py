@@ -13,6 +13,7 @@ import numpy as np
 
 from emotion_node.config import Config
 from emotion_node.core.dialogue import Dialogue, DialogueTurn
+from emotion_node.core.expression_check import audible_or_visible, check
 from emotion_node.core.fusion import LinearFusion
 from emotion_node.core.timings import Clock, Timings
 from emotion_node.core.vocal_cues import VocalCues
@@ -26,6 +27,7 @@ from emotion_node.datatypes import (
     FaceEstimate,
     FacesReport,
     FloatArray,
+    FusedScores,
     ModalityEmotion,
     Reason,
     Report,
@@ -40,8 +42,9 @@ from emotion_node.datatypes import (
     Utterance,
     VideoFrame,
 )
+from emotion_node.faces import FacePeak
 from emotion_node.interfaces import Sight, TextEmotion, Transcriber, VoiceEmotion
-from emotion_node.labels import Modality
+from emotion_node.labels import LABELS, Modality
 
 T = TypeVar('T')
 
@@ -269,7 +272,9 @@ class Analysis:
             utterance.clock_source,
         )
         voice, face = self._hear_and_look(so_far)
-        fused = self._fusion.fuse(utterance.interim_emotion, voice, face.emotion)
+        fused, peak = _checked(
+            self._fusion.fuse(utterance.interim_emotion, voice, face.emotion), face
+        )
         processing_ns = self._clock() - begin
         self.timings.add('interim estimate', processing_ns)
         return EmotionReport(
@@ -285,6 +290,7 @@ class Analysis:
             processing_ns=processing_ns,
             face_id=face.face_id,
             speaker_confidence=face.speaker_confidence,
+            peak=peak,
         )
 
     def _end(self, utterance: Utterance, load: Load) -> list[Report]:
@@ -342,7 +348,7 @@ class Analysis:
     ) -> list[Report]:
         text = self._text(transcript, utterance.start_ns)
         with self.timings.measure('fusion'):
-            fused = self._fusion.fuse(text, voice, face.emotion)
+            fused, peak = _checked(self._fusion.fuse(text, voice, face.emotion), face)
         self._dialogue.add(
             DialogueTurn(
                 utterance.utterance_id,
@@ -368,6 +374,7 @@ class Analysis:
             processing_ns=self._clock() - begin,
             face_id=face.face_id,
             speaker_confidence=face.speaker_confidence,
+            peak=peak,
         )
         self.timings.add('all (after speech)', report.processing_ns)
         words = TranscriptReport(utterance.utterance_id, utterance.end_ns, transcript)
@@ -435,6 +442,16 @@ class Analysis:
         self.counters[f'faults_{stage}'] += 1
         if self._on_fault is not None:
             self._on_fault(stage, error)
+
+
+def _checked(fused: FusedScores, face: FaceEstimate) -> tuple[FusedScores, FacePeak | None]:
+    """Return the fused emotion with whether the face shows it, and the picture that tells."""
+    text, voice, seen = fused.modalities
+    answer = check(fused.label, seen.cues if face.peaks else ())
+    compared = audible_or_visible(fused.label, voice, seen)
+    seen = dataclasses.replace(seen, expression_check=answer.verdict, audible_or_visible=compared)
+    peak = face.peaks[LABELS.index(answer.expression)] if face.peaks and fused.label else None
+    return dataclasses.replace(fused, modalities=(text, voice, seen)), peak
 
 
 def _itself(emotion: ModalityEmotion) -> ModalityEmotion:
