@@ -217,9 +217,9 @@ def _load_expression(config: Config, clock: Clock) -> FaceEmotion | None:
         return _load_landmarks(config, clock)
     if face.expression == 'auto' and face.model not in read_manifest(config.models_dir):
         return None
-    from emotion_node.backends.face_onnx import OnnxFaceEmotion
+    from emotion_node.backends.face_onnx import EXPRESSIONS, OnnxFaceEmotion
 
-    entry = find_model(face.model, config.models_dir)
+    entry = find_model(face.model, config.models_dir, EXPRESSIONS)
     return OnnxFaceEmotion(entry, face.threads, clock=clock)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime as ort
 
 from emotion_node.backends.face_picture import SIDE, face_picture
-from emotion_node.backends.onnx import load_session
+from emotion_node.backends.onnx import check_labels, load_session
 from emotion_node.datatypes import FloatArray, ModalityEmotion, ModelInfo, Reason
 from emotion_node.faces import FaceMesh, FaceSequence, Picture
 from emotion_node.interfaces import ModelError
@@ -125,7 +125,4 @@ def _check_signature(session: ort.InferenceSession, entry: ModelEntry) -> None:
             f'{path} gives {outputs} for each face; expected {OUTPUT} of {len(entry.labels)}, its '
             f'label table ({", ".join(entry.labels)}); model and manifest do not belong together'
         )
-    if entry.labels != EXPRESSIONS:
-        raise ModelError(
-            f'{path} has the labels {", ".join(entry.labels)}; expected {", ".join(EXPRESSIONS)}'
-        )
+    check_labels(entry, EXPRESSIONS)
