@@ -18,7 +18,7 @@ export = pytest.importorskip('emotion_node.training.face_export', exc_type=Modul
 model = pytest.importorskip('emotion_node.training.face_model', exc_type=ModuleNotFoundError)
 
 SMALL = (
-    *('--widths', '4,8,8,8', '--blocks', '1,1,1', '--threads', '1', '--batch', '16'),
+    *('--widths', '16,16,16,16', '--blocks', '1,1,1', '--threads', '1', '--batch', '16'),
     *('--sides', '24,48', '--size-epochs', '1', '--averaging', '0.8', '--mixup', '0'),
 )
 SHOWN = ('neutral', 'happiness', 'surprise')
