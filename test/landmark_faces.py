@@ -51,4 +51,4 @@ def moving(
 def as_sequence(
     stamps: npt.NDArray[np.int64], rows: FloatArray, quality: FloatArray
 ) -> FaceSequence:
-    return FaceSequence(stamps, rows, quality, rows, int(stamps[-1] - stamps[0]))
+    return FaceSequence(stamps, rows, quality)

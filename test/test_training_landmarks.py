@@ -243,7 +243,7 @@ def test_too_little_to_see_is_absent_with_its_reason(backend: OnnxLandmarkEmotio
     few, none = moving(0, MIN_PICTURES - 1), moving(0, 1)
     none = as_sequence(none.stamps_ns, none.rows, none.quality)
     hidden = dataclasses.replace(moving(0), quality=np.zeros(50, np.float32))
-    nobody = FaceSequence(none.stamps_ns[:0], none.rows[:0], none.quality[:0], none.rows[:0], 0)
+    nobody = FaceSequence(none.stamps_ns[:0], none.rows[:0], none.quality[:0])
     for seen, reason in (
         (few, Reason.TOO_SHORT),
         (hidden, Reason.LOW_CONFIDENCE),

@@ -269,26 +269,16 @@ class FaceSight:
             person = self._people.get(face_id)
             if person is None:
                 return (), self._absent(Reason.NO_FACE)
-            stamps, rows = person.trace.between(end_ns - FORGET_NS, end_ns)
+            stamps, rows = person.trace.between(start_ns, end_ns)
             neutral = person.neutral.measures
-        during = stamps >= start_ns
-        shown = rows[during & _shows(rows)]
+        shown = rows[_shows(rows)]
         cues = read_cues(shown[:, _MEASURES], neutral)
         if self._expression is None:
             emotion = self._absent(Reason.MODEL_OFF)
             return cues, dataclasses.replace(emotion, samples_used=len(shown))
         asked = np.isfinite(rows[:, _EXPRESSION]).all(axis=1)
-        stamps, rows, during = stamps[asked], rows[asked], during[asked]
-        remembered_ns = int(stamps[-1] - stamps[0]) if len(stamps) else 0
-        return cues, self._expression.estimate(
-            FaceSequence(
-                stamps[during],
-                rows[during, _EXPRESSION],
-                rows[during, _VISIBILITY],
-                rows[:, _EXPRESSION],
-                remembered_ns,
-            )
-        )
+        seen = FaceSequence(stamps[asked], rows[asked, _EXPRESSION], rows[asked, _VISIBILITY])
+        return cues, self._expression.estimate(seen)
 
     def _measure(self, stamp_ns: int, face: TrackedFace) -> FloatArray | None:
         """Return a row of measurements of one face; None when its landmarks are no face."""

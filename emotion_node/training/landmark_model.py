@@ -15,7 +15,6 @@ from emotion_node.core.face_points import POINTS, WIDTH, mirror_points
 from emotion_node.datatypes import FloatArray
 from emotion_node.faces import FaceSequence
 from emotion_node.labels import LABELS
-from emotion_node.training.landmark_store import sequence
 
 LAYERS: Final = 2
 LEAST_SPREAD: Final = 0.02
@@ -173,7 +172,7 @@ def vary(seen: FaceSequence, config: LandmarkTraining, rng: np.random.Generator)
     stamps = seen.stamps_ns[0] + ((seen.stamps_ns - seen.stamps_ns[0]) * pace).astype(np.int64)
     kept = _kept(seen.quality, min(rng.uniform(0, config.drop), 0.5), rng)
     varied: FloatArray = points.reshape(rows.shape).astype(np.float32)
-    return sequence(stamps[kept], varied[kept], seen.quality[kept])
+    return FaceSequence(stamps[kept], varied[kept], seen.quality[kept])
 
 
 def _kept(

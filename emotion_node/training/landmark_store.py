@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 from emotion_node.assemble import Models, build_hearing, load_vad
@@ -135,21 +134,13 @@ def _pictures(sighting: Sighting) -> int:
     return 0 if sighting.seen is None else count_pictures(sighting.seen)
 
 
-def sequence(
-    stamps_ns: npt.NDArray[np.int64], rows: FloatArray, quality: FloatArray
-) -> FaceSequence:
-    """Return a face of which no more is remembered than an utterance."""
-    remembered_ns = int(stamps_ns[-1] - stamps_ns[0]) if len(stamps_ns) else 0
-    return FaceSequence(stamps_ns, rows, quality, rows, remembered_ns)
-
-
 def write_sighting(path: Path, sighting: Sighting) -> None:
     """Write what a clip shows; complete or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     seen = sighting.seen
     if seen is None:
         nothing = np.zeros((0, WIDTH), np.float32)
-        seen = sequence(np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
+        seen = FaceSequence(np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
     part = path.with_suffix('.part')
     with part.open('wb') as file:
         np.savez_compressed(
@@ -169,7 +160,7 @@ def read_sighting(path: Path) -> Sighting:
         DatasetError: it is of another kind of landmarks.
     """
     with np.load(path) as file:
-        seen = sequence(file['stamps_ns'], file['rows'], file['quality'])
+        seen = FaceSequence(file['stamps_ns'], file['rows'], file['quality'])
         reason = str(file['reason'])
     if seen.rows.shape[1:] != (WIDTH,):
         raise DatasetError(
