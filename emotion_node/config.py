@@ -283,7 +283,7 @@ class VoiceConfig:
 class FaceConfig:
     """Faces: who is there, and who speaks."""
 
-    backend: str = _p('off', 'Face detection and landmarks.', choices=('mediapipe', 'off'))
+    backend: str = _p('mediapipe', 'Face detection and landmarks.', choices=('mediapipe', 'off'))
     expression: str = _p(
         'auto',
         'Expression model; "auto" takes the one in the manifest, if there is one. "landmarks" is '

@@ -115,6 +115,8 @@ def ferplus_figures(backend: OnnxFaceEmotion, faces: FerPlus) -> dict[str, Any]:
         if name != 'clean':
             continue
         figures['ferplus_faces'] = int(agreed.sum())
+        hits = scores[agreed].argmax(1) == truth[agreed]
+        figures['ferplus_accuracy_interval'] = _interval(hits)
         figures['ferplus_uar'] = unweighted_average_recall(counts)
         figures['ferplus_confusion'] = counts.tolist()
         figures['ferplus_all_accuracy'] = accuracy(confusion(truth, scores.argmax(1), classes))
@@ -123,6 +125,13 @@ def ferplus_figures(backend: OnnxFaceEmotion, faces: FerPlus) -> dict[str, Any]:
         seven = confusion(truth[known], scores[known, : len(LABELS)].argmax(1))
         figures['ferplus_seven_weighted_f1'] = weighted_f1(seven)
     return figures
+
+
+def _interval(hits: npt.NDArray[np.bool_]) -> list[float]:
+    """Return the 95 % interval of 2,000 bootstrap samples over faces."""
+    rng = np.random.default_rng(0)
+    means = rng.binomial(len(hits), hits.mean(), 2000) / len(hits)
+    return [float(bound) for bound in np.percentile(means, [2.5, 97.5])]
 
 
 def watch(
@@ -269,7 +278,11 @@ def _table(figures: Mapping[str, Any]) -> Table:
     for name, (words, _) in CONDITIONS.items():
         key = 'ferplus' if name == 'clean' else f'ferplus_{name}'
         if f'{key}_accuracy' in figures:
-            table.add_row(f'FER+ test, accuracy, {words}', f'{figures[f"{key}_accuracy"]:.3f}')
+            value = f'{figures[f"{key}_accuracy"]:.3f}'
+            if f'{key}_accuracy_interval' in figures:
+                low, high = figures[f'{key}_accuracy_interval']
+                value += f' ({low:.3f} to {high:.3f})'
+            table.add_row(f'FER+ test, accuracy, {words}', value)
             table.add_row('  calibration error', f'{figures[f"{key}_ece"]:.3f}')
     for key, words in (
         ('ferplus_uar', 'FER+ test, mean recall of eight expressions'),

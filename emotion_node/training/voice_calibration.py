@@ -21,7 +21,12 @@ from emotion_node.labels import LABELS
 from emotion_node.training.metrics import Array, IntArray
 from emotion_node.training.voice_batches import held_out_families, training_rows
 from emotion_node.training.voice_conditions import CONDITIONS
-from emotion_node.training.voice_model import VoiceNet, VoiceOutput, VoiceTraining, predict
+from emotion_node.training.voice_model import (
+    PacedVoice,
+    VoiceOutput,
+    VoiceTraining,
+    predict,
+)
 from emotion_node.training.voice_store import VoiceStore
 
 SIGNALS: Final = ('familiar', 'energy', 'distance')
@@ -93,7 +98,7 @@ def signals(output: VoiceOutput, places: Places) -> torch.Tensor:
     )
 
 
-def training_places(model: VoiceNet, store: VoiceStore, config: VoiceTraining) -> Places:
+def training_places(model: PacedVoice, store: VoiceStore, config: VoiceTraining) -> Places:
     """Return where the clips of training lie in the embedding."""
     rows = np.unique(training_rows(store, config))
     spans = store.variants[rows, :STATISTICS_VARIANTS].reshape(-1, 2)
@@ -120,7 +125,9 @@ class HeldOut:
     outlier_signals: torch.Tensor
 
 
-def hold_out(model: VoiceNet, store: VoiceStore, config: VoiceTraining, places: Places) -> HeldOut:
+def hold_out(
+    model: PacedVoice, store: VoiceStore, config: VoiceTraining, places: Places
+) -> HeldOut:
     """Return what the model of a fold says of what was held out."""
     rows = np.flatnonzero(store.folds == config.held_out)
     spans = store.conditions[rows].transpose(1, 0, 2).reshape(-1, 2)
@@ -235,7 +242,7 @@ class CalibratedVoice(nn.Module):
         places: of the network's own training clips.
     """
 
-    def __init__(self, net: VoiceNet, calibration: VoiceCalibration, places: Places) -> None:
+    def __init__(self, net: PacedVoice, calibration: VoiceCalibration, places: Places) -> None:
         super().__init__()
         self.net = net
         self.calibration = calibration

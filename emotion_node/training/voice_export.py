@@ -37,6 +37,7 @@ from emotion_node.training.voice_calibration import (
     hold_out,
     training_places,
 )
+from emotion_node.training.voice_model import PacedVoice
 from emotion_node.training.voice_store import VoiceStore, read_store
 
 FOLD_RUNS: Final = tuple(f'fold{fold}' for fold in range(FOLDS))
@@ -99,7 +100,10 @@ def export(runs: Path, out: Path, store: VoiceStore | None = None) -> dict[str, 
         FileNotFoundError: a run has not ended.
         RuntimeError: ONNX differs from torch.
     """
-    nets = {name: load_voice(runs / name) for name in (*FOLD_RUNS, *CROSS_RUNS, WHOLE_RUN)}
+    nets = {}
+    for name in (*FOLD_RUNS, *CROSS_RUNS, WHOLE_RUN):
+        net, config = load_voice(runs / name)
+        nets[name] = PacedVoice(net).eval(), config
     store = store or read_store(Path(nets[WHOLE_RUN][1].store))
     places = {name: training_places(*_with(nets[name], store)) for name in nets}
     held_out = [hold_out(nets[name][0], store, nets[name][1], places[name]) for name in FOLD_RUNS]
