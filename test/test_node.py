@@ -181,7 +181,9 @@ class BrokenTextModel:
 
     info = datatypes.ModelInfo('broken', '1')
 
-    def estimate(self, text: str, history: Sequence[Turn] = ()) -> datatypes.ModalityEmotion:
+    def estimate(
+        self, text: str, history: Sequence[Turn] = (), speaker_id: str = ''
+    ) -> datatypes.ModalityEmotion:
         raise RuntimeError('out of memory')
 
 
