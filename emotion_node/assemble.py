@@ -19,6 +19,7 @@ from emotion_node.core.sight import FaceSight
 from emotion_node.core.timings import Clock, Timings
 from emotion_node.datatypes import ModelInfo
 from emotion_node.interfaces import (
+    FaceEmotion,
     FaceFinder,
     ModelError,
     Sight,
@@ -40,6 +41,7 @@ class Models:
         transcriber: speech recogniser, or None for none.
         text, voice: emotion models, or None where there is none.
         faces: face detection and landmarks, or None for none; for one camera at a time.
+        face: expression model, or None where there is none.
     """
 
     vad: Vad
@@ -47,6 +49,7 @@ class Models:
     text: TextEmotion | None
     voice: VoiceEmotion | None = None
     faces: FaceFinder | None = None
+    face: FaceEmotion | None = None
 
     def describe(self) -> dict[str, str]:
         """Return what is in use, by role, for people."""
@@ -57,7 +60,7 @@ class Models:
             'text emotion': _describe(self.text.info) if self.text else off,
             'voice emotion': _describe(self.voice.info) if self.voice else off,
             'faces': _describe(self.faces.info) if self.faces else off,
-            'face emotion': off,
+            'face emotion': _describe(self.face.info) if self.face else off,
         }
 
 
@@ -77,7 +80,8 @@ def load_models(config: Config, clock: Clock, log: Callable[[str], None]) -> Mod
         transcriber=choose_transcriber(config.transcriber, log),
         text=_load_text(config, clock, log),
         voice=_load_voice(config, clock),
-        faces=_load_faces(config, log),
+        faces=(faces := _load_faces(config, log)),
+        face=_load_expression(config, clock) if faces else None,
     )
 
 
@@ -203,12 +207,24 @@ def _load_faces(config: Config, log: Callable[[str], None]) -> FaceFinder | None
         return None
 
 
+def _load_expression(config: Config, clock: Clock) -> FaceEmotion | None:
+    face = config.face
+    if face.expression == 'off':
+        return None
+    if face.expression == 'auto' and face.model not in read_manifest(config.models_dir):
+        return None
+    from emotion_node.backends.face_onnx import EXPRESSIONS, OnnxFaceEmotion
+
+    entry = find_model(face.model, config.models_dir, EXPRESSIONS)
+    return OnnxFaceEmotion(entry, face.threads, clock=clock)
+
+
 def _build_sight(
     config: Config, models: Models, lock: AbstractContextManager[object] | None
 ) -> Sight | None:
     if models.faces is None:
         return None
-    return FaceSight(FaceTracker(config.face, models.faces), lock)
+    return FaceSight(FaceTracker(config.face, models.faces), lock, models.face)
 
 
 def _describe(info: ModelInfo) -> str:

@@ -49,6 +49,9 @@ COMMANDS: Final[Mapping[str, Command]] = {
             'voice': Command(
                 'voice emotion on acted speech and strange sounds', 'emotion_node.evaluation.voice'
             ),
+            'face': Command(
+                'expressions on FER+ and on people who talk', 'emotion_node.evaluation.face'
+            ),
             'speaker': Command(
                 'who of several faces speaks, in scenes made of GRID talkers',
                 'emotion_node.evaluation.speaker',

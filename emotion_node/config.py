@@ -284,6 +284,14 @@ class FaceConfig:
     """Faces: who is there, and who speaks."""
 
     backend: str = _p('off', 'Face detection and landmarks.', choices=('mediapipe', 'off'))
+    expression: str = _p(
+        'auto',
+        'Expression model; "auto" takes the one in the manifest, if there is one. "landmarks" is '
+        'one over landmark sequences, which you train yourself.',
+        choices=('auto', 'onnx', 'landmarks', 'off'),
+    )
+    model: str = _p('face', 'Name of the expression model in the manifest.')
+    threads: int = _p(1, 'Threads of the expression model.', '', 1, 64)
     landmarker: str = _p(
         '',
         'A face_landmarker.task file of MediaPipe, for its landmarks and blendshapes; empty takes '

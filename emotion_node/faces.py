@@ -87,12 +87,34 @@ class FaceMesh:
     Attributes:
         landmarks: in the picture.
         crop: (n, n, 3) uint8 BGR, the region in which they were found, upright.
+        region: which part of the picture the crop is.
         blendshapes: 0..1 by name, where the model gives some.
     """
 
     landmarks: Landmarks
     crop: Picture
+    region: FaceRegion
     blendshapes: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FaceSequence:
+    """One face over the pictures of an utterance, as an expression model has kept them.
+
+    Attributes:
+        stamps_ns: (n,) int64, rising.
+        rows: (n, width) float32, what `FaceEmotion.observe` made of each picture.
+        quality: (n,) float32 0..1, how well the face shows: near enough, and turned to the camera.
+        remembered: (m, width) float32, everything that was kept of this face in the last while,
+            these pictures included.
+        remembered_ns: time over which that was.
+    """
+
+    stamps_ns: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.float32]
+    quality: npt.NDArray[np.float32]
+    remembered: npt.NDArray[np.float32]
+    remembered_ns: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,14 @@ from emotion_node.datatypes import (
     Utterance,
     VideoFrame,
 )
-from emotion_node.faces import Box, FaceDetection, FaceMesh, FaceRegion, Picture
+from emotion_node.faces import (
+    Box,
+    FaceDetection,
+    FaceMesh,
+    FaceRegion,
+    FaceSequence,
+    Picture,
+)
 
 
 class ModelError(Exception):
@@ -182,6 +189,36 @@ class FaceFinder(Protocol):
 
     def fit(self, picture: Picture, region: FaceRegion) -> FaceMesh | None:
         """Return the landmarks of the face in a region; None when there is none."""
+        ...
+
+
+class FaceEmotion(Protocol):
+    """Emotion from what a face shows, first in each picture, then over an utterance.
+
+    What is kept of a picture is a row of numbers, so that pictures need not be.
+    """
+
+    @property
+    def info(self) -> ModelInfo:
+        """Name and version."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Numbers in a row."""
+        ...
+
+    @property
+    def period_ns(self) -> int:
+        """A face need not be observed more often."""
+        ...
+
+    def observe(self, mesh: FaceMesh) -> FloatArray:
+        """Return the (width,) float32 row of one face in one picture."""
+        ...
+
+    def estimate(self, seen: FaceSequence) -> ModalityEmotion:
+        """Return the emotion that a face shows over an utterance."""
         ...
 
 

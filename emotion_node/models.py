@@ -212,15 +212,16 @@ def read_manifest(folder: str | Path = '') -> dict[str, ModelEntry]:
     return {key: _entry(path, key, table) for key, table in tables.items()}
 
 
-def find_model(key: str, folder: str | Path = '') -> ModelEntry:
+def find_model(key: str, folder: str | Path = '', labels: tuple[str, ...] = LABELS) -> ModelEntry:
     """Return one model, its label table checked, its files not yet.
 
     Args:
         key: name of its table in the manifest.
         folder: as in `models_dir`.
+        labels: that it has to have.
 
     Raises:
-        ModelError: the manifest has no such model, or its labels are not ours in our order.
+        ModelError: the manifest has no such model, or its labels are not these in this order.
     """
     entries = read_manifest(folder)
     if key not in entries:
@@ -229,10 +230,10 @@ def find_model(key: str, folder: str | Path = '') -> ModelEntry:
             f'{", ".join(entries) or "none"}'
         )
     entry = entries[key]
-    if entry.labels != LABELS:
+    if entry.labels != labels:
         raise ModelError(
             f'model {key!r} has the labels {", ".join(entry.labels)}; expected '
-            f'{", ".join(LABELS)}, in this order; correct its table in '
+            f'{", ".join(labels)}, in this order; correct its table in '
             f'{models_dir(folder) / MANIFEST} only together with the model'
         )
     return entry

@@ -129,7 +129,7 @@ class World:
                 for other in self.people[: self.people.index(one)]
             )
             if away < region.side / 3 and not hidden and (best is None or away < best[0]):
-                best = away, FaceMesh(points, one.crop())
+                best = away, FaceMesh(points, one.crop(), region)
         return best[1] if best else None
 
     def _covers(self, front: Somebody, back: Somebody) -> bool:

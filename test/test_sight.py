@@ -23,7 +23,7 @@ from emotion_node.datatypes import (
     Utterance,
     VideoFrame,
 )
-from emotion_node.faces import Box, FaceMesh, Picture, TrackedFace
+from emotion_node.faces import Box, FaceMesh, FaceRegion, Picture, TrackedFace
 
 FRAME_NS = 40_000_000
 PICTURE = np.zeros((4, 4, 3), np.uint8)
@@ -74,7 +74,7 @@ class Audience:
         if seed is not None:
             wide = np.interp(seconds, np.arange(600) / 100, opening(seed))
             points[[152, 17, 14, 87, 317], 1] += np.float32(25 * wide)
-        return TrackedFace(name, BOX, 0.9, FaceMesh(points, CROP))
+        return TrackedFace(name, BOX, 0.9, FaceMesh(points, CROP, FaceRegion(0, 0, 1, 0)))
 
     def reset(self) -> None:
         self.resets += 1

@@ -193,7 +193,7 @@ class MediaPipeFaces:
         if 'blendshapes' in packets:
             shapes = packet_getter.get_proto(packets['blendshapes']).classification
             blendshapes = {shape.label: float(shape.score) for shape in shapes}
-        return FaceMesh(landmarks, crop, blendshapes)
+        return FaceMesh(landmarks, crop, region, blendshapes)
 
 
 def _transform(region: FaceRegion, size: int) -> np.ndarray[Any, np.dtype[np.float64]]:

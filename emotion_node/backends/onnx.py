@@ -41,14 +41,14 @@ def load_session(entry: ModelEntry, threads: int) -> ort.InferenceSession:
         ) from error
 
 
-def check_labels(entry: ModelEntry) -> None:
-    """Refuse a model whose label table is not ours.
+def check_labels(entry: ModelEntry, labels: tuple[str, ...] = LABELS) -> None:
+    """Refuse a model whose label table is not the one that is expected.
 
     Raises:
         ModelError: it is not.
     """
-    if entry.labels != LABELS:
+    if entry.labels != labels:
         raise ModelError(
             f'{entry.file("weights").path} has the labels {", ".join(entry.labels)}; expected '
-            f'{", ".join(LABELS)}'
+            f'{", ".join(labels)}'
         )

@@ -24,6 +24,10 @@ DETECTION_SCALE: Final = 1.5
 LEFT_EYE, RIGHT_EYE = 33, 263
 """Outer corners."""
 CHIN, NOSE_TIP = 152, 1
+NEAR_SCALE: Final = 2.8
+"""Pixels per centimetre above which a face does not show any better: a face 43 pixels wide."""
+HIDDEN_YAW, HIDDEN_PITCH = 60.0, 50.0
+"""Degrees by which a head is turned so far that its face does not show at all."""
 
 _RIGID: Final = {
     33: (-4.446, -2.664, -3.173),  # outer and inner corners of the eyes
@@ -92,6 +96,14 @@ def find_head(landmarks: FloatArray) -> Head | None:
     pitch = float(np.degrees(np.arctan2(rotation[2, 1], rotation[2, 2])))
     roll = float(np.degrees(np.arctan2(rotation[1, 0], rotation[0, 0])))
     return Head(yaw, pitch, roll, 1 / scale, local)
+
+
+def visibility(head: Head) -> float:
+    """Return how well a head's face shows, 0..1: near enough, and turned towards the camera."""
+    near = min(1.0, head.scale / NEAR_SCALE)
+    sideways = max(0.0, 1 - (head.yaw / HIDDEN_YAW) ** 2)
+    upright = max(0.0, 1 - (head.pitch / HIDDEN_PITCH) ** 2)
+    return near * sideways * upright
 
 
 def jaw_drop(head: Head) -> float:

@@ -1,4 +1,4 @@
-"""What one camera sees: faces, whose mouth goes with the voice, and what moves in the face."""
+"""What one camera sees: faces, whose mouth goes with the voice, and what the face shows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from emotion_node.core.active_speaker import (
     Voice,
     find_speaker,
 )
-from emotion_node.core.face_geometry import find_head, jaw_drop
+from emotion_node.core.face_geometry import find_head, jaw_drop, visibility
 from emotion_node.core.facial_cues import (
     MAX_PITCH,
     MAX_YAW,
@@ -45,7 +45,8 @@ from emotion_node.datatypes import (
     Utterance,
     VideoFrame,
 )
-from emotion_node.faces import Picture, SeenFace, TrackedFace
+from emotion_node.faces import FaceSequence, Picture, SeenFace, TrackedFace
+from emotion_node.interfaces import FaceEmotion
 from emotion_node.labels import Modality
 
 CAPACITY: Final = 2048
@@ -58,8 +59,9 @@ AFTER_NS: Final = NS_PER_S // 10
 JUMP_BACK_NS: Final = NS_PER_S
 """Stamps that fall back by more mean that the clock was set back: everything is forgotten."""
 
-_JAW, _YAW, _PITCH = 0, 1, 2
-_MEASURES: Final = slice(3, 3 + len(UNITS))
+_JAW, _YAW, _PITCH, _VISIBILITY = 0, 1, 2, 3
+_MEASURES: Final = slice(4, 4 + len(UNITS))
+_EXPRESSION: Final = slice(4 + len(UNITS), None)
 
 
 class Tracker(Protocol):
@@ -81,9 +83,13 @@ class Tracker(Protocol):
 
 @dataclass(slots=True)
 class _Person:
-    """What was measured of one face: jaw (cm), yaw and pitch (degrees), then `UNITS`."""
+    """What was measured of one face.
 
-    trace: Trace = field(default_factory=lambda: Trace(3 + len(UNITS), CAPACITY))
+    Rows are jaw (cm), yaw and pitch (degrees), visibility (0..1), `UNITS`, then what the
+    expression model keeps: not finite where it was not asked.
+    """
+
+    trace: Trace
     neutral: NeutralFace = field(default_factory=NeutralFace)
 
 
@@ -109,12 +115,19 @@ class FaceSight:
     Args:
         tracker: finds the faces; used by `update` alone.
         lock: held while what is shared is used; needed when `update` has a thread of its own.
+        expression: tells what a face expresses, or None for nobody.
     """
 
     def __init__(
-        self, tracker: Tracker, lock: AbstractContextManager[object] | None = None
+        self,
+        tracker: Tracker,
+        lock: AbstractContextManager[object] | None = None,
+        expression: FaceEmotion | None = None,
     ) -> None:
         self.info = tracker.info
+        self._expression = expression
+        self._width = _EXPRESSION.start + (0 if expression is None else expression.width)
+        self._observed_ns: dict[str, int] = {}
         self._tracker = tracker
         self._last_ns: int | None = None
         self._lock = lock or nullcontext()
@@ -135,13 +148,14 @@ class FaceSight:
         resets = self._resets
         if resets != self._seen_resets:
             self._tracker.reset()
+            self._observed_ns.clear()
             self._last_ns = None
             self._seen_resets = resets
         if self._last_ns is not None and stamp_ns <= self._last_ns:
             return None
         self._last_ns = stamp_ns
         faces = self._tracker.update(stamp_ns, frame.decode())
-        rows = {face.face_id: _measure(face) for face in faces}
+        rows = {face.face_id: self._measure(stamp_ns, face) for face in faces}
         with self._lock:
             if resets == self._resets:
                 self._remember(stamp_ns, rows)
@@ -203,12 +217,10 @@ class FaceSight:
         verdict = find_speaker(voice, present, start_ns, end_ns)
         if not verdict.face_id:
             return FaceEstimate(self._absent(Reason.SPEAKER_NOT_VISIBLE))
-        cues, pictures = self._cues(verdict.face_id, start_ns, end_ns)
-        # There is no model of expressions yet: what moves in the face is told without one.
-        emotion = dataclasses.replace(
-            self._absent(Reason.MODEL_OFF), cues=cues, samples_used=pictures
+        cues, emotion = self._look(verdict.face_id, start_ns, end_ns)
+        return FaceEstimate(
+            dataclasses.replace(emotion, cues=cues), verdict.face_id, verdict.confidence
         )
-        return FaceEstimate(emotion, verdict.face_id, verdict.confidence)
 
     def reset(self) -> None:
         """Forget all faces; the frame that is being looked at is the last of before."""
@@ -221,13 +233,16 @@ class FaceSight:
         for face_id, row in rows.items():
             if row is None:
                 continue
-            person = self._people.setdefault(face_id, _Person())
+            if face_id not in self._people:
+                self._people[face_id] = _Person(Trace(self._width, CAPACITY))
+            person = self._people[face_id]
             person.trace.append(stamp_ns, row)
             if _shows(row[None])[0]:
                 person.neutral.follow(stamp_ns, row[_MEASURES])
         for face_id, person in list(self._people.items()):
             if stamp_ns - (person.trace.last_ns or stamp_ns) > FORGET_NS:
                 del self._people[face_id]
+                self._observed_ns.pop(face_id, None)
 
     def _jaws(self, start_ns: int, end_ns: int, face_ids: Mapping[str, object]) -> dict[str, Jaw]:
         jaws = {}
@@ -237,31 +252,53 @@ class FaceSight:
                 jaws[face_id] = Jaw(stamps, rows[:, _JAW])
         return jaws
 
-    def _cues(self, face_id: str, start_ns: int, end_ns: int) -> tuple[tuple[FacialCue, ...], int]:
-        """Return what moves in a face, and in how many pictures it shows."""
+    def _look(
+        self, face_id: str, start_ns: int, end_ns: int
+    ) -> tuple[tuple[FacialCue, ...], ModalityEmotion]:
+        """Return what moves in a face during an utterance, and what it expresses."""
         with self._lock:
             person = self._people.get(face_id)
             if person is None:
-                return (), 0
-            _, rows = person.trace.between(start_ns, end_ns)
+                return (), self._absent(Reason.NO_FACE)
+            stamps, rows = person.trace.between(end_ns - FORGET_NS, end_ns)
             neutral = person.neutral.measures
-        rows = rows[_shows(rows)]
-        return read_cues(rows[:, _MEASURES], neutral), len(rows)
+        during = stamps >= start_ns
+        shown = rows[during & _shows(rows)]
+        cues = read_cues(shown[:, _MEASURES], neutral)
+        if self._expression is None:
+            emotion = self._absent(Reason.MODEL_OFF)
+            return cues, dataclasses.replace(emotion, samples_used=len(shown))
+        asked = np.isfinite(rows[:, _EXPRESSION]).all(axis=1)
+        stamps, rows, during = stamps[asked], rows[asked], during[asked]
+        remembered_ns = int(stamps[-1] - stamps[0]) if len(stamps) else 0
+        return cues, self._expression.estimate(
+            FaceSequence(
+                stamps[during],
+                rows[during, _EXPRESSION],
+                rows[during, _VISIBILITY],
+                rows[:, _EXPRESSION],
+                remembered_ns,
+            )
+        )
+
+    def _measure(self, stamp_ns: int, face: TrackedFace) -> FloatArray | None:
+        """Return a row of measurements of one face; None when its landmarks are no face."""
+        head = find_head(face.mesh.landmarks)
+        if head is None:
+            return None
+        row = np.full(self._width, np.nan, np.float32)
+        row[_JAW] = jaw_drop(head)
+        row[_YAW], row[_PITCH] = head.yaw, head.pitch
+        row[_VISIBILITY] = visibility(head)
+        row[_MEASURES] = measure(head.landmarks, face.mesh.blendshapes)
+        model, last_ns = self._expression, self._observed_ns.get(face.face_id)
+        if model is not None and (last_ns is None or stamp_ns - last_ns >= model.period_ns):
+            self._observed_ns[face.face_id] = stamp_ns
+            row[_EXPRESSION] = model.observe(face.mesh)
+        return row
 
     def _absent(self, reason: Reason) -> ModalityEmotion:
         return ModalityEmotion.absent(Modality.FACE, reason)
-
-
-def _measure(face: TrackedFace) -> FloatArray | None:
-    """Return a row of measurements of one face; None when its landmarks are no face."""
-    head = find_head(face.mesh.landmarks)
-    if head is None:
-        return None
-    row = np.empty(3 + len(UNITS), np.float32)
-    row[_JAW] = jaw_drop(head)
-    row[_YAW], row[_PITCH] = head.yaw, head.pitch
-    row[_MEASURES] = measure(head.landmarks, face.mesh.blendshapes)
-    return row
 
 
 def _shows(rows: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -20,9 +20,9 @@ IntArray = npt.NDArray[np.int64]
 Array = npt.NDArray[np.float64]
 
 
-def confusion(truth: IntArray, predicted: IntArray) -> IntArray:
-    """Return (7, 7) counts: rows are true labels, columns are predicted ones."""
-    n = len(LABELS)
+def confusion(truth: IntArray, predicted: IntArray, classes: int = len(LABELS)) -> IntArray:
+    """Return (classes, classes) counts: rows are true labels, columns are predicted ones."""
+    n = classes
     return np.bincount(truth * n + predicted, minlength=n * n).reshape(n, n)
 
 
