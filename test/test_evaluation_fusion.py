@@ -37,7 +37,7 @@ from emotion_node.evaluation.fusion import (
     transition_figures,
 )
 from emotion_node.evaluation.interim import Agreement, compare
-from emotion_node.evaluation.simulation import Pool, simulate
+from emotion_node.evaluation.simulation import Pool, pool_of_faces, simulate
 from emotion_node.evaluation.text_answers import CONDITIONS, TextAnswers
 from emotion_node.labels import LABELS, MODALITIES, Modality
 from emotion_node.training.metrics import Array, IntArray
@@ -98,6 +98,14 @@ def test_a_label_that_a_pool_lacks_is_drawn_from_all() -> None:
     labels = np.zeros(50, np.int64)
     pool = Pool(witness(labels, 2.0, 0), labels, np.ones(50))
     assert simulate(pool, np.array([6, 0, 6]), 0.0).scores.shape == (3, 7)
+
+
+def test_faces_lose_contempt_as_in_the_node() -> None:
+    told = np.array([[0.4, 0.1, 0, 0, 0, 0, 0, 0.5], [0, 0, 0, 0, 0, 0, 0, 1], [1, *[0] * 7]])
+    pool = pool_of_faces(told, np.array([0, 7, 0]))
+    np.testing.assert_allclose(pool.scores[0, :2], [0.8, 0.2])
+    np.testing.assert_allclose(pool.reliability, [0.5, 1.0])
+    assert pool.labels.tolist() == [0, 0]
 
 
 def test_three_witnesses_are_better_than_one_and_no_subset_is_worse(world: World) -> None:
@@ -171,11 +179,11 @@ def test_fusion_takes_little_time() -> None:
 
 def test_what_is_missing_is_told_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / 'manifest.toml').write_text('')
-    pools, missing = find_pools(str(tmp_path))
+    pools, missing = find_pools(str(tmp_path), tmp_path, None)
     assert not pools
     assert len(missing) == 2
     assert 'held_out' in missing[0]
-    assert 'FER+ test' in missing[1]
+    assert 'FER+' in missing[1]
 
 
 def report(label: str, end_s: float, trigger: Trigger, utterance_id: str = 'u1') -> EmotionReport:

@@ -185,6 +185,7 @@ def transition_figures(text: TextAnswers, config: Config) -> dict[str, Any]:
                 text.dialogues, text.truth, scores.argmax(1), without.argmax(1)
             )
             figures['text_ece'] = expected_calibration_error(scores, text.truth)
+            figures['text_coverage'] = coverage_curve(scores, text.truth)
         figures[f'text_{condition}_weighted_f1'] = world.score(without)
     return figures
 
@@ -267,7 +268,9 @@ def interim_figures(config: Config, data: Path | None, demo: Path) -> dict[str, 
     }
 
 
-def find_pools(models: str) -> tuple[dict[Modality, Pool], list[str]]:
+def find_pools(
+    models: str, data: Path | None, cache: Path | None
+) -> tuple[dict[Modality, Pool], list[str]]:
     """Return the answers to people held out that there are, and what is missing of them."""
     makers: dict[Modality, tuple[Callable[[], Pool], str]] = {
         Modality.VOICE: (
@@ -276,16 +279,16 @@ def find_pools(models: str) -> tuple[dict[Modality, Pool], list[str]]:
             'and "evaluate voice --folds RUNS --store models/voice/held_out.npz"',
         ),
         Modality.FACE: (
-            lambda: face_pool(models=models),
-            'a model with a file held_out beside it: .npz with scores (n, 7) and labels (n,), its '
-            'answers to FER+ test',
+            lambda: face_pool(models=models, data=data, cache=cache),
+            'a model made by emotion_node.training.face_export, and FER+ (ferplus.npz) to ask it '
+            'about',
         ),
     }
     pools, missing = {}, []
     for modality, (make, remedy) in makers.items():
         try:
             pools[modality] = make()
-        except ModelError as error:
+        except (ModelError, DatasetError) as error:
             missing.append(
                 f'no held-out answers of a {modality} model ({error}); needed is {remedy}'
             )
@@ -382,7 +385,7 @@ def evaluate_fusion(
         DatasetError: MELD is missing.
     """
     text = text_answers(split, data, models=config.models_dir, cache=cache)
-    pools, missing = find_pools(config.models_dir)
+    pools, missing = find_pools(config.models_dir, data, cache)
     figures: dict[str, Any] = {
         'data': f'MELD {split}',
         'utterances': len(text.truth),
@@ -409,7 +412,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--models-dir', default='', help='folder of manifest.toml')
     parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
     parser.add_argument(
-        '--cache', type=Path, help="folder to keep the text model's answers in, for next time"
+        '--cache', type=Path, help='folder to keep the answers of models in, for next time'
     )
     parser.add_argument('--demo', type=Path, default=DEMO, help='default %(default)s')
     parser.add_argument('--no-interim', action='store_true', help='replay no recordings')
@@ -444,7 +447,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _choose(args: argparse.Namespace, config: Config) -> int:
-    pools, missing = find_pools(config.models_dir)
+    pools, missing = find_pools(config.models_dir, args.data, args.cache)
     text = text_answers('dev', args.data, models=config.models_dir, cache=args.cache)
     powers = {
         power: transition_figures(

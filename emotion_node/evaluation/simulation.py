@@ -13,15 +13,20 @@ they will be on a robot.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
+from emotion_node.backends.face_onnx import EXPRESSIONS, OnnxFaceEmotion
 from emotion_node.evaluation.voice_folds import HeldOutAnswers, load_answers
-from emotion_node.interfaces import ModelError
 from emotion_node.labels import LABELS, Modality
 from emotion_node.models import find_model
+from emotion_node.training.ferplus import read_ferplus
 from emotion_node.training.metrics import Array, IntArray, confusion, weighted_f1
 from emotion_node.training.speech import RAVDESS
 
@@ -32,8 +37,6 @@ SHAKEN: Final = 1.5
 """Standard deviation of the noise on the logarithms of fully degraded answers."""
 SHARES: Final = (0.471, 0.174, 0.068, 0.111, 0.121, 0.027, 0.027)
 """Of the labels in MELD train: what answers given to another label are drawn by."""
-FACE_ROLE: Final = 'held_out'
-"""Of the stored answers among the face model's files."""
 
 _FLOOR: Final = 1e-4
 
@@ -91,27 +94,45 @@ def pool_of_voices(answers: HeldOutAnswers) -> Pool:
     return Pool(told[:, : len(LABELS)], answers.labels[rows], told[:, -1])
 
 
-def face_pool(model: str = 'face', models: str = '') -> Pool:
-    """Return what the face model says of FER+ test, stored beside it.
+def face_pool(
+    model: str = 'face', models: str = '', data: Path | None = None, cache: Path | None = None
+) -> Pool:
+    """Return what the face model says of FER+ test, on which it was not trained.
 
-    The file has `scores` (n, 7) and `labels` (n,).
+    It is asked anew unless its answers are kept. They lose contempt as they do in the node, and
+    faces in which most people saw contempt are left out.
+
+    Args:
+        model: its key in the manifest.
+        models: folder of the manifest.
+        data: folder of the data sets, as in `datasets.data_root`.
+        cache: folder where answers are kept, by the model's checksum; None to keep none.
 
     Raises:
-        ModelError: there is no face model, nothing is stored beside it, or it is something else.
+        ModelError: there is no face model, or it cannot be used.
+        DatasetError: FER+ is missing.
     """
-    file = find_model(model, models).file(FACE_ROLE)
-    file.check()
-    try:
-        with np.load(file.path) as stored:
-            scores, labels = stored['scores'].astype(np.float64), stored['labels']
-    except (ValueError, OSError, KeyError) as error:
-        raise ModelError(f'{file.path} holds no answers of a face model: {error}') from error
-    if scores.shape != (len(labels), len(LABELS)):
-        raise ModelError(
-            f'{file.path} has scores {scores.shape} for {len(labels)} faces; expected '
-            f'{(len(labels), len(LABELS))}'
-        )
-    return Pool(scores, labels.astype(np.int64), np.ones(len(labels)))
+    entry = find_model(model, models, EXPRESSIONS)
+    place = cache and cache / f'face-{entry.file("weights").sha256[:12]}.npz'
+    if place and place.is_file():
+        with np.load(place) as kept:
+            return pool_of_faces(kept['scores'], kept['labels'])
+    faces = read_ferplus('test', data)
+    backend = OnnxFaceEmotion(entry, clock=time.perf_counter_ns)
+    shown = track(faces.images, 'FER+ test', console=Console(stderr=True), transient=True)
+    scores = np.array([backend.run(face) for face in shown], np.float64)
+    if place:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(place, scores=scores, labels=faces.labels)
+    return pool_of_faces(scores, faces.labels)
+
+
+def pool_of_faces(scores: Array, labels: IntArray) -> Pool:
+    """Return the answers (n, 8) over `EXPRESSIONS` to faces with these labels, in seven labels."""
+    known = labels < len(LABELS)
+    seven = scores[known, : len(LABELS)]
+    rest = np.maximum(seven.sum(axis=1), _FLOOR)
+    return Pool(seven / rest[:, None], labels[known].astype(np.int64), np.minimum(rest, 1.0))
 
 
 def simulate(pool: Pool, truth: IntArray, target: float, seed: int = SEED) -> Simulated:
