@@ -23,7 +23,8 @@ from emotion_node.datatypes import (
     Transcript,
     Trigger,
 )
-from emotion_node.evaluation.clips import Row, speaker_pairs
+from emotion_node.evaluation.clips import Row, dialogue_rows, speaker_pairs
+from emotion_node.evaluation.everything import gather
 from emotion_node.evaluation.fused import in_dialogue
 from emotion_node.evaluation.fusion import (
     World,
@@ -37,6 +38,7 @@ from emotion_node.evaluation.fusion import (
     transition_figures,
 )
 from emotion_node.evaluation.interim import Agreement, compare
+from emotion_node.evaluation.meld_dialogues import MeldDialogue, TrueUtterance
 from emotion_node.evaluation.simulation import Pool, pool_of_faces, simulate
 from emotion_node.evaluation.text_answers import CONDITIONS, TextAnswers
 from emotion_node.labels import LABELS, MODALITIES, Modality
@@ -216,6 +218,36 @@ def test_only_the_last_second_of_interim_labels_counts() -> None:
     assert found == Agreement(2, 1, 3, 1)
     assert found.share == 0.5
     assert Agreement().share is None
+
+
+def test_what_was_found_stands_beside_the_utterance_in_which_most_of_it_lies() -> None:
+    true = tuple(
+        TrueUtterance('Ross', 1, text, start_s * SECOND, (start_s + 2) * SECOND)
+        for text, start_s in (('first', 0), ('second', 3), ('third', 6))
+    )
+    dialogue = MeldDialogue(0, true, np.zeros(9 * 16_000, np.float32))
+    first, third, stray = (
+        dataclasses.replace(report(label, end_s, Trigger.FINAL), start_ns=round(start_s * SECOND))
+        for label, start_s, end_s in (('joy', 0.5, 3.2), ('anger', 6.0, 8.0), ('fear', 8.5, 9.0))
+    )
+    rows = dialogue_rows(dialogue, [first, third, stray])
+    assert [(row.text, row.label, row.found) for row in rows] == [
+        ('first', 'joy', 1),
+        ('second', '', 0),
+        ('third', 'anger', 1),
+    ]
+    assert rows[0].modalities == ('(model_off)',) * 3
+
+
+def test_gathering_goes_on_where_a_measurement_cannot_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('EMOTION_DATA', str(tmp_path / 'nowhere'))
+    told: list[str] = []
+    figures = gather(['text', 'fusion'], told.append)
+    assert told == ['text', 'fusion']
+    for one in figures.values():
+        assert 'EMOTION_DATA' in one['error']
 
 
 def test_pairs_of_speakers_are_counted_within_a_dialogue() -> None:
