@@ -12,6 +12,8 @@ from emotion_node.backends.label_table import parse_table
 from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import Config, TextConfig
 from emotion_node.core.analysis import Analysis, FaultHandler
+from emotion_node.core.face_points import WIDTH as POINTS_WIDTH
+from emotion_node.core.face_points import read_points
 from emotion_node.core.face_tracker import FaceTracker
 from emotion_node.core.hearing import Hearing
 from emotion_node.core.pipeline import Pipeline
@@ -211,12 +213,25 @@ def _load_expression(config: Config, clock: Clock) -> FaceEmotion | None:
     face = config.face
     if face.expression == 'off':
         return None
+    if face.expression == 'landmarks':
+        return _load_landmarks(config, clock)
     if face.expression == 'auto' and face.model not in read_manifest(config.models_dir):
         return None
     from emotion_node.backends.face_onnx import EXPRESSIONS, OnnxFaceEmotion
 
     entry = find_model(face.model, config.models_dir, EXPRESSIONS)
     return OnnxFaceEmotion(entry, face.threads, clock=clock)
+
+
+def _load_landmarks(config: Config, clock: Clock) -> FaceEmotion:
+    from emotion_node.backends.face_landmarks_onnx import OnnxLandmarkEmotion
+
+    face, folder, key = config.face, config.models_dir, config.face.model
+    if '/' in key:
+        own = Path(key).expanduser()
+        folder, key = str(own.parent), own.name
+    entry = find_model(key, folder)
+    return OnnxLandmarkEmotion(entry, read_points, POINTS_WIDTH, face.threads, clock=clock)
 
 
 def _build_sight(

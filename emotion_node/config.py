@@ -290,7 +290,11 @@ class FaceConfig:
         'one over landmark sequences, which you train yourself.',
         choices=('auto', 'onnx', 'landmarks', 'off'),
     )
-    model: str = _p('face', 'Name of the expression model in the manifest.')
+    model: str = _p(
+        'face',
+        'Name of the expression model in the manifest; for "landmarks" also the path of its '
+        'folder, beside which its own manifest lies.',
+    )
     threads: int = _p(1, 'Threads of the expression model.', '', 1, 64)
     landmarker: str = _p(
         '',

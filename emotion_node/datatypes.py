@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from emotion_node.faces import SeenFace
+from emotion_node.faces import FacePeak, SeenFace
 from emotion_node.labels import LABELS, Modality, valence_arousal
 
 SAMPLE_RATE: Final = 16_000
@@ -272,6 +272,10 @@ class ModalityEmotion:
         samples_used: amount of input behind the answer: tokens, audio samples or video frames.
         vocal_cues: pitch, loudness and pace (voice only).
         cues: facial movements (face only).
+        expression_check: whether the face shows the fused label (face only), as
+            `core.expression_check.check` answers; empty when that was not checked.
+        audible_or_visible: "more audible than visible" or "more visible than audible" where voice
+            and face plainly differ in how much they express the fused label (face only).
         detail: for a person, what went wrong when `reason` is `Reason.ERROR`.
     """
 
@@ -287,6 +291,8 @@ class ModalityEmotion:
     samples_used: int = 0
     vocal_cues: Sequence[VocalCue] = ()
     cues: Sequence[FacialCue] = ()
+    expression_check: str = ''
+    audible_or_visible: str = ''
     detail: str = ''
 
     @classmethod
@@ -352,11 +358,15 @@ class FaceEstimate:
         emotion: the face's; with its cues also where there is no expression model.
         face_id: the speaker's face; empty when it is unknown.
         speaker_confidence: 0..1, that it is the speaker's.
+        peaks: in which picture of the utterance the face shows each emotion most, in the order of
+            `labels.LABELS` (for neutral, in which it shows anything most); empty where it shows
+            in too few to tell.
     """
 
     emotion: ModalityEmotion
     face_id: str = ''
     speaker_confidence: float = 0.0
+    peaks: tuple[FacePeak, ...] = ()
 
 
 class Trigger(enum.StrEnum):
@@ -415,6 +425,8 @@ class EmotionReport:
         processing_ns: from then until this report, transcription included.
         speaker_id, face_id: empty when unknown.
         speaker_confidence: 0..1, that `face_id` is the speaker's.
+        peak: the picture in which the speaker's face shows most of the fused label, or of what it
+            shows instead; None when there is none. Not published.
     """
 
     utterance_id: str
@@ -431,6 +443,7 @@ class EmotionReport:
     speaker_id: str = ''
     face_id: str = ''
     speaker_confidence: float = 0.0
+    peak: FacePeak | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,9 @@ _BAR_WIDTH = 20
 _EIGHTHS = ' ▏▎▍▌▋▊▉'
 _SHORT_UNITS = {'semitones': ' st', 'dB': ' dB', 'percent': ' %'}
 _SAMPLES = {'text': 'tokens', 'voice': 'samples', 'face': 'frames'}
+_MAX_CUES = 2
+_MIN_CUE = 0.3
+"""Intensity from which a facial cue is named."""
 _EARLIEST_DATE_NS = 946_684_800 * NS_PER_S  # 2000: earlier stamps are not of a calendar
 
 
@@ -163,6 +166,8 @@ def _modality(one: Record) -> Iterator[Text]:
         reason = REASONS.get(one['reason'], one['reason'])
         detail = f' ({one["detail"]})' if one['detail'] else ''
         yield Text.assemble(name, (f'absent: {reason}{detail}', 'dim'), overflow='ellipsis')
+        if seen := ' · '.join(_seen(one)):
+            yield Text(' ' * 8 + seen, 'dim')
         return
     label = one['label']
     yield Text.assemble(
@@ -175,10 +180,21 @@ def _modality(one: Record) -> Iterator[Text]:
         f'{one["samples_used"]} {_SAMPLES[one["modality"]]}',
         f'{one["inference_latency"] * 1000:.1f} ms',
         *_vocal_cues(one['vocal_cues']),
-        *(cue['name'] for cue in one['cues'][:2]),
-        one['expression_check'],
+        *_seen(one),
     ]
     yield Text(' ' * 8 + ' · '.join(filter(None, facts)), 'dim')
+
+
+def _seen(one: Record) -> Iterator[str]:
+    """Yield what moves most in the face, and whether that is what was understood."""
+    strongest = sorted(one['cues'], key=lambda cue: -cue['intensity'])
+    for cue in strongest[:_MAX_CUES]:
+        if cue['intensity'] >= _MIN_CUE:
+            yield str(cue['name'])
+    if one['cues'] and one['expression_check']:
+        yield f'face: {one["expression_check"]}'
+    if one['audible_or_visible']:
+        yield str(one['audible_or_visible'])
 
 
 def _vocal_cues(cues: Sequence[Record]) -> Iterator[str]:

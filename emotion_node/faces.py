@@ -105,16 +105,11 @@ class FaceSequence:
         stamps_ns: (n,) int64, rising.
         rows: (n, width) float32, what `FaceEmotion.observe` made of each picture.
         quality: (n,) float32 0..1, how well the face shows: near enough, and turned to the camera.
-        remembered: (m, width) float32, everything that was kept of this face in the last while,
-            these pictures included.
-        remembered_ns: time over which that was.
     """
 
     stamps_ns: npt.NDArray[np.int64]
     rows: npt.NDArray[np.float32]
     quality: npt.NDArray[np.float32]
-    remembered: npt.NDArray[np.float32]
-    remembered_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +127,19 @@ class TrackedFace:
     box: Box
     confidence: float
     mesh: FaceMesh
+
+
+@dataclass(frozen=True, slots=True)
+class FacePeak:
+    """The picture in which a face shows something most.
+
+    Attributes:
+        stamp_ns: of the picture.
+        box: of the face in it.
+    """
+
+    stamp_ns: int
+    box: Box
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,8 @@ class Encoder:
                 )
                 for cue in estimate.cues
             ],
-            expression_check='',
+            expression_check=estimate.expression_check,
+            audible_or_visible=estimate.audible_or_visible,
             model_name=estimate.model.name,
             model_version=estimate.model.version,
             inference_latency=estimate.inference_ns / NS_PER_S,

@@ -84,8 +84,6 @@ def sequence(seen: FloatArray, quality: float | list[float] = 1.0) -> FaceSequen
         np.arange(len(seen)) * SECOND // 10,
         seen,
         np.broadcast_to(np.asarray(quality, np.float32), len(seen)),
-        seen,
-        SECOND,
     )
 
 

@@ -28,9 +28,14 @@ calibration = pytest.importorskip(
 )
 export = pytest.importorskip('emotion_node.training.voice_export', exc_type=ModuleNotFoundError)
 model = pytest.importorskip('emotion_node.training.voice_model', exc_type=ModuleNotFoundError)
+run_state = pytest.importorskip('emotion_node.training.run_state', exc_type=ModuleNotFoundError)
 stores = pytest.importorskip('emotion_node.training.voice_store', exc_type=ModuleNotFoundError)
 
-SMALL = ('--widths', '4,4,8,8', '--hidden', '16', '--embedding', '8', '--threads', '1')
+# With four channels, torch 2.13 now and then crashes in the gradient of a convolution.
+SMALL = (
+    *('--widths', '16,16,16,16', '--hidden', '16', '--embedding', '8', '--threads', '1'),
+    '--no-bfloat16',
+)
 OUTLIERS = 22
 
 
@@ -159,7 +164,7 @@ def test_a_resumed_run_equals_one_that_never_stopped(
     train_epoch = stopped._train_epoch
 
     def until_the_second() -> Any:
-        if stopped.epoch == 1:
+        if stopped.state.epoch == 1:
             raise KeyboardInterrupt
         return train_epoch()
 
@@ -168,13 +173,13 @@ def test_a_resumed_run_equals_one_that_never_stopped(
         stopped.run()
     resumed, resume = trainer(store, tmp_path / 'stopped', '--held-out', '0', '--resume')
     assert resume
-    resumed.resume()
-    assert resumed.epoch == 1
+    resumed.state.load()
+    assert resumed.state.epoch == 1
     assert resumed.run() == figures
-    expected = whole.average.state_dict()
-    for name, weights in resumed.average.state_dict().items():
+    expected = whole.state.average.state_dict()
+    for name, weights in resumed.state.average.state_dict().items():
         torch.testing.assert_close(weights, expected[name], rtol=0, atol=0)
-    logs = [(tmp_path / run / training.LOG).read_text() for run in ('whole', 'stopped')]
+    logs = [(tmp_path / run / run_state.LOG).read_text() for run in ('whole', 'stopped')]
     assert logs[0] == logs[1]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from emotion_node.config import Config
 from emotion_node.core.dialogue import Dialogue, DialogueTurn
+from emotion_node.core.expression_check import audible_or_visible, check
 from emotion_node.core.fusion import Fusion
 from emotion_node.core.outside_words import OutsideWords, Pending, Perceived
 from emotion_node.core.reaction import Reaction, find_reaction
@@ -46,8 +47,9 @@ from emotion_node.datatypes import (
     Utterance,
     VideoFrame,
 )
+from emotion_node.faces import FacePeak
 from emotion_node.interfaces import Sight, TextEmotion, Transcriber, VoiceEmotion
-from emotion_node.labels import Modality
+from emotion_node.labels import LABELS, Modality
 
 T = TypeVar('T')
 
@@ -268,7 +270,9 @@ class Analysis:
         if utterance.interim_emotion is None or read != utterance.interim_words:
             utterance.interim_words = read
             utterance.interim_emotion = self._text(*read, utterance.start_ns)
-        fused = self._fuse(so_far, utterance.interim_emotion, perceived)
+        fused, peak = _checked(
+            self._fuse(so_far, utterance.interim_emotion, perceived), perceived.face
+        )
         processing_ns = self._clock() - begin
         self.timings.add('interim estimate', processing_ns)
         return EmotionReport(
@@ -285,6 +289,7 @@ class Analysis:
             speaker_id=perceived.speaker_id,
             face_id=perceived.face.face_id,
             speaker_confidence=perceived.face.speaker_confidence,
+            peak=peak,
         )
 
     def _end(self, utterance: Utterance, load: Load) -> list[Report]:
@@ -328,7 +333,7 @@ class Analysis:
     ) -> list[Report]:
         text = self._text(transcript, perceived.speaker_id, utterance.start_ns)
         with self.timings.measure('fusion'):
-            fused = self._fuse(utterance, text, perceived)
+            fused, peak = _checked(self._fuse(utterance, text, perceived), perceived.face)
         self._dialogue.add(
             DialogueTurn(
                 utterance.utterance_id,
@@ -358,6 +363,7 @@ class Analysis:
             speaker_id=perceived.speaker_id,
             face_id=perceived.face.face_id,
             speaker_confidence=perceived.face.speaker_confidence,
+            peak=peak,
         )
         self.timings.add('all (after speech)', report.processing_ns)
         words = TranscriptReport(utterance.utterance_id, utterance.end_ns, transcript)
@@ -444,6 +450,16 @@ class Analysis:
         self.counters[f'faults_{stage}'] += 1
         if self._on_fault is not None:
             self._on_fault(stage, error)
+
+
+def _checked(fused: FusedScores, face: FaceEstimate) -> tuple[FusedScores, FacePeak | None]:
+    """Return the fused emotion with whether the face shows it, and the picture that tells."""
+    text, voice, seen = fused.modalities
+    answer = check(fused.label, seen.cues if face.peaks else ())
+    compared = audible_or_visible(fused.label, voice, seen)
+    seen = dataclasses.replace(seen, expression_check=answer.verdict, audible_or_visible=compared)
+    peak = face.peaks[LABELS.index(answer.expression)] if face.peaks and fused.label else None
+    return dataclasses.replace(fused, modalities=(text, voice, seen)), peak
 
 
 def _itself(emotion: ModalityEmotion) -> ModalityEmotion:

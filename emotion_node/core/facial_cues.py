@@ -154,6 +154,18 @@ class NeutralFace:
         self.measures = self.measures + np.clip(measures - self.measures, -step, step)
 
 
+def intensities(measures: FloatArray, neutral: FloatArray) -> FloatArray:
+    """Return what moves in a face picture by picture, (n, len(UNITS)), 0..1.
+
+    Args:
+        measures: (n, len(UNITS)).
+        neutral: (len(UNITS),) measures of the neutral face.
+    """
+    moved = (measures - neutral) / _FULL
+    result: FloatArray = np.clip((moved - DEAD_ZONE) / (1 - DEAD_ZONE), 0, 1).astype(np.float32)
+    return result
+
+
 def read_cues(measures: FloatArray, neutral: FloatArray) -> tuple[FacialCue, ...]:
     """Return what moves in a face, all of `UNITS` in order.
 
@@ -166,9 +178,7 @@ def read_cues(measures: FloatArray, neutral: FloatArray) -> tuple[FacialCue, ...
     """
     if not len(measures):
         return ()
-    moved = (measures - neutral) / _FULL
-    intensities = np.clip((moved - DEAD_ZONE) / (1 - DEAD_ZONE), 0, 1)
-    typical = np.percentile(intensities, PERCENTILE, axis=0)
+    typical = np.percentile(intensities(measures, neutral), PERCENTILE, axis=0)
     return tuple(
         FacialCue(unit.name, unit.number, round(float(value), 4))
         for unit, value in zip(UNITS, typical, strict=True)

@@ -17,12 +17,14 @@ from emotion_node.core.active_speaker import (
     Voice,
     find_speaker,
 )
+from emotion_node.core.expression_check import strongest
 from emotion_node.core.face_geometry import find_head, jaw_drop, visibility
 from emotion_node.core.facial_cues import (
     MAX_PITCH,
     MAX_YAW,
     UNITS,
     NeutralFace,
+    intensities,
     measure,
     read_cues,
 )
@@ -45,7 +47,7 @@ from emotion_node.datatypes import (
     Utterance,
     VideoFrame,
 )
-from emotion_node.faces import FaceSequence, Picture, SeenFace, TrackedFace
+from emotion_node.faces import Box, FacePeak, FaceSequence, Picture, SeenFace, TrackedFace
 from emotion_node.interfaces import FaceEmotion
 from emotion_node.labels import Modality
 
@@ -90,6 +92,7 @@ class _Person:
     """
 
     trace: Trace
+    boxes: Trace = field(default_factory=lambda: Trace(4, CAPACITY))
     neutral: NeutralFace = field(default_factory=NeutralFace)
 
 
@@ -158,7 +161,7 @@ class FaceSight:
         rows = {face.face_id: self._measure(stamp_ns, face) for face in faces}
         with self._lock:
             if resets == self._resets:
-                self._remember(stamp_ns, rows)
+                self._remember(stamp_ns, rows, {face.face_id: face.box for face in faces})
             speech = self._speech
             start_ns, voice = 0, None
             if speech is not None and speech.under_way and stamp_ns > speech.start_ns:
@@ -219,7 +222,10 @@ class FaceSight:
             return FaceEstimate(self._absent(Reason.SPEAKER_NOT_VISIBLE))
         cues, emotion = self._look(verdict.face_id, start_ns, end_ns)
         return FaceEstimate(
-            dataclasses.replace(emotion, cues=cues), verdict.face_id, verdict.confidence
+            dataclasses.replace(emotion, cues=cues),
+            verdict.face_id,
+            verdict.confidence,
+            self._peaks(verdict.face_id, start_ns, end_ns),
         )
 
     def reset(self) -> None:
@@ -229,7 +235,9 @@ class FaceSight:
             self._speech = None
             self._resets += 1
 
-    def _remember(self, stamp_ns: int, rows: Mapping[str, FloatArray | None]) -> None:
+    def _remember(
+        self, stamp_ns: int, rows: Mapping[str, FloatArray | None], boxes: Mapping[str, Box]
+    ) -> None:
         for face_id, row in rows.items():
             if row is None:
                 continue
@@ -237,6 +245,7 @@ class FaceSight:
                 self._people[face_id] = _Person(Trace(self._width, CAPACITY))
             person = self._people[face_id]
             person.trace.append(stamp_ns, row)
+            person.boxes.append(stamp_ns, np.array(boxes[face_id], np.float32))
             if _shows(row[None])[0]:
                 person.neutral.follow(stamp_ns, row[_MEASURES])
         for face_id, person in list(self._people.items()):
@@ -260,26 +269,16 @@ class FaceSight:
             person = self._people.get(face_id)
             if person is None:
                 return (), self._absent(Reason.NO_FACE)
-            stamps, rows = person.trace.between(end_ns - FORGET_NS, end_ns)
+            stamps, rows = person.trace.between(start_ns, end_ns)
             neutral = person.neutral.measures
-        during = stamps >= start_ns
-        shown = rows[during & _shows(rows)]
+        shown = rows[_shows(rows)]
         cues = read_cues(shown[:, _MEASURES], neutral)
         if self._expression is None:
             emotion = self._absent(Reason.MODEL_OFF)
             return cues, dataclasses.replace(emotion, samples_used=len(shown))
         asked = np.isfinite(rows[:, _EXPRESSION]).all(axis=1)
-        stamps, rows, during = stamps[asked], rows[asked], during[asked]
-        remembered_ns = int(stamps[-1] - stamps[0]) if len(stamps) else 0
-        return cues, self._expression.estimate(
-            FaceSequence(
-                stamps[during],
-                rows[during, _EXPRESSION],
-                rows[during, _VISIBILITY],
-                rows[:, _EXPRESSION],
-                remembered_ns,
-            )
-        )
+        seen = FaceSequence(stamps[asked], rows[asked, _EXPRESSION], rows[asked, _VISIBILITY])
+        return cues, self._expression.estimate(seen)
 
     def _measure(self, stamp_ns: int, face: TrackedFace) -> FloatArray | None:
         """Return a row of measurements of one face; None when its landmarks are no face."""
@@ -296,6 +295,19 @@ class FaceSight:
             self._observed_ns[face.face_id] = stamp_ns
             row[_EXPRESSION] = model.observe(face.mesh)
         return row
+
+    def _peaks(self, face_id: str, start_ns: int, end_ns: int) -> tuple[FacePeak, ...]:
+        """Return in which picture a face shows each emotion most."""
+        with self._lock:
+            person = self._people.get(face_id)
+            if person is None:
+                return ()
+            stamps, rows = person.trace.between(start_ns, end_ns)
+            _, boxes = person.boxes.between(start_ns, end_ns)
+            neutral = person.neutral.measures
+        seen = np.flatnonzero(_shows(rows))
+        found = strongest(intensities(rows[seen][:, _MEASURES], neutral))
+        return tuple(FacePeak(int(stamps[k]), Box(*map(float, boxes[k]))) for k in seen[found])
 
     def _absent(self, reason: Reason) -> ModalityEmotion:
         return ModalityEmotion.absent(Modality.FACE, reason)

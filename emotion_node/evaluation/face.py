@@ -1,8 +1,8 @@
 """Measure the expression model: on FER+ test, on neutral people who talk, and by the clock.
 
-FER+ test counts the faces on which more than half of all people agreed, by what most of them saw
-(eight expressions, contempt among them). Robots see worse pictures than these, hence the rows with
-small, dim, compressed and covered faces.
+FER+ test counts the faces whose votes agree (more than half of them, single votes aside, as is
+the custom), by what most people saw: eight expressions, contempt among them. Robots see worse
+pictures than these, hence the rows with small, dim, compressed and covered faces.
 
 Talking moves a face without expressing anything. GRID's talkers are neutral, so whatever else is
 seen in them while they talk is an error; they go through the node's own sight, from picture to

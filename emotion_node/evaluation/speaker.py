@@ -43,6 +43,7 @@ from emotion_node.datatypes import (
     VideoFrame,
 )
 from emotion_node.evaluation.speaker_clips import Clip, Talker, make_clips, read_talkers
+from emotion_node.evaluation.speaker_demo import TRUTH, demo_figures
 from emotion_node.faces import Picture, TrackedFace
 from emotion_node.interfaces import Vad
 from emotion_node.training.datasets import data_root
@@ -276,7 +277,10 @@ def figures(scores: Mapping[str, Score]) -> dict[str, Any]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that `run` takes."""
     parser.add_argument(
-        '--demo', type=Path, default=Path('demo/conversation'), help='default %(default)s'
+        '--demo',
+        type=Path,
+        default=Path('demo/conversation'),
+        help='a bag with its truth file; default %(default)s',
     )
     parser.add_argument('--landmarker', type=Path, help='a face_landmarker.task file')
     parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
@@ -288,8 +292,11 @@ def run(args: argparse.Namespace) -> int:
     finder = MediaPipeFaces(args.landmarker)
     talkers = read_talkers(data_root(args.data) / 'grid')
     clips = make_clips(talkers, finder, SEED)
-    scores = measure(talkers, clips, load_vad(Config()))
+    vad = load_vad(Config())
+    scores = measure(talkers, clips, vad)
     result = figures(scores)
+    if (args.demo / TRUTH).is_file():
+        result |= demo_figures(args.demo, finder, vad)
     if args.json:
         print(json.dumps(result))
     else:
@@ -323,4 +330,7 @@ def markdown(scores: Mapping[str, Score], result: Mapping[str, Any]) -> str:
         lines.append(
             f'| {words} | {scores[row].scenes} | {live} | {result[f"{row}_utterances"]:.3f} |'
         )
+    if 'demo_utterances' in result:
+        pictures, utterances = result['demo_pictures'], result['demo_utterances']
+        lines.append(f'| the recorded conversation | 1 | {pictures:.3f} | {utterances:.3f} |')
     return '\n'.join(lines)

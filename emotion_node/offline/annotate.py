@@ -19,9 +19,18 @@ from emotion_node.assemble import Models, build_pipeline, load_models
 from emotion_node.config import Config
 from emotion_node.core.pipeline import Pipeline
 from emotion_node.core.timings import Timings
-from emotion_node.datatypes import NS_PER_S, AudioChunk, Report, TranscriptReport, VideoFrame
+from emotion_node.datatypes import (
+    NS_PER_S,
+    AudioChunk,
+    EmotionReport,
+    Report,
+    TranscriptReport,
+    Trigger,
+    VideoFrame,
+)
 from emotion_node.offline import parameters
 from emotion_node.offline.bag import Bag, is_bag
+from emotion_node.offline.html_report import Row, html_report
 from emotion_node.offline.outputs import BagCopy, JsonLines
 from emotion_node.offline.plan import Job, plan
 from emotion_node.offline.recordings import (
@@ -32,6 +41,7 @@ from emotion_node.offline.recordings import (
     Recording,
     TopicNames,
 )
+from emotion_node.offline.stills import illustrate
 from emotion_node.offline.summary import Result, emotion_table, timing_markdown, timing_table
 
 DESCRIPTION = """\
@@ -53,10 +63,16 @@ A line has the fields of the message emotion_msgs/Emotion, times as whole nanose
 them "source" (the recording) and "start_s", "end_s": seconds from the first sample of a bag's
 audio, or the position in a file.
 
+With --report FILE.html a table for people as well: per utterance the words, the emotion, what
+moves in the speaker's face, whether that is what the emotion looks like, and the picture of the
+moment. Pictures are kept and written only for it: the recordings are read once more, and a small
+picture per utterance is put into the file. Faces are looked for with -p face.backend:=mediapipe.
+
 Examples:
   python -m emotion_node annotate talk.mp4
   python -m emotion_node annotate rosbag2_2025_06_01 -o annotated --audio-topic /mic/audio
   python -m emotion_node annotate *.wav -o emotions.jsonl -p transcriber.backend:=off
+  python -m emotion_node annotate talk.mp4 --report talk.html -p face.backend:=mediapipe
 """
 
 _WIDTH = 100
@@ -67,6 +83,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('inputs', nargs='+', type=Path, metavar='BAG|VIDEO|WAV')
     parser.add_argument(
         '-o', '--output', default='-', metavar='OUT', help='where to write, see below'
+    )
+    parser.add_argument(
+        '--report',
+        type=Path,
+        metavar='FILE.html',
+        help='write a table for people too, which holds pictures of the speakers',
     )
     parser.add_argument('--force', action='store_true', help='replace outputs that exist')
     parser.add_argument(
@@ -104,8 +126,11 @@ class _Outputs:
 
     lines: JsonLines
     bag: BagCopy | None = None
+    finals: list[EmotionReport] = field(default_factory=list)
 
     def write(self, report: Report, source: Path, origin_ns: int, time_ns: int) -> None:
+        if isinstance(report, EmotionReport) and report.trigger is Trigger.FINAL:
+            self.finals.append(report)
         self.lines.write(report, source, origin_ns)
         if self.bag is not None:
             self.bag.add(report, time_ns)
@@ -126,6 +151,7 @@ class _Session:
     timings: Timings
     console: Console
     faults: Counter[str] = field(default_factory=Counter)
+    rows: list[Row] = field(default_factory=list)
 
     def on_fault(self, stage: str, error: Exception) -> None:
         self.faults[f'{stage}: {error}'] += 1
@@ -141,7 +167,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console(stderr=True, quiet=args.quiet)
     if not console.is_terminal:
         console.width = _WIDTH
-    jobs = plan(args.inputs, args.output, args.force)
+    jobs = plan(args.inputs, args.output, args.force, args.report)
     models = load_models(config, time.monotonic_ns, lambda text: console.print(text, style='dim'))
     session = _Session(args, config, models, Timings(time.monotonic_ns), console)
     results: list[Result] = []
@@ -153,6 +179,8 @@ def run(args: argparse.Namespace) -> int:
             result = _annotate(session, job, shared)
             results.append(result)
             _tell(console, result, with_emotions=args.output != '-')
+    if args.report is not None:
+        _write_report(session)
     for text, count in session.faults.items():
         console.print(f'{count} x failed: {text}', style='red', highlight=False, markup=False)
     if args.timings:
@@ -160,6 +188,15 @@ def run(args: argparse.Namespace) -> int:
     else:
         console.print(timing_table(results, session.timings))
     return 1 if any(not result.heard_s for result in results) else 0
+
+
+def _write_report(session: _Session) -> None:
+    notes = []
+    if session.models.faces is None:
+        notes.append('Nobody looked at faces here; -p face.backend:=mediapipe does.')
+    path = session.args.report
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(html_report(session.rows, notes), encoding='utf-8')
 
 
 def _tell(console: Console, result: Result, with_emotions: bool) -> None:
@@ -210,8 +247,11 @@ def _open(output: str | Path) -> Iterator[IO[str]]:
 
 def _annotate(session: _Session, job: Job, shared: JsonLines | None) -> Result:
     args = session.args
+    names = TopicNames(
+        args.audio_topic, args.image_topic, args.robot_speaking_topic, args.transcript_in_topic
+    )
     with contextlib.ExitStack() as stack:
-        recording, bag = _open_recording(session, job, stack)
+        recording, bag = _open_recording(session, job, names, stack)
         if shared is None:
             assert job.jsonl is not None
             lines = JsonLines(stack.enter_context(_open(job.jsonl)), args.interim)
@@ -232,6 +272,9 @@ def _annotate(session: _Session, job: Job, shared: JsonLines | None) -> Result:
             (time.monotonic_ns() - begin) / NS_PER_S,
             dict(recording.problems),
         )
+        if args.report is not None:
+            seen = session.models.faces is not None
+            session.rows += illustrate(job.path, names, result.emotions, outputs.finals, seen)
         if bag is not None and bag.damage:
             result.problems[bag.damage] = 1
         if outputs.bag is not None:
@@ -240,16 +283,12 @@ def _annotate(session: _Session, job: Job, shared: JsonLines | None) -> Result:
 
 
 def _open_recording(
-    session: _Session, job: Job, stack: contextlib.ExitStack
+    session: _Session, job: Job, names: TopicNames, stack: contextlib.ExitStack
 ) -> tuple[Recording, Bag | None]:
-    args = session.args
     pictures = session.models.faces is not None
     if not is_bag(job.path):
         return MediaRecording(job.path, pictures), None
     bag = stack.enter_context(Bag(job.path))
-    names = TopicNames(
-        args.audio_topic, args.image_topic, args.robot_speaking_topic, args.transcript_in_topic
-    )
     recording = BagRecording(
         bag,
         session.config.audio,

@@ -20,13 +20,14 @@ class Job:
     bag: Path | None = None
 
 
-def plan(paths: Sequence[Path], output: str, force: bool) -> list[Job]:
+def plan(paths: Sequence[Path], output: str, force: bool, report: Path | None = None) -> list[Job]:
     """Return what to write for which input, after making sure that it can be written.
 
     Args:
         paths: inputs.
         output: "-", a name ending in .jsonl, or a folder.
         force: whether outputs that exist may be replaced.
+        report: one more file to write.
 
     Raises:
         FileNotFoundError: there is no such input.
@@ -35,6 +36,10 @@ def plan(paths: Sequence[Path], output: str, force: bool) -> list[Job]:
     for path in paths:
         if not path.exists():
             raise FileNotFoundError(f'{path} does not exist')
+    if report is not None:
+        if report.is_dir():
+            raise FileExistsError(f'{report} is a folder; the report is a file such as talk.html')
+        _clear(report, force, paths)
     if output == '-' or output.endswith('.jsonl'):
         if output != '-':
             _clear(Path(output), force, paths)

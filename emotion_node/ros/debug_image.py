@@ -9,7 +9,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from emotion_node.datatypes import EmotionReport
+from emotion_node.core.expression_check import (
+    NEUTRAL_FACE,
+    NOT_VISIBLE,
+    PARTLY_SHOWN,
+    SHOWN,
+)
+from emotion_node.datatypes import EmotionReport, FloatArray
 from emotion_node.faces import SeenFace
 from emotion_node.labels import LABELS
 
@@ -31,7 +37,16 @@ _GREY: Final = (150, 150, 150)
 _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 _GREEN: Final = (80, 220, 80)
 _PANEL: Final = (30, 30, 30)
+_VERDICTS: Final = {
+    SHOWN: _GREEN,
+    PARTLY_SHOWN: (60, 200, 230),
+    NEUTRAL_FACE: (200, 200, 200),
+    NOT_VISIBLE: _GREY,
+}
+_ANOTHER: Final = (210, 110, 220)
 _MIN_WIDTH = 480
+_PANEL_HEIGHT = 8.6
+"""In units of the text."""
 _MAX_CUES = 3
 _MIN_CUE = 0.3
 """Intensity from which a facial cue is named."""
@@ -58,47 +73,36 @@ def draw(
     scale = max(1.0, _MIN_WIDTH / picture.shape[1])
     size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
     top, width = size[1], size[0]
-    unit = max(18, width // 32)
-    row = max(12, int(0.75 * unit))
-    canvas = np.full((top + len(LABELS) * row + int(2.4 * unit), width, 3), _PANEL, np.uint8)
+    unit = max(15, width // 32)
+    canvas = np.full((top + int(_PANEL_HEIGHT * unit), width, 3), _PANEL, np.uint8)
     canvas[:top] = cv2.resize(picture, size)
-    report = interim if speaking and interim is not None else final
-    for face in faces:
-        note, cues = '', ''
-        if report is not None and face.face_id == report.face_id:
-            note, cues = 'speaks' if report is interim else 'spoke', _cues(report)
-        _face(canvas[:top], face, scale, unit, note, cues)
-
     canvas[: int(1.6 * unit)] //= 4
     cv2.circle(canvas, (unit, int(0.8 * unit)), unit // 3, _GREEN if speaking else _GREY, -1)
     _text(canvas, 'speaking' if speaking else state, 2 * unit, int(1.1 * unit), unit, _WHITE)
-    if report is None:
-        return canvas
-
-    _words(canvas, report, top + int(1.1 * unit), unit)
-    middle = width * 2 // 5
-    label = report.fused.label
-    colour = _COLOURS.get(label, _GREY)
-    where = top + int(3.6 * unit)
-    _text(canvas, label or 'unknown', unit, where, int(1.6 * unit), colour)
-    kind = 'so far' if report is interim else 'last utterance'
-    if label:
-        kind = f'{report.fused.confidence:.0%}, {kind}'
-    _text(canvas, kind, unit, where + int(1.2 * unit), int(0.8 * unit), _WHITE)
-    absent = [f'{one.modality}: {one.reason}' for one in report.fused.modalities if one.reason]
-    for line, text in enumerate(absent):
-        _text(canvas, text, unit, where + int((2.3 + line) * unit), int(0.7 * unit), _GREY)
-    _bars(canvas, report, middle, top + 2 * unit, row)
+    report = interim if speaking and interim is not None else final
+    speaker = '' if report is None else report.face_id
+    # The speaker's last, upon all others.
+    for face in sorted(faces, key=lambda face: face.face_id == speaker):
+        note, cues = '', list[str]()
+        if report is not None and face.face_id == speaker:
+            note, cues = 'speaks' if report is interim else 'spoke', _cues(report)
+        _face(canvas[:top], face, scale, unit, note, cues)
+    if report is not None:
+        _panel(canvas[top:], report, report is interim, unit)
     return canvas
 
 
-def _cues(report: EmotionReport) -> str:
+def _cues(report: EmotionReport) -> list[str]:
     """Return the names of what moves most in the speaker's face."""
     cues = sorted(report.fused.modalities[2].cues, key=lambda cue: -cue.intensity)
-    return ', '.join(cue.name for cue in cues[:_MAX_CUES] if cue.intensity >= _MIN_CUE)
+    return [
+        f'{cue.name} {cue.intensity:.1f}' for cue in cues[:_MAX_CUES] if cue.intensity >= _MIN_CUE
+    ]
 
 
-def _face(canvas: Picture, face: SeenFace, scale: float, unit: int, note: str, cues: str) -> None:
+def _face(
+    canvas: Picture, face: SeenFace, scale: float, unit: int, note: str, cues: Sequence[str]
+) -> None:
     """Draw a face's box, its id, and below it how likely it is that it speaks now."""
     left, top = round(face.box.left * scale), round(face.box.top * scale)
     right = left + round(face.box.width * scale)
@@ -106,54 +110,103 @@ def _face(canvas: Picture, face: SeenFace, scale: float, unit: int, note: str, c
     colour = _GREEN if note else _WHITE
     line, bar, size = max(1, unit // 12), max(4, unit // 3), int(0.8 * unit)
     cv2.rectangle(canvas, (left, top), (right, bottom), colour, line, cv2.LINE_AA)
-    _plate(canvas, f'{face.face_id} {note}'.strip(), left, top - size // 4, size, colour)
+    # Below the line of state even where the face reaches up to it.
+    base = max(top - size // 3, int(2.5 * unit))
+    _plate(canvas, f'{face.face_id} {note}'.strip(), left, base, size, colour)
     cv2.rectangle(canvas, (left, bottom), (right, bottom + bar), _PANEL, -1)
     end = left + round(face.speaking_score * (right - left))
     if end > left:
         cv2.rectangle(canvas, (left, bottom), (end, bottom + bar), _GREEN, -1)
-    if cues:
-        _plate(canvas, cues, left, bottom + bar + size, int(0.7 * unit), _WHITE)
+    # Upwards from the edge of the picture where there is no room below.
+    step = int(0.85 * unit)
+    base = min(bottom + bar + step, canvas.shape[0] - len(cues) * step + step // 2)
+    for number, text in enumerate(cues):
+        _plate(canvas, text, left, base + number * step, int(0.65 * unit), _WHITE)
 
 
 def _plate(
     canvas: Picture, text: str, left: int, base: int, size: int, colour: tuple[int, int, int]
 ) -> None:
-    """Write upon a darkened part of the picture."""
+    """Write upon a darkened part of the picture, moved aside where it would reach beyond it."""
+    margin, wide = size // 4, _width(text, size)
+    left = max(min(left, canvas.shape[1] - wide - 2 * margin), 0)
     rows = slice(max(base - size, 0), max(base + size // 3, 0))
-    canvas[rows, max(left, 0) : max(left + len(text) * size // 2, 0)] //= 4
-    _text(canvas, text, left, base, size, colour)
+    canvas[rows, left : left + wide + 2 * margin] //= 4
+    _text(canvas, text, left + margin, base, size, colour)
 
 
-def _bars(canvas: Picture, report: EmotionReport, left: int, top: int, row: int) -> None:
-    width = canvas.shape[1]
-    start = left + int(6 * row)
-    scores = report.fused.scores
+def _panel(canvas: Picture, report: EmotionReport, so_far: bool, unit: int) -> None:
+    """Write the words, the emotion and what it rests on."""
+    _words(canvas, report, int(1.2 * unit), unit)
+    fused, face = report.fused, report.fused.modalities[2]
+    colour = _COLOURS.get(fused.label, _GREY)
+    _text(canvas, fused.label or 'unknown', unit, int(3.1 * unit), int(1.5 * unit), colour)
+    lines = []
+    kind = 'so far' if so_far else 'last utterance'
+    lines.append((f'{fused.confidence:.0%}, {kind}' if fused.label else kind, _WHITE))
+    if face.expression_check:
+        verdict = face.expression_check
+        lines.append((f'face: {verdict}', _VERDICTS.get(verdict, _ANOTHER)))
+    if face.audible_or_visible:
+        lines.append((face.audible_or_visible, _WHITE))
+    lines += [(f'{one.modality}: {one.reason}', _GREY) for one in fused.modalities if one.reason]
+    middle = canvas.shape[1] * 2 // 5
+    for number, (text, ink) in enumerate(lines):
+        size = int(0.75 * unit)
+        size = min(size, size * (middle - 2 * unit) // max(_width(text, size), 1))
+        _text(canvas, text, unit, int((4.2 + 0.9 * number) * unit), size, ink)
+    _bars(canvas, report, middle, unit)
+
+
+def _bars(canvas: Picture, report: EmotionReport, left: int, unit: int) -> None:
+    """Draw a bar per emotion, and beside it that of the speaker's face where it has one."""
+    fused, face = report.fused.scores, report.fused.modalities[2].scores
+    row, size = int(0.78 * unit), int(0.7 * unit)
+    start, end = left + int(4.3 * unit), canvas.shape[1] - unit
+    columns: list[tuple[str, FloatArray | None, int, int]] = [('fused', fused, start, end)]
+    if face is not None:
+        middle = (start + end) // 2
+        columns = [
+            ('fused', fused, start, middle - unit // 2),
+            ("speaker's face", face, middle + unit // 2, end),
+        ]
+    top = int(2.9 * unit)
+    for name, scores, first, last in columns:
+        _text(canvas, name, first, int(2.5 * unit), int(0.65 * unit), _GREY)
+        for index, label in enumerate(LABELS):
+            score = 0.0 if scores is None else float(scores[index])
+            base = top + index * row
+            reach = first + max(1, round(score * (last - first)))
+            corners = (first, base + row // 6), (reach, base + row * 5 // 6)
+            cv2.rectangle(canvas, *corners, _COLOURS[label], -1)
     for index, label in enumerate(LABELS):
-        base = top + index * row
-        score = 0.0 if scores is None else float(scores[index])
-        best = label == report.fused.label
-        _text(canvas, label, left, base + int(0.75 * row), row, _WHITE if best else _GREY)
-        end = start + int(score * (width - start - row))
-        cv2.rectangle(
-            canvas,
-            (start, base + row // 6),
-            (max(end, start + 1), base + row * 5 // 6),
-            _COLOURS[label],
-            -1,
-        )
+        ink = _WHITE if label == report.fused.label else _GREY
+        _text(canvas, label, left, top + index * row + int(0.78 * row), size, ink)
 
 
 def _words(canvas: Picture, report: EmotionReport, base: int, unit: int) -> None:
     text = report.transcript.text or f'({report.transcript.reason or "no words"})'
-    room = int((canvas.shape[1] - 2 * unit) / (0.48 * unit))
-    if len(text) > room:
-        text = '...' + text[-room + 3 :].partition(' ')[2]
+    room = canvas.shape[1] - 3 * unit
+    if _width(text, unit) > room:
+        while _width(text, unit) > room - _width('...', unit):
+            text = text.partition(' ')[2] or text[len(text) // 4 :]
+        text = f'...{text}'
     _text(canvas, f'"{text}"' if report.transcript.text else text, unit, base, unit, _WHITE)
+
+
+def _width(text: str, size: int) -> int:
+    """Return how wide a text is, in pixels."""
+    (wide, _), _ = cv2.getTextSize(_plain(text), _FONT, size / 38, 1 + size // 32)
+    return int(wide)
 
 
 def _text(
     canvas: Picture, text: str, left: int, base: int, size: int, colour: tuple[int, int, int]
 ) -> None:
-    # OpenCV's own fonts are ASCII.
-    plain = text.replace('\u2019', "'").encode('ascii', 'replace').decode()
-    cv2.putText(canvas, plain, (left, base), _FONT, size / 38, colour, 1 + size // 30, cv2.LINE_AA)
+    thick = 1 + size // 32
+    cv2.putText(canvas, _plain(text), (left, base), _FONT, size / 38, colour, thick, cv2.LINE_AA)
+
+
+def _plain(text: str) -> str:
+    """Return a text in ASCII, which is all that OpenCV's own fonts have."""
+    return text.replace('\u2019', "'").encode('ascii', 'replace').decode()

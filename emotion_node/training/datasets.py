@@ -126,7 +126,8 @@ def read_meld(split: str, root: Path | None = None) -> list[MeldUtterance]:
             f'{ENVIRONMENT_VARIABLE} to the folder that holds meld/'
         )
     return sorted(
-        _rows(path, split), key=lambda utterance: (utterance.dialogue_id, utterance.utterance_id)
+        read_meld_file(path, split),
+        key=lambda utterance: (utterance.dialogue_id, utterance.utterance_id),
     )
 
 
@@ -168,26 +169,42 @@ def read_goemotions(split: str, root: Path | None = None) -> list[LabelledText]:
     return chosen
 
 
-def _rows(path: Path, split: str) -> Iterator[MeldUtterance]:
+def read_meld_file(path: Path, split: str) -> Iterator[MeldUtterance]:
+    """Yield the rows of a table in MELD's columns, in its order.
+
+    Args:
+        path: of the CSV file.
+        split: that it is of.
+
+    Raises:
+        DatasetError: it is not in MELD's columns, or a row is without number or known emotion.
+    """
     text = path.read_text(encoding='utf-8-sig', errors='surrogateescape')
     rows = csv.DictReader(io.StringIO(text, newline=''))
     missing = _MELD_COLUMNS - set(rows.fieldnames or ())
     if missing:
         raise DatasetError(f'{path} is not MELD: it has no column {", ".join(sorted(missing))}')
     for number, row in enumerate(rows, start=2):
-        emotion = row['Emotion'].strip().lower()
+        emotion = (row['Emotion'] or '').strip().lower()
         if emotion not in LABELS:
             raise DatasetError(
                 f'{path}, row {number}: emotion {emotion!r} is none of {", ".join(LABELS)}'
             )
+        try:
+            dialogue_id, utterance_id = int(row['Dialogue_ID']), int(row['Utterance_ID'])
+        except (TypeError, ValueError) as error:
+            raise DatasetError(
+                f'{path}, row {number}: dialogue {row["Dialogue_ID"]!r} and utterance '
+                f'{row["Utterance_ID"]!r} should be whole numbers'
+            ) from error
         yield MeldUtterance(
             split=split,
-            dialogue_id=int(row['Dialogue_ID']),
-            utterance_id=int(row['Utterance_ID']),
-            speaker=clean_text(row['Speaker']),
-            text=clean_text(row['Utterance']),
+            dialogue_id=dialogue_id,
+            utterance_id=utterance_id,
+            speaker=clean_text(row['Speaker'] or ''),
+            text=clean_text(row['Utterance'] or ''),
             label=LABELS.index(emotion),
-            span_s=_span(row['StartTime'], row['EndTime']),
+            span_s=_span(row['StartTime'] or '', row['EndTime'] or ''),
         )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from emotion_node.training.face_model import LAST, FaceNet, FaceTraining, predict
+from emotion_node.training.face_model import FaceNet, FaceTraining, predict
 from emotion_node.training.face_pictures import FaceVariation, vary_all
 from emotion_node.training.ferplus import FerPlus, read_ferplus
 from emotion_node.training.metrics import (
@@ -27,9 +27,8 @@ from emotion_node.training.metrics import (
     unweighted_average_recall,
 )
 from emotion_node.training.recipes import parse_recipe
+from emotion_node.training.run_state import LAST, RunState
 
-LATEST: Final = 'latest.pt'
-LOG: Final = 'log.jsonl'
 DEV_EVERY: Final = 2
 """Epochs between two looks at dev."""
 
@@ -49,92 +48,56 @@ class Trainer:
         torch.set_flush_denormal(True)
         torch.manual_seed(config.seed)
         self.config = config
-        self.out = Path(config.out)
-        self.out.mkdir(parents=True, exist_ok=True)
         root = Path(config.data) if config.data else None
         self.faces = read_ferplus('train', root)
         self.targets = self.faces.targets
         self.dev = read_ferplus('dev', root)
         self.how = _scaled(FaceVariation(), config.strength)
         self.model = FaceNet(config).to(memory_format=torch.channels_last)
-        self.average = torch.optim.swa_utils.AveragedModel(
+        self.state = RunState(
+            Path(config.out),
             self.model,
-            multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.averaging),
-            use_buffers=True,
-        )
-        decayed = [p for p in self.model.parameters() if p.ndim > 1]
-        others = [p for p in self.model.parameters() if p.ndim <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [{'params': decayed}, {'params': others, 'weight_decay': 0.0}],
-            lr=config.rate,
+            rate=config.rate,
             weight_decay=config.weight_decay,
+            averaging=config.averaging,
+            steps=config.epochs * (len(self.faces) // config.batch),
+            warmup=config.warmup,
         )
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer,
-            config.rate,
-            total_steps=config.epochs * (len(self.faces) // config.batch) + 1,
-            pct_start=config.warmup,
-            cycle_momentum=False,
-        )
-        self.epoch = 0
 
     def run(self) -> dict[str, float]:
         """Train to the last epoch; return the figures on dev."""
-        while self.epoch < self.config.epochs:
+        state, config = self.state, self.config
+        while state.epoch < config.epochs:
             begin = time.monotonic()
             record: dict[str, Any] = {'loss': self._train_epoch()}
-            self.epoch += 1
-            record |= {'epoch': self.epoch, 'seconds': round(time.monotonic() - begin, 1)}
-            if self.epoch % DEV_EVERY == 0:
-                record['dev'] = figures(self.average.module, self.dev)
-            self._log(record)
-            self._save_checkpoint()
-        torch.save(
-            {
-                'model': self.average.module.state_dict(),
-                'config': dataclasses.asdict(self.config),
-            },
-            self.out / LAST,
-        )
-        return figures(self.average.module, self.dev)
-
-    def resume(self) -> None:
-        """Go on from the last complete epoch.
-
-        Raises:
-            FileNotFoundError: there is no checkpoint in the run's folder.
-        """
-        state = torch.load(self.out / LATEST, weights_only=True)
-        self.model.load_state_dict(state['model'])
-        self.average.load_state_dict(state['average'])
-        self.optimizer.load_state_dict(state['optimizer'])
-        self.schedule.load_state_dict(state['schedule'])
-        self.epoch = state['epoch']
+            state.epoch += 1
+            record['epoch'] = state.epoch
+            if state.epoch % DEV_EVERY == 0:
+                record['dev'] = figures(state.average.module, self.dev)
+            state.log(record, time.monotonic() - begin)
+            state.save()
+        state.finish(dataclasses.asdict(config))
+        return figures(state.average.module, self.dev)
 
     def _train_epoch(self) -> float:
-        seed = self.config.seed * 1000 + self.epoch
+        seed = self.config.seed * 1000 + self.state.epoch
         torch.manual_seed(seed)
         self.model.train()
         rng = np.random.default_rng((seed, 1))
         total, steps = 0.0, 0
-        title = f'{self.out.name} {self.epoch + 1}/{self.config.epochs}'
+        title = f'{self.state.out.name} {self.state.epoch + 1}/{self.config.epochs}'
         count = len(self.faces) // self.config.batch
         for faces, targets in tqdm(self._batches(rng), title, count, mininterval=5, leave=False):
             with torch.autocast('cpu', torch.bfloat16, enabled=self.config.bfloat16):
                 logits = self.model(faces)
             loss = -(logits.float().log_softmax(-1) * targets).sum(-1).mean()
-            self.optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 2.0)
-            self.optimizer.step()
-            self.schedule.step()
-            self.average.update_parameters(self.model)
+            self.state.step(loss)
             total += loss.item()
             steps += 1
         return total / steps
 
     def _batches(self, rng: np.random.Generator) -> Iterator[Batch]:
-        config, side = self.config, self.config.side(self.epoch)
+        config, side = self.config, self.config.side(self.state.epoch)
         order = rng.permutation(len(self.faces))
         for start in range(0, len(order) - config.batch + 1, config.batch):
             rows = order[start : start + config.batch]
@@ -148,33 +111,13 @@ class Trainer:
                 targets = share * targets + (1 - share) * targets[partners]
             yield faces, targets
 
-    def _save_checkpoint(self) -> None:
-        # Renamed into place, so that an interrupted write leaves the older checkpoint.
-        fresh = self.out / f'{LATEST}.part'
-        torch.save(
-            {
-                'model': self.model.state_dict(),
-                'average': self.average.state_dict(),
-                'optimizer': self.optimizer.state_dict(),
-                'schedule': self.schedule.state_dict(),
-                'epoch': self.epoch,
-            },
-            fresh,
-        )
-        fresh.replace(self.out / LATEST)
-
-    def _log(self, record: dict[str, Any]) -> None:
-        with (self.out / LOG).open('a', encoding='utf-8') as log:
-            log.write(json.dumps(record) + '\n')
-        tqdm.write(f'{self.out.name} {json.dumps(record)}')
-
 
 def _scaled(how: FaceVariation, factor: float) -> FaceVariation:
     return FaceVariation(*(factor * share for share in dataclasses.astuple(how)))
 
 
 def figures(model: torch.nn.Module, faces: FerPlus) -> dict[str, float]:
-    """Return how well a model does on faces on which more than half of all people agreed."""
+    """Return how well a model does on the faces whose votes agree."""
     agreed = faces.choose(faces.agreed)
     scores = predict(model, agreed.images).softmax(-1).double().numpy()
     counts = confusion(agreed.labels, scores.argmax(1), scores.shape[1])
@@ -205,7 +148,7 @@ def main(args: Sequence[str] | None = None) -> int:
     )
     trainer = Trainer(config)
     if resume:
-        trainer.resume()
+        trainer.state.load()
     print(json.dumps({name: round(value, 4) for name, value in trainer.run().items()}))
     return 0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +10,6 @@ import torch
 from torch import nn
 
 from emotion_node.backends.face_onnx import EXPRESSIONS
-
-LAST: Final = 'last.pt'
-"""The averaged weights at the end of a run, with its recipe."""
 
 
 @dataclass(frozen=True, slots=True)

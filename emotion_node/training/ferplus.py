@@ -38,7 +38,7 @@ class FerPlus:
     Attributes:
         images: (n, `SIDE`, `SIDE`) uint8.
         votes: (n, 8) number of people, in the order of `EXPRESSIONS`.
-        others: (n,) number of people who saw none of them, or no face.
+        others: (n, 2) number of people who saw none of them, and no face.
     """
 
     images: npt.NDArray[np.uint8]
@@ -55,7 +55,7 @@ class FerPlus:
         Single votes are mistakes more often than not and do not count where others agree, as
         Barsoum et al. have it.
         """
-        kept = np.where(self.votes > 1, self.votes, 0)
+        kept = _seconded(self.votes)
         kept = np.where(kept.sum(1, keepdims=True) > 0, kept, self.votes)
         return np.asarray(kept / kept.sum(1, keepdims=True), np.float32)
 
@@ -66,12 +66,20 @@ class FerPlus:
 
     @property
     def agreed(self) -> npt.NDArray[np.bool_]:
-        """(n,) whether more than half of all who judged it chose the same."""
-        return np.asarray(2 * self.votes.max(1) > self.votes.sum(1) + self.others)
+        """(n,) whether more than half of all votes, single ones aside, are for the same.
+
+        These are the faces on which Barsoum et al. and those after them report accuracy.
+        """
+        kept, others = _seconded(self.votes), _seconded(self.others)
+        return np.asarray(2 * kept.max(1) > kept.sum(1) + others.sum(1))
 
     def choose(self, rows: npt.NDArray[np.bool_]) -> FerPlus:
         """Return some of the faces."""
         return FerPlus(self.images[rows], self.votes[rows], self.others[rows])
+
+
+def _seconded(votes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return np.asarray(np.where(votes > 1, votes, 0))
 
 
 def read_ferplus(split: str, root: Path | None = None) -> FerPlus:
@@ -99,5 +107,4 @@ def read_ferplus(split: str, root: Path | None = None) -> FerPlus:
         images, votes = file['images'][rows], file['votes'][rows].astype(np.int64)
     chosen = votes[:, [names.index(name) for name in VOTE_NAMES]]
     others = np.delete(votes, [names.index(name) for name in VOTE_NAMES], axis=1)
-    faces = FerPlus(images, chosen, others.sum(1))
-    return faces.choose(chosen.max(1) > np.maximum(others.max(1), 0))
+    return FerPlus(images, chosen, others).choose(chosen.max(1) > others.max(1))

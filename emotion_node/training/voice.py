@@ -11,7 +11,6 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
 
 import numpy as np
 import torch
@@ -27,6 +26,7 @@ from emotion_node.training.metrics import (
     unweighted_average_recall,
 )
 from emotion_node.training.recipes import parse_recipe
+from emotion_node.training.run_state import LAST, RunState
 from emotion_node.training.speech import EMODB, RAVDESS
 from emotion_node.training.voice_batches import (
     PLACES,
@@ -37,16 +37,12 @@ from emotion_node.training.voice_batches import (
 )
 from emotion_node.training.voice_conditions import CONDITIONS
 from emotion_node.training.voice_model import (
-    LAST,
     VoiceNet,
     VoiceOutput,
     VoiceTraining,
     predict,
 )
 from emotion_node.training.voice_store import VoiceStore, read_store
-
-LATEST: Final = 'latest.pt'
-LOG: Final = 'log.jsonl'
 
 
 class VoiceLoss:
@@ -93,110 +89,52 @@ class Trainer:
         torch.set_flush_denormal(True)
         torch.manual_seed(config.seed)
         self.config = config
-        self.out = Path(config.out)
-        self.out.mkdir(parents=True, exist_ok=True)
         self.store = store or read_store(Path(config.store))
         self.rows = training_rows(self.store, config)
         weights = class_weights(self.store.labels[self.rows], config.class_balance)
         self.loss = VoiceLoss(config, torch.from_numpy(weights).float())
         self.model = VoiceNet(config).to(memory_format=torch.channels_last)
-        self.average = torch.optim.swa_utils.AveragedModel(
+        self.state = RunState(
+            Path(config.out),
             self.model,
-            multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.averaging),
-            use_buffers=True,
-        )
-        decayed = [p for p in self.model.parameters() if p.ndim > 1]
-        others = [p for p in self.model.parameters() if p.ndim <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [{'params': decayed}, {'params': others, 'weight_decay': 0.0}],
-            lr=config.rate,
+            rate=config.rate,
             weight_decay=config.weight_decay,
+            averaging=config.averaging,
+            steps=config.epochs * -(-len(self.rows) // config.batch),
+            warmup=config.warmup,
         )
-        steps = config.epochs * -(-len(self.rows) // config.batch)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer,
-            config.rate,
-            total_steps=steps + 1,
-            pct_start=config.warmup,
-            cycle_momentum=False,
-        )
-        self.epoch = 0
 
     def run(self) -> dict[str, dict[str, float]]:
         """Train to the last epoch; return the figures on the speakers held out."""
-        while self.epoch < self.config.epochs:
+        state, config = self.state, self.config
+        while state.epoch < config.epochs:
             begin = time.monotonic()
             loss = self._train_epoch()
-            self.epoch += 1
-            self._log({'epoch': self.epoch, 'train_loss': loss}, time.monotonic() - begin)
-            self._save_checkpoint()
-        torch.save(
-            {
-                'model': self.average.module.state_dict(),
-                'config': dataclasses.asdict(self.config),
-            },
-            self.out / LAST,
-        )
-        found = held_out_figures(self.average.module, self.store, self.config)
-        self._log(found, 0.0)
+            state.epoch += 1
+            state.log({'epoch': state.epoch, 'train_loss': loss}, time.monotonic() - begin)
+            state.save()
+        state.finish(dataclasses.asdict(config))
+        found = held_out_figures(state.average.module, self.store, config)
+        state.log(found)
         return found
 
-    def resume(self) -> None:
-        """Go on from the last complete epoch.
-
-        Raises:
-            FileNotFoundError: there is no checkpoint in the run's folder.
-        """
-        state = torch.load(self.out / LATEST, weights_only=True)
-        self.model.load_state_dict(state['model'])
-        self.average.load_state_dict(state['average'])
-        self.optimizer.load_state_dict(state['optimizer'])
-        self.schedule.load_state_dict(state['schedule'])
-        self.epoch = state['epoch']
-
     def _train_epoch(self) -> float:
-        seed = self.config.seed * 1000 + self.epoch
+        seed = self.config.seed * 1000 + self.state.epoch
         torch.manual_seed(seed)
         self.model.train()
         total, steps = 0.0, 0
         batches = epoch_batches(
             self.store, self.config, self.rows, np.random.default_rng((seed, 1))
         )
-        title = f'{self.out.name} {self.epoch + 1}/{self.config.epochs}'
+        title = f'{self.state.out.name} {self.state.epoch + 1}/{self.config.epochs}'
         for batch in tqdm(batches, title, mininterval=5, leave=False):
             with torch.autocast('cpu', torch.bfloat16, enabled=self.config.bfloat16):
                 output = self.model(batch.spectra, batch.mask)
             loss = self.loss(VoiceOutput(*(part.float() for part in output)), batch)
-            self.optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.model.parameters(), 2.0)
-            self.optimizer.step()
-            self.schedule.step()
-            self.average.update_parameters(self.model)
+            self.state.step(loss)
             total += loss.item()
             steps += 1
         return total / steps
-
-    def _save_checkpoint(self) -> None:
-        # Renamed into place, so that an interrupted write leaves the older checkpoint.
-        fresh = self.out / f'{LATEST}.part'
-        torch.save(
-            {
-                'model': self.model.state_dict(),
-                'average': self.average.state_dict(),
-                'optimizer': self.optimizer.state_dict(),
-                'schedule': self.schedule.state_dict(),
-                'epoch': self.epoch,
-            },
-            fresh,
-        )
-        fresh.replace(self.out / LATEST)
-
-    def _log(self, record: dict[str, Any], seconds: float) -> None:
-        with (self.out / LOG).open('a', encoding='utf-8') as log:
-            log.write(json.dumps(record) + '\n')
-        if seconds:
-            tqdm.write(f'{self.out.name} {json.dumps(record)} {seconds:.1f} s')
 
 
 def held_out_figures(
@@ -248,7 +186,7 @@ def main(args: Sequence[str] | None = None) -> int:
     )
     trainer = Trainer(config)
     if resume:
-        trainer.resume()
+        trainer.state.load()
     for name, figures in trainer.run().items():
         print(name, json.dumps({key: round(value, 4) for key, value in figures.items()}))
     return 0

@@ -14,9 +14,6 @@ from torch import nn
 from emotion_node.backends.voice_features import MELS
 from emotion_node.labels import LABELS
 
-LAST: Final = 'last.pt'
-"""The averaged weights at the end of a run, with its recipe."""
-
 NO_FOLD: Final = -1
 
 
