@@ -63,6 +63,17 @@ COMMANDS: Final[Mapping[str, Command]] = {
             'hallucinations': Command(
                 'what Whisper says where nobody speaks', 'emotion_node.evaluation.hallucinations'
             ),
+            'fusion': Command(
+                'the fusion, on MELD with simulated voices and faces',
+                'emotion_node.evaluation.fusion',
+            ),
+            'clips': Command(
+                'real clips and dialogues end to end, beside the truth',
+                'emotion_node.evaluation.clips',
+            ),
+            'all': Command(
+                'all of these, where their data are', 'emotion_node.evaluation.everything'
+            ),
         },
     ),
 }

@@ -320,11 +320,41 @@ class FaceConfig:
 
 @dataclass(frozen=True, slots=True)
 class FusionConfig:
-    """Weights of the late fusion, shared out among the modalities that are there."""
+    """One answer from the modalities that are there."""
 
-    text_weight: float = _p(0.7, 'Weight of the text modality.', '', 0.0, 1.0)
-    voice_weight: float = _p(0.3, 'Weight of the voice modality.', '', 0.0, 1.0)
-    face_weight: float = _p(0.3, 'Weight of the face modality.', '', 0.0, 1.0)
+    method: str = _p(
+        'robust',
+        'How answers are pooled: "log_linear" multiplies what each modality says beyond its '
+        'prior, "robust" also reckons that a lighter one may be about somebody else, "linear" '
+        'takes their weighted mean.',
+        choices=('robust', 'log_linear', 'linear'),
+    )
+    text_weight: float = _p(
+        0.7,
+        'Weight of the text modality. Only the ratios of the weights among the modalities that '
+        'are there count; one of weight 0 has no say.',
+        '',
+        0.0,
+        1.0,
+    )
+    voice_weight: float = _p(0.35, 'Weight of the voice modality.', '', 0.0, 1.0)
+    face_weight: float = _p(0.15, 'Weight of the face modality.', '', 0.0, 1.0)
+    temperature: float = _p(
+        1.0,
+        'By which the pooled answer of several modalities is flattened (above 1) or sharpened; '
+        'that of one alone stays as it is.',
+        '',
+        0.2,
+        5.0,
+    )
+    min_confidence: float = _p(
+        0.0,
+        'Below this confidence an emotion is published with an empty label; its confidence and '
+        'scores stay.',
+        '',
+        0.0,
+        1.0,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +371,38 @@ class DialogueConfig:
 
     max_turns: int = _p(20, 'Past utterances that are remembered.', '', 0, 1000)
     max_age: float = _p(300.0, 'Past utterances older than this are forgotten.', 's', 1.0, 1e6)
+    speakers: str = _p(
+        'face',
+        'What tells speakers apart: their faces, also a light signature of their voices where no '
+        'face is seen, or nothing. Voices alone mix up people who sound alike.',
+        choices=('face', 'face_and_voice', 'off'),
+    )
+    same_voice: float = _p(
+        0.6,
+        'Likeness from which a voice is taken for one that was heard before.',
+        '',
+        -1.0,
+        1.0,
+    )
+    new_voice: float = _p(
+        0.0,
+        'Likeness to all voices heard before below which a voice is taken for a new one; in '
+        'between, the speaker is unknown.',
+        '',
+        -1.0,
+        1.0,
+    )
+    transition_power: float = _p(
+        0.3,
+        'How much the emotions of the last turns, of the speaker and of others, count as a prior; '
+        '0 is not at all.',
+        '',
+        0.0,
+        1.0,
+    )
+    half_life: float = _p(
+        60.0, 'Time after which what a speaker felt counts half as much.', 's', 0.1, 1e6
+    )
 
 
 @dataclass(frozen=True, slots=True)

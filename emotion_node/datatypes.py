@@ -263,8 +263,9 @@ class ModalityEmotion:
         scores: (7,) probabilities in the order of `labels.LABELS`, or None when absent.
         reason: why it is absent; `Reason.NONE` when it is there.
         valence, arousal: -1..1.
-        reliability: 0..1, how much the input resembles what the model knows, 0 when that is not
-            known; it scales the weight in the fusion.
+        reliability: 0..1, how far the answer can be relied on: how much the input resembles what
+            the model knows and how good it is, 0 when that is not known; it scales the weight in
+            the fusion.
         weight: share in the fusion, 0..1; 0 when absent.
         model: which model answered.
         inference_ns: time the model took.
@@ -384,21 +385,25 @@ class FusedScores:
             is absent.
         valence, arousal: -1..1.
         modalities: text, voice, face, with the weight each had.
+        min_confidence: no label is given below this confidence.
     """
 
     scores: FloatArray | None
     valence: float
     arousal: float
     modalities: tuple[ModalityEmotion, ModalityEmotion, ModalityEmotion]
+    min_confidence: float = 0.0
 
     @property
     def label(self) -> str:
-        """Most likely label, or an empty string when nothing is known."""
-        return '' if self.scores is None else LABELS[int(np.argmax(self.scores))]
+        """Most likely label, or an empty string when nothing is known or it is too doubtful."""
+        if self.scores is None or self.confidence < self.min_confidence:
+            return ''
+        return LABELS[int(np.argmax(self.scores))]
 
     @property
     def confidence(self) -> float:
-        """Probability of `label`, or 0 when nothing is known."""
+        """Probability of the most likely label, or 0 when nothing is known."""
         return 0.0 if self.scores is None else float(np.max(self.scores))
 
 

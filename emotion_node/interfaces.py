@@ -130,12 +130,15 @@ class TextEmotion(Protocol):
         """Name and version."""
         ...
 
-    def estimate(self, text: str, history: Sequence[Turn] = ()) -> ModalityEmotion:
+    def estimate(
+        self, text: str, history: Sequence[Turn] = (), speaker_id: str = ''
+    ) -> ModalityEmotion:
         """Return the emotion that `text` expresses.
 
         Args:
             text: the utterance, not empty.
             history: the dialogue before it, oldest first; a model without context ignores it.
+            speaker_id: who speaks, as in the turns; empty when unknown.
         """
         ...
 

@@ -38,6 +38,12 @@ def scores(**shares: float) -> FloatArray:
     return np.array([shares.get(label, rest) for label in LABELS], np.float32)
 
 
+def known(told: FloatArray | None) -> FloatArray:
+    """Return scores that have to be there."""
+    assert told is not None
+    return told
+
+
 class Ticker:
     """A clock that advances by a fixed step at each reading."""
 
@@ -91,10 +97,14 @@ class ScriptedText:
     """Answers "joy" to whatever has "happy" in it, else "neutral"; remembers what it was asked."""
 
     asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    speakers: list[str] = field(default_factory=list)
     info: ModelInfo = field(default_factory=lambda: ModelInfo('words', '1'))
 
-    def estimate(self, text: str, history: Sequence[Turn] = ()) -> ModalityEmotion:
+    def estimate(
+        self, text: str, history: Sequence[Turn] = (), speaker_id: str = ''
+    ) -> ModalityEmotion:
         self.asked.append((text, tuple(turn.text for turn in history)))
+        self.speakers.append(speaker_id)
         label = 'joy' if 'happy' in text else 'neutral'
         return ModalityEmotion.from_scores(Modality.TEXT, scores(**{label: 0.8}), self.info)
 

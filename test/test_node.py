@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from emotion_msgs.msg import Emotion, SpeechActivity
-from emotion_msgs.srv import AnalyzeText
+from emotion_msgs.srv import AnalyzeText, GetReaction
 from emotion_node import datatypes
 from emotion_node.interfaces import Turn
 from emotion_node.labels import LABELS
@@ -134,6 +135,27 @@ def test_text_is_analysed_on_request(bench: Bench) -> None:
     assert (empty.success, empty.message) == (False, 'the text has no words')
 
 
+def test_reaction_since_the_robot_spoke_is_told_on_request(bench: Bench, speech: Samples) -> None:
+    def ask(since_ns: int) -> Any:
+        request = GetReaction.Request()
+        request.since.sec, request.since.nanosec = divmod(since_ns, NS_PER_S)
+        return bench.robot.call(GetReaction, 'emotion_node/get_reaction', request)
+
+    start_ns = bench.new_day()
+    spoke_ns = start_ns + 10 * NS_PER_S
+    first = bench.emotion(speech, start_ns)
+    nothing = ask(spoke_ns)
+    assert (nothing.success, nothing.message) == (False, 'nothing was heard since then')
+    assert first.utterance_id in nothing.evidence_before
+    second = bench.emotion(speech, start_ns + 20 * NS_PER_S)
+    found = ask(spoke_ns)
+    assert found.success, found.message
+    assert second.utterance_id in found.evidence_after
+    assert first.utterance_id not in found.evidence_after
+    assert 0.0 <= found.strength <= 1.0
+    assert ask(0).success
+
+
 def test_reset_ends_what_is_under_way(bench: Bench, speech: Samples) -> None:
     start_ns = bench.new_day()
     before = len(bench.robot.inbox['emotion'])
@@ -181,7 +203,9 @@ class BrokenTextModel:
 
     info = datatypes.ModelInfo('broken', '1')
 
-    def estimate(self, text: str, history: Sequence[Turn] = ()) -> datatypes.ModalityEmotion:
+    def estimate(
+        self, text: str, history: Sequence[Turn] = (), speaker_id: str = ''
+    ) -> datatypes.ModalityEmotion:
         raise RuntimeError('out of memory')
 
 

@@ -104,8 +104,10 @@ class TransformersTextEmotion:
         """(n, 7): which of the seven each of the model's labels counts as."""
         return self._matrix
 
-    def estimate(self, text: str, history: Sequence[Turn] = ()) -> ModalityEmotion:
-        """Return the emotion that `text` expresses.
+    def estimate(
+        self, text: str, history: Sequence[Turn] = (), speaker_id: str = ''
+    ) -> ModalityEmotion:
+        """Return the emotion that `text` expresses; who speaks is not read.
 
         `samples_used` counts the tokens of its words that were looked at.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -14,8 +14,13 @@ import numpy as np
 from emotion_node.config import Config
 from emotion_node.core.dialogue import Dialogue, DialogueTurn
 from emotion_node.core.expression_check import audible_or_visible, check
-from emotion_node.core.fusion import LinearFusion
+from emotion_node.core.fusion import Fusion
+from emotion_node.core.outside_words import OutsideWords, Pending, Perceived
+from emotion_node.core.reaction import Reaction, find_reaction
+from emotion_node.core.reliability import rely_on_face, rely_on_voice, rely_on_words
+from emotion_node.core.speakers import Speakers
 from emotion_node.core.timings import Clock, Timings
+from emotion_node.core.transitions import TransitionFilter
 from emotion_node.core.vocal_cues import VocalCues
 from emotion_node.core.words import Words, no_words
 from emotion_node.datatypes import (
@@ -49,10 +54,8 @@ from emotion_node.labels import LABELS, Modality
 T = TypeVar('T')
 
 FaultHandler = Callable[[str, Exception], None]
-"""Told of a fault: the stage ("transcription", "text", "voice", "face") and what was raised."""
-
-
-_MAX_GIVEN = 64
+"""Told of a fault: the stage ("transcription", "text", "voice", "face", "speaker") and what was
+raised."""
 
 
 class Load(enum.IntEnum):
@@ -76,19 +79,8 @@ class _Open:
     clock_source: ClockSource
     audio: list[FloatArray] = field(default_factory=list)
     audio_start_ns: int = 0
-    interim_words: Transcript | None = None
+    interim_words: tuple[Transcript, str] | None = None
     interim_emotion: ModalityEmotion | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    """An utterance that waits for its words from outside."""
-
-    utterance: Utterance
-    voice: ModalityEmotion
-    face: FaceEstimate
-    processing_ns: int
-    deadline_ns: int
 
 
 class Analysis:
@@ -129,18 +121,22 @@ class Analysis:
             self.counters,
             lambda error: self._fault('transcription', error),
         )
-        self._from_topic = config.transcriber.backend == 'topic'
-        self._topic_timeout_ns = int(config.transcriber.topic_timeout * NS_PER_S)
+        self._outside = (
+            OutsideWords(int(config.transcriber.topic_timeout * NS_PER_S))
+            if config.transcriber.backend == 'topic'
+            else None
+        )
         self._min_confidence = config.transcriber.min_confidence
         self._voice = voice
         self._sight = sight
         self._interim_ns = int(config.interim.period * NS_PER_S) if config.interim.enabled else 0
         self._dialogue = Dialogue(config.dialogue)
-        self._fusion = LinearFusion(config.fusion)
+        self._half_life_ns = int(config.dialogue.half_life * NS_PER_S)
+        self._speakers = Speakers(config.dialogue)
+        self._fusion = Fusion(config.fusion)
+        self._transitions = TransitionFilter(config.dialogue)
         self._vocal_cues = VocalCues()
         self._open: _Open | None = None
-        self._pending: list[_Pending] = []
-        self._given: deque[TranscriptReport] = deque(maxlen=_MAX_GIVEN)
 
     def handle(self, event: SpeechEvent, load: Load = Load.NORMAL) -> list[Report]:
         """Take the next speech event and return what is to be told.
@@ -182,36 +178,30 @@ class Analysis:
     def transcript_in(self, report: TranscriptReport) -> list[Report]:
         """Take a transcript from outside (backend "topic").
 
-        It belongs to the utterance it names, or else to the one its stamp lies in or follows.
         One that is not final serves interim estimates.
         """
-        if not self._from_topic:
+        if self._outside is None:
             self.counters['unasked_transcripts'] += 1
             return []
-        if report.transcript.final:
-            for pending in self._pending:
-                if _belongs(report, pending.utterance):
-                    self._pending.remove(pending)
-                    return self._answer(pending, report.transcript)
-        self._given.append(report)
-        return []
+        pending = self._outside.take(report)
+        return [] if pending is None else self._answer(pending, report.transcript)
 
     def tick(self, stamp_ns: int) -> list[Report]:
         """Give up waiting for transcripts that should have come by `stamp_ns`."""
-        late = [one for one in self._pending if one.deadline_ns <= stamp_ns]
-        return self._give_up(late)
+        return self._give_up([] if self._outside is None else self._outside.give_up(stamp_ns))
 
     def flush(self) -> list[Report]:
         """Give up all waiting; the input has ended."""
-        return self._give_up(list(self._pending))
+        return self._give_up([] if self._outside is None else self._outside.give_up())
 
     def reset(self) -> None:
         """Forget the dialogue and whatever is under way."""
         self._words.drop()
         self._open = None
-        self._pending.clear()
-        self._given.clear()
+        if self._outside is not None:
+            self._outside.reset()
         self._dialogue.reset()
+        self._speakers.reset()
         self._vocal_cues.reset()
         if self._sight is not None:
             self._sight.reset()
@@ -223,6 +213,13 @@ class Analysis:
         if self.text_model is None:
             return ModalityEmotion.absent(Modality.TEXT, Reason.MODEL_OFF)
         return self.text_model.estimate(text)
+
+    def reaction(self, since_ns: int | None = None, speaker_id: str = '') -> Reaction:
+        """Return what changed in a speaker since a moment, as `find_reaction` has it.
+
+        May be called by another thread than the rest.
+        """
+        return find_reaction(self._dialogue.turns, since_ns, speaker_id, self._half_life_ns)
 
     def _start(self, event: SpeechStarted) -> list[Report]:
         self._words.drop()
@@ -241,7 +238,7 @@ class Analysis:
             raise ValueError(f'audio of {event.utterance_id} outside of its utterance')
         utterance.heard_ns = event.stamp_ns + len(event.samples) * NS_PER_SAMPLE
         self._words.accept(event.samples, give_up=load >= Load.NO_TRANSCRIPT)
-        if self._voice is not None and self._interim_ns:
+        if self._interim_ns:
             if not utterance.audio:
                 utterance.audio_start_ns = event.stamp_ns
             utterance.audio.append(event.samples)
@@ -258,9 +255,6 @@ class Analysis:
         begin = self._clock()
         transcript = self._partial(utterance)
         transcription_ns = self._clock() - begin
-        if utterance.interim_emotion is None or transcript != utterance.interim_words:
-            utterance.interim_words = transcript
-            utterance.interim_emotion = self._text(transcript, utterance.start_ns)
         so_far = Utterance(
             utterance.utterance_id,
             utterance.start_ns,
@@ -271,9 +265,13 @@ class Analysis:
             Cut.SILENCE,
             utterance.clock_source,
         )
-        voice, face = self._hear_and_look(so_far)
+        perceived = self._perceive(so_far, final=False)
+        read = transcript, perceived.speaker_id
+        if utterance.interim_emotion is None or read != utterance.interim_words:
+            utterance.interim_words = read
+            utterance.interim_emotion = self._text(*read, utterance.start_ns)
         fused, peak = _checked(
-            self._fusion.fuse(utterance.interim_emotion, voice, face.emotion), face
+            self._fuse(so_far, utterance.interim_emotion, perceived), perceived.face
         )
         processing_ns = self._clock() - begin
         self.timings.add('interim estimate', processing_ns)
@@ -288,51 +286,39 @@ class Analysis:
             utterance.clock_source,
             transcription_ns=transcription_ns,
             processing_ns=processing_ns,
-            face_id=face.face_id,
-            speaker_confidence=face.speaker_confidence,
+            speaker_id=perceived.speaker_id,
+            face_id=perceived.face.face_id,
+            speaker_confidence=perceived.face.speaker_confidence,
             peak=peak,
         )
 
     def _end(self, utterance: Utterance, load: Load) -> list[Report]:
         begin = self._clock()
-        if self._from_topic:
-            return self._await_words(utterance, begin)
+        if self._outside is not None:
+            return self._await_words(self._outside, utterance, begin)
         with self.timings.measure('transcription (after speech)'):
             transcript = self._words.finish(utterance, load >= Load.NO_TRANSCRIPT)
         self._open = None
         transcription_ns = self._clock() - begin
-        voice, face = self._hear_and_look(utterance)
-        voice = self._add_cues(utterance, voice)
-        return self._conclude(utterance, transcript, voice, face, begin, transcription_ns)
+        perceived = self._perceive(utterance, final=True)
+        return self._conclude(utterance, transcript, perceived, begin, transcription_ns)
 
-    def _await_words(self, utterance: Utterance, begin: int) -> list[Report]:
+    def _await_words(
+        self, outside: OutsideWords, utterance: Utterance, begin: int
+    ) -> list[Report]:
         self._open = None
-        voice, face = self._hear_and_look(utterance)
-        voice = self._add_cues(utterance, voice)
-        pending = _Pending(
-            utterance,
-            voice,
-            face,
-            self._clock() - begin,
-            utterance.decided_ns + self._topic_timeout_ns,
-        )
-        for report in self._given:
-            if report.transcript.final and _belongs(report, utterance):
-                return self._answer(pending, report.transcript)
-        self._pending.append(pending)
-        return []
+        perceived = self._perceive(utterance, final=True)
+        pending = Pending(utterance, perceived, self._clock() - begin)
+        transcript = outside.wait(pending)
+        return [] if transcript is None else self._answer(pending, transcript)
 
-    def _answer(self, pending: _Pending, transcript: Transcript) -> list[Report]:
-        utterance = pending.utterance
-        fresh = [one for one in self._given if one.stamp_ns > utterance.decided_ns]
-        self._given = deque(fresh, maxlen=_MAX_GIVEN)
+    def _answer(self, pending: Pending, transcript: Transcript) -> list[Report]:
         begin = self._clock() - pending.processing_ns
-        return self._conclude(utterance, transcript, pending.voice, pending.face, begin, 0)
+        return self._conclude(pending.utterance, transcript, pending.perceived, begin, 0)
 
-    def _give_up(self, late: list[_Pending]) -> list[Report]:
+    def _give_up(self, late: list[Pending]) -> list[Report]:
         reports: list[Report] = []
         for pending in late:
-            self._pending.remove(pending)
             self.counters['transcripts_missed'] += 1
             reports += self._answer(pending, no_words(Reason.TIMEOUT))
         return reports
@@ -341,22 +327,24 @@ class Analysis:
         self,
         utterance: Utterance,
         transcript: Transcript,
-        voice: ModalityEmotion,
-        face: FaceEstimate,
+        perceived: Perceived,
         begin: int,
         transcription_ns: int,
     ) -> list[Report]:
-        text = self._text(transcript, utterance.start_ns)
+        text = self._text(transcript, perceived.speaker_id, utterance.start_ns)
         with self.timings.measure('fusion'):
-            fused, peak = _checked(self._fusion.fuse(text, voice, face.emotion), face)
+            fused, peak = _checked(self._fuse(utterance, text, perceived), perceived.face)
         self._dialogue.add(
             DialogueTurn(
                 utterance.utterance_id,
-                '',
+                perceived.speaker_id,
                 utterance.start_ns,
                 utterance.end_ns,
                 transcript.text,
                 fused.label,
+                fused.scores,
+                fused.valence,
+                fused.arousal,
             )
         )
         self.counters['utterances'] += 1
@@ -372,8 +360,9 @@ class Analysis:
             endpointing_ns=utterance.decided_ns - utterance.end_ns,
             transcription_ns=transcription_ns,
             processing_ns=self._clock() - begin,
-            face_id=face.face_id,
-            speaker_confidence=face.speaker_confidence,
+            speaker_id=perceived.speaker_id,
+            face_id=perceived.face.face_id,
+            speaker_confidence=perceived.face.speaker_confidence,
             peak=peak,
         )
         self.timings.add('all (after speech)', report.processing_ns)
@@ -381,16 +370,19 @@ class Analysis:
         return [words, report]
 
     def _partial(self, utterance: _Open) -> Transcript:
-        if self._from_topic:
-            for report in reversed(self._given):
-                if report.utterance_id in ('', utterance.utterance_id) and (
-                    report.stamp_ns >= utterance.start_ns
-                ):
-                    return dataclasses.replace(report.transcript, final=False)
-            return no_words(Reason.NO_SPEECH_RECOGNISED, final=False)
+        if self._outside is not None:
+            return self._outside.partial(utterance.utterance_id, utterance.start_ns)
         return self._words.partial()
 
-    def _text(self, transcript: Transcript, start_ns: int) -> ModalityEmotion:
+    def _fuse(
+        self, utterance: Utterance, text: ModalityEmotion, perceived: Perceived
+    ) -> FusedScores:
+        voice = rely_on_voice(perceived.voice, utterance)
+        fused = self._fusion.fuse(text, voice, rely_on_face(perceived.face))
+        turns = self._dialogue.before(utterance.start_ns)
+        return self._transitions.apply(fused, turns, perceived.speaker_id, utterance.start_ns)
+
+    def _text(self, transcript: Transcript, speaker_id: str, start_ns: int) -> ModalityEmotion:
         model = self.text_model
         if model is None:
             return ModalityEmotion.absent(Modality.TEXT, Reason.MODEL_OFF)
@@ -402,27 +394,43 @@ class Analysis:
         if reason is not Reason.NONE:
             return ModalityEmotion.absent(Modality.TEXT, reason, model=model.info)
         history = self._dialogue.before(start_ns)
-        return self._estimate(
-            Modality.TEXT, lambda: model.estimate(transcript.text, history), _itself
+        emotion = self._estimate(
+            Modality.TEXT, lambda: model.estimate(transcript.text, history, speaker_id), _itself
         )
+        return rely_on_words(emotion, transcript)
 
-    def _hear_and_look(self, utterance: Utterance) -> tuple[ModalityEmotion, FaceEstimate]:
-        voice, sight = self._voice, self._sight
-        return (
-            ModalityEmotion.absent(Modality.VOICE, Reason.MODEL_OFF)
-            if voice is None
-            else self._estimate(Modality.VOICE, lambda: voice.estimate(utterance), _itself),
-            FaceEstimate(ModalityEmotion.absent(Modality.FACE, Reason.MODEL_OFF))
-            if sight is None
-            else self._estimate(Modality.FACE, lambda: sight.estimate(utterance), FaceEstimate),
-        )
+    def _perceive(self, utterance: Utterance, final: bool) -> Perceived:
+        model, sight = self._voice, self._sight
+        voice = ModalityEmotion.absent(Modality.VOICE, Reason.MODEL_OFF)
+        if model is not None:
+            voice = self._estimate(Modality.VOICE, lambda: model.estimate(utterance), _itself)
+        face = FaceEstimate(ModalityEmotion.absent(Modality.FACE, Reason.MODEL_OFF))
+        if sight is not None:
+            face = self._estimate(Modality.FACE, lambda: sight.estimate(utterance), FaceEstimate)
+        speaker_id = self._tell_speaker(utterance, face, final)
+        if final:
+            voice = self._add_cues(utterance, voice, speaker_id)
+        return Perceived(voice, face, speaker_id)
 
-    def _add_cues(self, utterance: Utterance, voice: ModalityEmotion) -> ModalityEmotion:
+    def _tell_speaker(self, utterance: Utterance, face: FaceEstimate, final: bool) -> str:
+        try:
+            with self.timings.measure('speaker'):
+                return self._speakers.tell(
+                    utterance, face.face_id, face.speaker_confidence, learn=final
+                )
+        except Exception as error:  # noqa: BLE001  counted and reported; the speaker is unknown
+            self._fault('speaker', error)
+            return ''
+
+    def _add_cues(
+        self, utterance: Utterance, voice: ModalityEmotion, speaker_id: str
+    ) -> ModalityEmotion:
         if self._voice is None:
             return voice
         try:
             with self.timings.measure('vocal cues'):
-                return dataclasses.replace(voice, vocal_cues=self._vocal_cues.hear(utterance))
+                cues = self._vocal_cues.hear(utterance, speaker_id)
+                return dataclasses.replace(voice, vocal_cues=cues)
         except Exception as error:  # noqa: BLE001  counted and reported; the estimate still stands
             self._fault('voice', error)
             return voice
@@ -456,9 +464,3 @@ def _checked(fused: FusedScores, face: FaceEstimate) -> tuple[FusedScores, FaceP
 
 def _itself(emotion: ModalityEmotion) -> ModalityEmotion:
     return emotion
-
-
-def _belongs(report: TranscriptReport, utterance: Utterance) -> bool:
-    if report.utterance_id:
-        return report.utterance_id == utterance.utterance_id
-    return report.stamp_ns >= utterance.start_ns

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 from emotion_node.config import DialogueConfig
-from emotion_node.datatypes import NS_PER_S
+from emotion_node.datatypes import NS_PER_S, FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +17,9 @@ class DialogueTurn:
         speaker_id: who spoke; empty when unknown.
         start_ns, end_ns: when.
         text: what was said; empty when no words were recognised.
-        label: its fused emotion; empty when nothing was known.
+        label: its fused emotion; empty when nothing was known or it was too doubtful.
+        scores: (7,) fused probabilities; None when nothing was known.
+        valence, arousal: -1..1.
     """
 
     utterance_id: str
@@ -27,24 +28,32 @@ class DialogueTurn:
     end_ns: int
     text: str
     label: str
+    scores: FloatArray | None = None
+    valence: float = 0.0
+    arousal: float = 0.0
 
 
 class Dialogue:
-    """Remembers the last turns, oldest first."""
+    """Remembers the last turns, oldest first.
+
+    `turns` may be read by another thread while turns are added.
+    """
 
     def __init__(self, config: DialogueConfig) -> None:
-        self._turns: deque[DialogueTurn] = deque(maxlen=config.max_turns)
+        self.turns: tuple[DialogueTurn, ...] = ()
+        self._max_turns = config.max_turns
         self._max_age_ns = int(config.max_age * NS_PER_S)
 
     def add(self, turn: DialogueTurn) -> None:
         """Append a turn."""
-        self._turns.append(turn)
+        turns = (*self.turns, turn)
+        self.turns = turns[max(0, len(turns) - self._max_turns) :]
 
     def before(self, stamp_ns: int) -> tuple[DialogueTurn, ...]:
         """Return the turns that ended before `stamp_ns` and are not too old for it."""
         oldest = stamp_ns - self._max_age_ns
-        return tuple(turn for turn in self._turns if oldest <= turn.end_ns <= stamp_ns)
+        return tuple(turn for turn in self.turns if oldest <= turn.end_ns <= stamp_ns)
 
     def reset(self) -> None:
         """Forget everything."""
-        self._turns.clear()
+        self.turns = ()

@@ -9,7 +9,7 @@ from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from emotion_msgs.msg import Transcript as TranscriptMessage
-from emotion_msgs.srv import AnalyzeText
+from emotion_msgs.srv import AnalyzeText, GetReaction
 from emotion_node.datatypes import NS_PER_S, Reason, Transcript, TranscriptReport
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Requests:
             node.create_service(SetBool, '~/enable', self._enable),
             node.create_service(Trigger, '~/reset', self._reset),
             node.create_service(AnalyzeText, '~/analyze_text', self._analyze_text),
+            node.create_service(GetReaction, '~/get_reaction', self._get_reaction),
         ]
         self._subscriptions = [
             node.create_subscription(Bool, 'robot_speaking', self._robot_speaking, _QOS),
@@ -73,6 +74,27 @@ class Requests:
         response.success = estimate.available
         response.message = '' if estimate.available else _explain(estimate.reason)
         response.emotion = outputs.encoder.modality('', self._node.now_ns(), estimate)
+        return response
+
+    def _get_reaction(self, request: Any, response: Any) -> Any:
+        engine = self._node.engine
+        if engine is None:
+            response.message = _INACTIVE
+            return response
+        since_ns = request.since.sec * NS_PER_S + request.since.nanosec
+        reaction = engine.analysis.reaction(since_ns or None, request.speaker_id)
+        response.success = reaction.known
+        response.message = reaction.problem
+        response.speaker_id = reaction.speaker_id
+        response.speakers = list(reaction.speakers)
+        response.label_before, response.label_after = reaction.before.label, reaction.after.label
+        response.confidence_before = reaction.before.confidence
+        response.confidence_after = reaction.after.confidence
+        response.valence_change = reaction.valence_change
+        response.arousal_change = reaction.arousal_change
+        response.strength = reaction.strength
+        response.evidence_before = list(reaction.before.utterance_ids)
+        response.evidence_after = list(reaction.after.utterance_ids)
         return response
 
     def _robot_speaking(self, message: Any) -> None:
