@@ -7,7 +7,6 @@ import enum
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 
@@ -15,13 +14,12 @@ from emotion_node.config import Config
 from emotion_node.core.dialogue import Dialogue, DialogueTurn
 from emotion_node.core.expression_check import audible_or_visible, check
 from emotion_node.core.fusion import Fusion
-from emotion_node.core.outside_words import OutsideWords, Pending, Perceived
+from emotion_node.core.outside_words import OutsideWords, Pending
+from emotion_node.core.perception import Guard, Perceived, Perception
 from emotion_node.core.reaction import Reaction, find_reaction
 from emotion_node.core.reliability import rely_on_face, rely_on_voice, rely_on_words
-from emotion_node.core.speakers import Speakers
 from emotion_node.core.timings import Clock, Timings
 from emotion_node.core.transitions import TransitionFilter
-from emotion_node.core.vocal_cues import VocalCues
 from emotion_node.core.words import Words, no_words
 from emotion_node.datatypes import (
     NS_PER_S,
@@ -50,8 +48,6 @@ from emotion_node.datatypes import (
 from emotion_node.faces import FacePeak
 from emotion_node.interfaces import Sight, TextEmotion, Transcriber, VoiceEmotion
 from emotion_node.labels import LABELS, Modality
-
-T = TypeVar('T')
 
 FaultHandler = Callable[[str, Exception], None]
 """Told of a fault: the stage ("transcription", "text", "voice", "face", "speaker") and what was
@@ -127,15 +123,14 @@ class Analysis:
             else None
         )
         self._min_confidence = config.transcriber.min_confidence
-        self._voice = voice
+        self._guard = Guard(self.timings, self._fault)
+        self._perception = Perception(config.dialogue, voice, sight, self._guard)
         self._sight = sight
         self._interim_ns = int(config.interim.period * NS_PER_S) if config.interim.enabled else 0
         self._dialogue = Dialogue(config.dialogue)
         self._half_life_ns = int(config.dialogue.half_life * NS_PER_S)
-        self._speakers = Speakers(config.dialogue)
         self._fusion = Fusion(config.fusion)
         self._transitions = TransitionFilter(config.dialogue)
-        self._vocal_cues = VocalCues()
         self._open: _Open | None = None
 
     def handle(self, event: SpeechEvent, load: Load = Load.NORMAL) -> list[Report]:
@@ -201,8 +196,7 @@ class Analysis:
         if self._outside is not None:
             self._outside.reset()
         self._dialogue.reset()
-        self._speakers.reset()
-        self._vocal_cues.reset()
+        self._perception.reset()
         if self._sight is not None:
             self._sight.reset()
 
@@ -265,7 +259,7 @@ class Analysis:
             Cut.SILENCE,
             utterance.clock_source,
         )
-        perceived = self._perceive(so_far, final=False)
+        perceived = self._perception.perceive(so_far, final=False)
         read = transcript, perceived.speaker_id
         if utterance.interim_emotion is None or read != utterance.interim_words:
             utterance.interim_words = read
@@ -300,14 +294,14 @@ class Analysis:
             transcript = self._words.finish(utterance, load >= Load.NO_TRANSCRIPT)
         self._open = None
         transcription_ns = self._clock() - begin
-        perceived = self._perceive(utterance, final=True)
+        perceived = self._perception.perceive(utterance, final=True)
         return self._conclude(utterance, transcript, perceived, begin, transcription_ns)
 
     def _await_words(
         self, outside: OutsideWords, utterance: Utterance, begin: int
     ) -> list[Report]:
         self._open = None
-        perceived = self._perceive(utterance, final=True)
+        perceived = self._perception.perceive(utterance, final=True)
         pending = Pending(utterance, perceived, self._clock() - begin)
         transcript = outside.wait(pending)
         return [] if transcript is None else self._answer(pending, transcript)
@@ -394,57 +388,10 @@ class Analysis:
         if reason is not Reason.NONE:
             return ModalityEmotion.absent(Modality.TEXT, reason, model=model.info)
         history = self._dialogue.before(start_ns)
-        emotion = self._estimate(
-            Modality.TEXT, lambda: model.estimate(transcript.text, history, speaker_id), _itself
+        emotion = self._guard.ask(
+            Modality.TEXT, lambda: model.estimate(transcript.text, history, speaker_id)
         )
         return rely_on_words(emotion, transcript)
-
-    def _perceive(self, utterance: Utterance, final: bool) -> Perceived:
-        model, sight = self._voice, self._sight
-        voice = ModalityEmotion.absent(Modality.VOICE, Reason.MODEL_OFF)
-        if model is not None:
-            voice = self._estimate(Modality.VOICE, lambda: model.estimate(utterance), _itself)
-        face = FaceEstimate(ModalityEmotion.absent(Modality.FACE, Reason.MODEL_OFF))
-        if sight is not None:
-            face = self._estimate(Modality.FACE, lambda: sight.estimate(utterance), FaceEstimate)
-        speaker_id = self._tell_speaker(utterance, face, final)
-        if final:
-            voice = self._add_cues(utterance, voice, speaker_id)
-        return Perceived(voice, face, speaker_id)
-
-    def _tell_speaker(self, utterance: Utterance, face: FaceEstimate, final: bool) -> str:
-        try:
-            with self.timings.measure('speaker'):
-                return self._speakers.tell(
-                    utterance, face.face_id, face.speaker_confidence, learn=final
-                )
-        except Exception as error:  # noqa: BLE001  counted and reported; the speaker is unknown
-            self._fault('speaker', error)
-            return ''
-
-    def _add_cues(
-        self, utterance: Utterance, voice: ModalityEmotion, speaker_id: str
-    ) -> ModalityEmotion:
-        if self._voice is None:
-            return voice
-        try:
-            with self.timings.measure('vocal cues'):
-                cues = self._vocal_cues.hear(utterance, speaker_id)
-                return dataclasses.replace(voice, vocal_cues=cues)
-        except Exception as error:  # noqa: BLE001  counted and reported; the estimate still stands
-            self._fault('voice', error)
-            return voice
-
-    def _estimate(
-        self, modality: Modality, estimate: Callable[[], T], absent: Callable[[ModalityEmotion], T]
-    ) -> T:
-        """Return an estimate, or what `absent` makes of its absence when the model fails."""
-        try:
-            with self.timings.measure(f'{modality} emotion'):
-                return estimate()
-        except Exception as error:  # noqa: BLE001  counted, reported, marked absent
-            self._fault(modality, error)
-            return absent(ModalityEmotion.absent(modality, Reason.ERROR, f'{error}'))
 
     def _fault(self, stage: str, error: Exception) -> None:
         self.counters[f'faults_{stage}'] += 1
@@ -460,7 +407,3 @@ def _checked(fused: FusedScores, face: FaceEstimate) -> tuple[FusedScores, FaceP
     seen = dataclasses.replace(seen, expression_check=answer.verdict, audible_or_visible=compared)
     peak = face.peaks[LABELS.index(answer.expression)] if face.peaks and fused.label else None
     return dataclasses.replace(fused, modalities=(text, voice, seen)), peak
-
-
-def _itself(emotion: ModalityEmotion) -> ModalityEmotion:
-    return emotion

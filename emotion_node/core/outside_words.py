@@ -7,10 +7,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
+from emotion_node.core.perception import Perceived
 from emotion_node.core.words import no_words
 from emotion_node.datatypes import (
-    FaceEstimate,
-    ModalityEmotion,
     Reason,
     Transcript,
     TranscriptReport,
@@ -19,21 +18,6 @@ from emotion_node.datatypes import (
 
 MAX_GIVEN: Final = 64
 """Transcripts that are kept for utterances still to come."""
-
-
-@dataclass(frozen=True, slots=True)
-class Perceived:
-    """What was heard and seen of an utterance besides its words.
-
-    Attributes:
-        voice: what the voice expresses.
-        face: what the face expresses, and whose it is.
-        speaker_id: who spoke; empty when unknown.
-    """
-
-    voice: ModalityEmotion
-    face: FaceEstimate
-    speaker_id: str = ''
 
 
 @dataclass(frozen=True, slots=True)
