@@ -337,10 +337,10 @@ class FusionConfig:
         0.0,
         1.0,
     )
-    voice_weight: float = _p(0.35, 'Weight of the voice modality.', '', 0.0, 1.0)
+    voice_weight: float = _p(0.4, 'Weight of the voice modality.', '', 0.0, 1.0)
     face_weight: float = _p(0.15, 'Weight of the face modality.', '', 0.0, 1.0)
     temperature: float = _p(
-        1.0,
+        1.2,
         'By which the pooled answer of several modalities is flattened (above 1) or sharpened; '
         'that of one alone stays as it is.',
         '',
@@ -393,7 +393,7 @@ class DialogueConfig:
         1.0,
     )
     transition_power: float = _p(
-        0.3,
+        0.0,
         'How much the emotions of the last turns, of the speaker and of others, count as a prior; '
         '0 is not at all.',
         '',

@@ -49,8 +49,12 @@ _SILENCE: Final = 1e-10
 
 
 def rely_on_words(text: ModalityEmotion, transcript: Transcript) -> ModalityEmotion:
-    """Return the text's answer, less reliable where words were hard to understand."""
-    if not text.available:
+    """Return the text's answer, less reliable where words were hard to understand.
+
+    While somebody speaks, recognisers do not tell how sure they are: words are then taken as
+    they are.
+    """
+    if not text.available or not transcript.final:
         return text
     lost = DOUBT * max(0.0, SURE_WORDS - transcript.confidence)
     return _scale(text, max(MIN_WORDS, 1.0 - lost))

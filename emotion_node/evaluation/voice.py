@@ -54,6 +54,8 @@ from emotion_node.training.voice_conditions import CONDITIONS
 
 LOUD: Final = 0.6
 """A label other than neutral above this, given to a sound that is no voice, is a false alarm."""
+LEAST: Final = 1e-3
+"""Reliability by which arousal is divided at least."""
 CALLS: Final = 200
 CALL_S: Final = 5.0
 
@@ -67,6 +69,15 @@ def shared_scores(scores: Array, corpus: str) -> Array:
     without = scores.copy()
     without[:, LABELS.index('surprise')] = 0
     return np.asarray(without / without.sum(axis=1, keepdims=True))
+
+
+def heard_arousal(told: Array) -> Array:
+    """Return (n,) arousal as it was heard, before doubt drew it towards 0.
+
+    Args:
+        told: (n, 10) answers, whose arousal is multiplied by their reliability.
+    """
+    return np.asarray(told[:, _AROUSAL_PLACE] / np.maximum(told[:, _RELIABILITY], LEAST))
 
 
 def held_out_figures(answers: HeldOutAnswers) -> dict[str, Any]:
@@ -91,7 +102,7 @@ def held_out_figures(answers: HeldOutAnswers) -> dict[str, Any]:
                 figures[f'{corpus}_confusion'] = counts.tolist()
                 figures[f'{corpus}_uar_by_fold'] = _by_fold(truth, predicted, answers.folds[rows])
                 figures[f'{corpus}_arousal_accuracy'] = arousal_accuracy(
-                    told[:, _AROUSAL_PLACE], truth
+                    heard_arousal(told), truth
                 )
                 figures[f'{corpus}_valence_accuracy'] = valence_accuracy(
                     told[:, _VALENCE_PLACE], truth
@@ -99,8 +110,9 @@ def held_out_figures(answers: HeldOutAnswers) -> dict[str, Any]:
         told = answers.crossed.astype(np.float64)[rows]
         other = EMODB if corpus == RAVDESS else RAVDESS
         figures[f'cross_{other}_to_{corpus}_arousal_accuracy'] = arousal_accuracy(
-            told[:, _AROUSAL_PLACE], truth
+            heard_arousal(told), truth
         )
+        figures[f'cross_{other}_to_{corpus}_reliability'] = float(told[:, _RELIABILITY].mean())
         predicted = shared_scores(told[:, _SCORES], EMODB).argmax(1)
         known = truth != LABELS.index('surprise')
         figures[f'cross_{other}_to_{corpus}_uar'] = unweighted_average_recall(
