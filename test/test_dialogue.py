@@ -87,9 +87,10 @@ def test_whoever_is_not_seen_is_nobody_known() -> None:
 def test_a_mood_of_before_shows_in_the_next_answer_of_the_same_speaker() -> None:
     joy = LABELS.index('joy')
     lines = ['so happy', 'well']
-    same = talk(lines, ['f1', 'f1'])[2][1]
-    other = talk(lines, ['f1', 'f2'])[2][1]
-    unknown = talk(lines, ['f1', ''])[2][1]
+    on = make_config({'interim.enabled': False, 'dialogue.transition_power': 0.3})
+    same = talk(lines, ['f1', 'f1'], on)[2][1]
+    other = talk(lines, ['f1', 'f2'], on)[2][1]
+    unknown = talk(lines, ['f1', ''], on)[2][1]
     off = make_config({'interim.enabled': False, 'dialogue.transition_power': 0.0})
     without = talk(lines, ['f1', 'f1'], off)[2][1]
     told = [float(known(one.fused.scores)[joy]) for one in (without, unknown, other, same)]

@@ -24,7 +24,7 @@ def absent(modality: Modality) -> ModalityEmotion:
 
 
 def test_text_outweighs_voice_as_in_the_study() -> None:
-    study = FusionConfig(method='linear', text_weight=0.7, voice_weight=0.3)
+    study = FusionConfig(method='linear', text_weight=0.7, voice_weight=0.3, temperature=1.0)
     fused = Fusion(study).fuse(
         present(Modality.TEXT, joy=1.0), present(Modality.VOICE, anger=1.0), absent(Modality.FACE)
     )
@@ -174,7 +174,9 @@ def test_an_absent_modality_shifts_nothing_to_neutral(method: str, seed: int) ->
 @pytest.mark.parametrize('method', METHODS)
 def test_two_that_agree_are_surer_than_one_where_answers_are_multiplied(method: str) -> None:
     text, voice = present(Modality.TEXT, joy=0.6), present(Modality.VOICE, joy=0.6)
-    both = fused_scores(FusionConfig(method=method), text, voice, absent(Modality.FACE))
+    both = fused_scores(
+        FusionConfig(method=method, temperature=1.0), text, voice, absent(Modality.FACE)
+    )
     if method == 'linear':
         assert both.max() == pytest.approx(0.6)
     else:
@@ -190,7 +192,7 @@ def test_the_prior_is_counted_once(robust: bool) -> None:
     voice = ModalityEmotion.from_scores(Modality.VOICE, uniform, ModelInfo())
     same = dict.fromkeys(MODALITIES, PRIORS[Modality.TEXT])
     leaning = dataclasses.replace(voice, scores=text.scores)
-    fusion = Fusion(FusionConfig(), LogLinearPool(robust, same))
+    fusion = Fusion(FusionConfig(temperature=1.0), LogLinearPool(robust, same))
     for heard in (leaning, absent(Modality.VOICE)):
         fused = fusion.fuse(text, heard, absent(Modality.FACE))
         np.testing.assert_allclose(known(fused.scores), known(text.scores), rtol=1e-5)

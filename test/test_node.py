@@ -55,7 +55,7 @@ def test_somebody_says_a_sentence(bench: Bench, speech: Samples) -> None:
     assert sum(one.score for one in emotion.scores) == pytest.approx(1.0, abs=1e-5)
     assert [(one.modality, one.available, one.reason) for one in emotion.modalities] == [
         ('text', True, ''),
-        ('voice', False, 'model_off'),
+        ('voice', True, ''),
         ('face', False, 'no_face'),
     ]
     # Stamps are derived from those of the audio, never from the clock.
@@ -219,7 +219,9 @@ def test_fault_in_a_model_takes_out_its_modality_and_is_told(
     text = emotion.modalities[0]
     assert (text.available, text.reason, text.detail) == (False, 'error', 'out of memory')
     assert emotion.text.endswith(WORDS)
-    assert (emotion.label, len(emotion.scores)) == ('', 0)
+    assert [one.available for one in emotion.modalities] == [False, True, False]
+    assert emotion.modalities[1].weight == 1
+    assert emotion.label == emotion.modalities[1].label
     status = bench.status_at('analysis', DiagnosticStatus.ERROR)
     assert 'fault in text' in status.message
     assert 'RuntimeError: out of memory' in status.message

@@ -234,7 +234,7 @@ def test_a_report_is_written_on_request_only_and_never_over_something(
     page = tmp_path / 'pages' / 'talk.html'
     assert annotate(talk, '-o', tmp_path / 'a.jsonl') == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ['a.jsonl', 'talk']
-    blind = ('-p', 'face.backend:=off')
+    blind = ('-p', 'face.backend:=off', '-p', 'voice.backend:=off')
     assert annotate(talk, '-o', tmp_path / 'b.jsonl', '--report', page, *blind) == 0
     read = Reader(page.read_text(encoding='utf-8'))
     assert 'emotion unknown' in read.text

@@ -140,6 +140,12 @@ class MediaPipeFaces:
         scale = DETECTOR_SIZE / max(width, height)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         seen = picture[top : top + height, left : left + width]
+        # Halving is several times as fast as any other way of shrinking by areas.
+        while min(seen.shape[1] / size[0], seen.shape[0] / size[1]) >= 2:
+            half = (seen.shape[1] // 2, seen.shape[0] // 2)
+            seen = cv2.resize(seen, half, interpolation=cv2.INTER_AREA).astype(
+                np.uint8, copy=False
+            )
         part = cv2.resize(seen, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
         packet = self._detector.run(_rgb(part)).get('detections')
         if packet is None:
@@ -185,7 +191,9 @@ class MediaPipeFaces:
         from mediapipe.python import packet_getter
 
         points = packet_getter.get_proto(packets['landmarks']).landmark
-        relative = np.array([(point.x, point.y, point.z) for point in points])
+        count = 3 * len(points)
+        values = (value for point in points for value in (point.x, point.y, point.z))
+        relative = np.fromiter(values, np.float64, count).reshape(-1, 3)
         landmarks = np.empty((len(points), 3), np.float32)
         landmarks[:, :2] = (relative[:, :2] * size - 0.5) @ to_picture[:, :2].T + to_picture[:, 2]
         landmarks[:, 2] = relative[:, 2] * region.side

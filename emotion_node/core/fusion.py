@@ -100,7 +100,7 @@ class Fusion:
 
     A modality of weight 0 has no say even when it is alone, and the answer of one alone is left
     as it is. That of several is flattened by `FusionConfig.temperature` (Guo et al., "On
-    Calibration of Modern Neural Networks", ICML 2017).
+    Calibration of Modern Neural Networks", ICML 2017), the less so the more one of them prevails.
 
     Args:
         config: method, weights and temperature.
@@ -155,7 +155,10 @@ class Fusion:
         says = self._weights[:, None] * reliability
         pooled, shares = self._pool(scores, says, self._weights)
         if self._config.temperature != 1.0:
-            pooled = softmax(np.log(np.maximum(pooled, FLOOR)) / self._config.temperature)
+            # Without a step: the less the others say, the more the answer is that of one alone.
+            others = np.minimum(1.0, 1.0 / shares.max(axis=0) - 1.0)
+            temperature = self._config.temperature**others
+            pooled = softmax(np.log(np.maximum(pooled, FLOOR)) / temperature[:, None])
         alone = shares.max(axis=0) == 1.0
         speaker = shares.argmax(axis=0)
         own = scores[speaker, np.arange(scores.shape[1])]
