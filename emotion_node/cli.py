@@ -52,6 +52,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
             'face': Command(
                 'expressions on FER+ and on people who talk', 'emotion_node.evaluation.face'
             ),
+            'expression': Command(
+                'whether faces are said to show what people saw in them',
+                'emotion_node.evaluation.expression',
+            ),
             'speaker': Command(
                 'who of several faces speaks, in scenes made of GRID talkers',
                 'emotion_node.evaluation.speaker',
