@@ -34,7 +34,6 @@ from emotion_node.datatypes import (
     NS_PER_S,
     FaceEstimate,
     FacesReport,
-    FacialCue,
     FloatArray,
     ModalityEmotion,
     ModelInfo,
@@ -220,13 +219,8 @@ class FaceSight:
         verdict = find_speaker(voice, present, start_ns, end_ns)
         if not verdict.face_id:
             return FaceEstimate(self._absent(Reason.SPEAKER_NOT_VISIBLE))
-        cues, emotion = self._look(verdict.face_id, start_ns, end_ns)
-        return FaceEstimate(
-            dataclasses.replace(emotion, cues=cues),
-            verdict.face_id,
-            verdict.confidence,
-            self._peaks(verdict.face_id, start_ns, end_ns),
-        )
+        emotion, peaks = self._look(verdict.face_id, start_ns, end_ns)
+        return FaceEstimate(emotion, verdict.face_id, verdict.confidence, peaks)
 
     def reset(self) -> None:
         """Forget all faces; the frame that is being looked at is the last of before."""
@@ -263,22 +257,27 @@ class FaceSight:
 
     def _look(
         self, face_id: str, start_ns: int, end_ns: int
-    ) -> tuple[tuple[FacialCue, ...], ModalityEmotion]:
-        """Return what moves in a face during an utterance, and what it expresses."""
+    ) -> tuple[ModalityEmotion, tuple[FacePeak, ...]]:
+        """Return what a face expresses, and in which picture it shows each emotion most."""
         with self._lock:
             person = self._people.get(face_id)
             if person is None:
-                return (), self._absent(Reason.NO_FACE)
+                return self._absent(Reason.NO_FACE), ()
             stamps, rows = person.trace.between(start_ns, end_ns)
+            _, boxes = person.boxes.between(start_ns, end_ns)
             neutral = person.neutral.measures
-        shown = rows[_shows(rows)]
-        cues = read_cues(shown[:, _MEASURES], neutral)
+        shown = np.flatnonzero(_shows(rows))
+        measures = rows[shown][:, _MEASURES]
+        found = shown[strongest(intensities(measures, neutral))]
+        peaks = tuple(FacePeak(int(stamps[k]), Box(*map(float, boxes[k]))) for k in found)
         if self._expression is None:
-            emotion = self._absent(Reason.MODEL_OFF)
-            return cues, dataclasses.replace(emotion, samples_used=len(shown))
-        asked = np.isfinite(rows[:, _EXPRESSION]).all(axis=1)
-        seen = FaceSequence(stamps[asked], rows[asked, _EXPRESSION], rows[asked, _VISIBILITY])
-        return cues, self._expression.estimate(seen)
+            emotion = dataclasses.replace(self._absent(Reason.MODEL_OFF), samples_used=len(shown))
+        else:
+            asked = np.isfinite(rows[:, _EXPRESSION]).all(axis=1)
+            emotion = self._expression.estimate(
+                FaceSequence(stamps[asked], rows[asked, _EXPRESSION], rows[asked, _VISIBILITY])
+            )
+        return dataclasses.replace(emotion, cues=read_cues(measures, neutral)), peaks
 
     def _measure(self, stamp_ns: int, face: TrackedFace) -> FloatArray | None:
         """Return a row of measurements of one face; None when its landmarks are no face."""
@@ -295,19 +294,6 @@ class FaceSight:
             self._observed_ns[face.face_id] = stamp_ns
             row[_EXPRESSION] = model.observe(face.mesh)
         return row
-
-    def _peaks(self, face_id: str, start_ns: int, end_ns: int) -> tuple[FacePeak, ...]:
-        """Return in which picture a face shows each emotion most."""
-        with self._lock:
-            person = self._people.get(face_id)
-            if person is None:
-                return ()
-            stamps, rows = person.trace.between(start_ns, end_ns)
-            _, boxes = person.boxes.between(start_ns, end_ns)
-            neutral = person.neutral.measures
-        seen = np.flatnonzero(_shows(rows))
-        found = strongest(intensities(rows[seen][:, _MEASURES], neutral))
-        return tuple(FacePeak(int(stamps[k]), Box(*map(float, boxes[k]))) for k in seen[found])
 
     def _absent(self, reason: Reason) -> ModalityEmotion:
         return ModalityEmotion.absent(Modality.FACE, reason)

@@ -12,20 +12,17 @@ from emotion_node.config import Config
 from emotion_node.core.timings import Clock
 from emotion_node.datatypes import (
     NS_PER_S,
-    AudioChunk,
     EmotionReport,
     Report,
-    TranscriptReport,
     Trigger,
-    VideoFrame,
 )
 from emotion_node.offline.bag import Bag, is_bag
 from emotion_node.offline.recordings import (
     BagRecording,
     Input,
     MediaRecording,
-    Mute,
     TopicNames,
+    push,
 )
 
 LAST_NS: Final = NS_PER_S
@@ -91,15 +88,8 @@ def replay(
     pipeline = build_pipeline(config, models, clock)
     reports: list[Report] = []
     for value in inputs:
-        match value:
-            case AudioChunk():
-                reports += pipeline.push_audio(value)
-            case VideoFrame():
-                reports += pipeline.push_frame(value)
-            case Mute():
-                reports += pipeline.push_mute(value.stamp_ns, value.muted)
-            case TranscriptReport():
-                reports += pipeline.push_transcript(value)
+        if value is not None:
+            reports += push(pipeline, value)
     return reports + pipeline.flush()
 
 

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from emotion_node.assemble import Models, build_pipeline
-from emotion_node.config import AudioConfig, Config, make_config
+from emotion_node.assemble import Models
+from emotion_node.config import make_config
 from emotion_node.datatypes import (
-    AudioChunk,
     EmotionReport,
     FacesReport,
-    Report,
     SpeechEnded,
     SpeechStarted,
     Trigger,
-    VideoFrame,
 )
+from emotion_node.evaluation.interim import replay_file
 from emotion_node.faces import SeenFace
 from emotion_node.interfaces import FaceFinder, Vad
-from emotion_node.offline.bag import Bag
-from emotion_node.offline.recordings import BagRecording, TopicNames
 
 TRUTH: Final = 'truth.json'
 
@@ -62,7 +57,9 @@ def demo_figures(path: Path, finder: FaceFinder, vad: Vad) -> dict[str, float]:
     pictures: list[bool] = []
     found: dict[int, bool] = {}
     noticed = False
-    for report in _reports(path, finder, vad):
+    config = make_config({'interim.enabled': False})
+    models = Models(vad, None, None, faces=finder)
+    for report in replay_file(path, config, models, time.monotonic_ns):
         match report:
             case SpeechStarted():
                 noticed = True
@@ -82,20 +79,6 @@ def demo_figures(path: Path, finder: FaceFinder, vad: Vad) -> dict[str, float]:
         'demo_pictures': sum(pictures) / max(len(pictures), 1),
         'demo_utterances': sum(found.values()) / len(spoken),
     }
-
-
-def _reports(path: Path, finder: FaceFinder, vad: Vad) -> Iterator[Report]:
-    config: Config = make_config({'face.backend': 'mediapipe', 'interim.enabled': False})
-    pipeline = build_pipeline(config, Models(vad, None, None, faces=finder), time.monotonic_ns)
-    with Bag(path) as bag:
-        recording = BagRecording(bag, AudioConfig(), TopicNames(), True, False, False)
-        for step in recording.steps():
-            match step.value:
-                case AudioChunk():
-                    yield from pipeline.push_audio(step.value)
-                case VideoFrame():
-                    yield from pipeline.push_frame(step.value)
-    yield from pipeline.flush()
 
 
 def _side(face: SeenFace, middle: float) -> str:

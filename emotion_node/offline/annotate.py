@@ -17,16 +17,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from emotion_node.assemble import Models, build_pipeline, load_models
 from emotion_node.config import Config
-from emotion_node.core.pipeline import Pipeline
 from emotion_node.core.timings import Timings
 from emotion_node.datatypes import (
     NS_PER_S,
     AudioChunk,
     EmotionReport,
     Report,
-    TranscriptReport,
     Trigger,
-    VideoFrame,
 )
 from emotion_node.offline import parameters
 from emotion_node.offline.bag import Bag, is_bag
@@ -35,11 +32,10 @@ from emotion_node.offline.outputs import BagCopy, JsonLines
 from emotion_node.offline.plan import Job, plan
 from emotion_node.offline.recordings import (
     BagRecording,
-    Input,
     MediaRecording,
-    Mute,
     Recording,
     TopicNames,
+    push,
 )
 from emotion_node.offline.stills import illustrate
 from emotion_node.offline.summary import Result, emotion_table, timing_markdown, timing_table
@@ -332,19 +328,7 @@ def _process(session: _Session, recording: Recording, outputs: _Outputs) -> int:
                 if origin_ns is None:
                     origin_ns = 0 if step.message is None else step.value.stamp_ns
             if step.value is not None:
-                write(_push(pipeline, step.value))
+                write(push(pipeline, step.value))
             advance(time_ns - recording.start_ns)
         write(pipeline.flush())
     return heard_ns
-
-
-def _push(pipeline: Pipeline, value: Input) -> list[Report]:
-    match value:
-        case AudioChunk():
-            return pipeline.push_audio(value)
-        case VideoFrame():
-            return pipeline.push_frame(value)
-        case Mute():
-            return pipeline.push_mute(value.stamp_ns, value.muted)
-        case TranscriptReport():
-            return pipeline.push_transcript(value)

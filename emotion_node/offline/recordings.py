@@ -17,10 +17,12 @@ from emotion_node.audio_messages import (
     decode_audio,
 )
 from emotion_node.config import AudioConfig
+from emotion_node.core.pipeline import Pipeline
 from emotion_node.datatypes import (
     NS_PER_S,
     AudioChunk,
     Reason,
+    Report,
     Transcript,
     TranscriptReport,
     VideoFrame,
@@ -42,6 +44,19 @@ class Mute:
 
 
 Input = AudioChunk | VideoFrame | Mute | TranscriptReport
+
+
+def push(pipeline: Pipeline, value: Input) -> list[Report]:
+    """Give the pipeline one input and return what it tells."""
+    match value:
+        case AudioChunk():
+            return pipeline.push_audio(value)
+        case VideoFrame():
+            return pipeline.push_frame(value)
+        case Mute():
+            return pipeline.push_mute(value.stamp_ns, value.muted)
+        case TranscriptReport():
+            return pipeline.push_transcript(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from emotion_node.training.metrics import (
     unweighted_average_recall,
 )
 from emotion_node.training.recipes import parse_recipe
-from emotion_node.training.run_state import LAST, RunState
+from emotion_node.training.run_state import RunState, load_run
 
 DEV_EVERY: Final = 2
 """Epochs between two looks at dev."""
@@ -134,11 +134,7 @@ def load_face(run: Path) -> tuple[FaceNet, FaceTraining]:
     Raises:
         FileNotFoundError: it has not ended.
     """
-    state = torch.load(run / LAST, weights_only=True)
-    config = FaceTraining(**state['config'])
-    model = FaceNet(config)
-    model.load_state_dict(state['model'])
-    return model.eval(), config
+    return load_run(run, FaceTraining, FaceNet)
 
 
 def main(args: Sequence[str] | None = None) -> int:

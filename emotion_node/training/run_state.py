@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import torch
 from torch import nn
@@ -100,6 +101,30 @@ class RunState:
             file.write(json.dumps(record) + '\n')
         if seconds:
             tqdm.write(f'{self.out.name} {json.dumps(record)} {seconds:.1f} s')
+
+
+Recipe = TypeVar('Recipe')
+Network = TypeVar('Network', bound=nn.Module)
+
+
+def load_run(
+    run: Path, recipe: Callable[..., Recipe], network: Callable[[Recipe], Network]
+) -> tuple[Network, Recipe]:
+    """Return the weights of a run that has ended, and its recipe.
+
+    Args:
+        run: its folder.
+        recipe: makes the recipe of its fields.
+        network: makes the network of the recipe.
+
+    Raises:
+        FileNotFoundError: it has not ended.
+    """
+    state = torch.load(run / LAST, weights_only=True)
+    config = recipe(**state['config'])
+    model = network(config)
+    model.load_state_dict(state['model'])
+    return model.eval(), config
 
 
 _PARTS: Final = ('model', 'average', 'optimizer', 'schedule')

@@ -26,7 +26,7 @@ from emotion_node.training.metrics import (
     unweighted_average_recall,
 )
 from emotion_node.training.recipes import parse_recipe
-from emotion_node.training.run_state import LAST, RunState
+from emotion_node.training.run_state import RunState, load_run
 from emotion_node.training.speech import EMODB, RAVDESS
 from emotion_node.training.voice_batches import (
     PLACES,
@@ -172,11 +172,7 @@ def load_voice(run: Path) -> tuple[VoiceNet, VoiceTraining]:
     Raises:
         FileNotFoundError: it has not ended.
     """
-    state = torch.load(run / LAST, weights_only=True)
-    config = VoiceTraining(**state['config'])
-    model = VoiceNet(config)
-    model.load_state_dict(state['model'])
-    return model.eval(), config
+    return load_run(run, VoiceTraining, VoiceNet)
 
 
 def main(args: Sequence[str] | None = None) -> int:
