@@ -129,6 +129,40 @@ def test_samples_vary_as_the_recipe_says(data: Path, tmp_path: Path) -> None:
     assert len(seen(**{**plain, 'noisy_share': 1.0, 'max_wer': 0.9})) > 1
 
 
+def test_consistency_shows_a_sample_as_transcribed_and_as_it_would_be_varied(
+    data: Path, tmp_path: Path
+) -> None:
+    run, _ = trainer(data, tmp_path / 'run', '--plain-share', '1', '--consistency', '1')
+    sample = Sample('Oh my God! Really?', 0, 'Ross', (PastTurn('Joey', "It's cold, Ross!"),))
+    for seed in range(5):
+        transcribed, varied = variation.vary_twice(
+            sample, run.config, np.random.default_rng(seed), run.builder
+        )
+        assert varied == variation.vary(
+            sample, run.config, np.random.default_rng(seed), run.builder
+        )
+        unvaried = dataclasses.replace(run.config, plain_share=0.0)
+        assert transcribed == variation.vary(
+            sample, unvaried, np.random.default_rng(seed), run.builder
+        )
+        assert transcribed != varied
+
+
+def test_consistency_pulls_both_readings_of_a_sample_together(data: Path, tmp_path: Path) -> None:
+    def apart(weight: str) -> float:
+        run, _ = trainer(
+            data, tmp_path / weight, '--plain-share', '1', '--consistency', weight, '--seed', '1'
+        )
+        run.run()
+        batch = run._batches(np.random.default_rng(5))[0]
+        with torch.inference_mode():
+            logits = run.model.eval()(*training.collate([given for given, _ in batch]))
+        found: float = training.divergence(logits[0::2], logits[1::2]).item()
+        return found
+
+    assert apart('50') < apart('0.01')
+
+
 def test_fewer_neutral_ones_are_the_same_ones_each_time() -> None:
     samples = [Sample(str(n), n % 2) for n in range(20)]
     few = training.fewer_neutral(samples, 3)

@@ -42,7 +42,7 @@ from emotion_node.training.text_model import (
     input_builder,
     predict_logits,
 )
-from emotion_node.training.variation import vary
+from emotion_node.training.variation import vary, vary_twice
 
 LATEST: Final = 'latest.pt'
 LOG: Final = 'log.jsonl'
@@ -92,6 +92,14 @@ def fewer_neutral(samples: list[Sample], limit: int) -> list[Sample]:
     return [sample for i, sample in enumerate(samples) if i not in dropped]
 
 
+def divergence(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Return how far two (n, 7) logits are apart: the mean of both ways' Kullback-Leibler."""
+    first, second = one.log_softmax(-1), other.log_softmax(-1)
+    there = nn.functional.kl_div(first, second, log_target=True, reduction='batchmean')
+    back = nn.functional.kl_div(second, first, log_target=True, reduction='batchmean')
+    return (there + back) / 2
+
+
 class Trainer:
     """One training run and its files.
 
@@ -135,7 +143,7 @@ class Trainer:
         prior = torch.tensor(shares / len(self.train), dtype=torch.float32)
         self.offset = config.balance * prior.clamp_min(1e-4).log()
         self.epoch = 0
-        self.best = 0.0
+        self.best = -1.0
 
     def run(self) -> float:
         """Train the epochs that are left; return the best figure on dev."""
@@ -186,10 +194,7 @@ class Trainer:
             batches, desc=f'epoch {self.epoch + 1}/{self.config.epochs}', mininterval=5
         )
         for step, chosen in enumerate(progress, start=1):
-            targets = self.targets[[index for _, index in chosen]]
-            with torch.autocast('cpu', torch.bfloat16, enabled=self.config.bfloat16):
-                logits = self.model(*collate([given for given, _ in chosen]))
-            loss = self.loss(logits.float() + self.offset, targets)
+            loss = self._loss_of(chosen)
             self.optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -200,6 +205,15 @@ class Trainer:
             if step % 50 == 0:
                 self._log({'epoch': self.epoch + 1, 'step': step, 'train_loss': total / step})
         return total / len(batches)
+
+    def _loss_of(self, chosen: Sequence[tuple[TextInput, int]]) -> torch.Tensor:
+        targets = self.targets[[index for _, index in chosen]]
+        with torch.autocast('cpu', torch.bfloat16, enabled=self.config.bfloat16):
+            logits = self.model(*collate([given for given, _ in chosen])).float()
+        loss: torch.Tensor = self.loss(logits + self.offset, targets)
+        if self.config.consistency:
+            loss = loss + self.config.consistency * divergence(logits[0::2], logits[1::2])
+        return loss
 
     def _targets(self) -> torch.Tensor:
         """Return (n, 7) probabilities to be learnt."""
@@ -228,19 +242,26 @@ class Trainer:
     def _batches(self, rng: np.random.Generator) -> list[list[tuple[TextInput, int]]]:
         """Return batches of like length, which halves the padding, in any order.
 
-        Each is inputs with the places of their samples.
+        Each is inputs with the places of their samples; with consistency, every sample as
+        transcribed and then as varied.
         """
         config = self.config
-        drawn = [(vary(self.train[i], config, rng, self.builder), int(i)) for i in self._draw(rng)]
+        drawn = [(self._views(self.train[i], rng), int(i)) for i in self._draw(rng)]
         batches = []
         for start in range(0, len(drawn), config.batch * WINDOW):
             chosen = sorted(
-                drawn[start : start + config.batch * WINDOW], key=lambda one: len(one[0].ids)
+                drawn[start : start + config.batch * WINDOW], key=lambda one: len(one[0][0].ids)
             )
             batches += [
-                chosen[at : at + config.batch] for at in range(0, len(chosen), config.batch)
+                [(view, i) for views, i in chosen[at : at + config.batch] for view in views]
+                for at in range(0, len(chosen), config.batch)
             ]
         return [batches[at] for at in rng.permutation(len(batches))]
+
+    def _views(self, sample: Sample, rng: np.random.Generator) -> tuple[TextInput, ...]:
+        if self.config.consistency:
+            return vary_twice(sample, self.config, rng, self.builder)
+        return (vary(sample, self.config, rng, self.builder),)
 
     def _save_weights(self) -> None:
         torch.save(

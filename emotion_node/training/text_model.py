@@ -60,6 +60,10 @@ class TextTraining:
         balance: how much rare classes count for more: the loss sees the logits with this many
             times the logarithm of the classes' shares added (Menon et al., "Long-tail learning
             via logit adjustment", ICLR 2021); 0 for not at all.
+        consistency: weight of the divergence between what the model says of a sample as
+            transcribed and as varied, both learnt from (Wu et al., "R-Drop: Regularized Dropout
+            for Neural Networks", NeurIPS 2021, over what varies besides dropout); 0 for the
+            varied one alone, in half the time.
         dropout: in the head.
         hidden: width of the head.
         plain_share: share of the samples that are read in lower case without punctuation.
@@ -94,6 +98,7 @@ class TextTraining:
     warmup: float = 0.1
     label_smoothing: float = 0.1
     balance: float = 0.0
+    consistency: float = 0.0
     dropout: float = 0.3
     hidden: int = 384
     plain_share: float = 0.5

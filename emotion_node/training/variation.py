@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
+import numpy.typing as npt
 
 from emotion_node.backends.text_input import InputBuilder, TextInput
 from emotion_node.training.noise import corrupt
@@ -18,14 +21,39 @@ def vary(
     As transcribed, plain or misheard; its speakers named, lettered or unknown; with its past or
     without.
     """
-    plain, noisy, speakers, alone = rng.random(4)
+    draws = rng.random(4)
+    return _build(_misheard(sample, draws, config, rng), draws, config, builder)
+
+
+def vary_twice(
+    sample: Sample, config: TextTraining, rng: np.random.Generator, builder: InputBuilder
+) -> tuple[TextInput, TextInput]:
+    """Return the input of `vary`, and before it the same as transcribed."""
+    draws = rng.random(4)
+    varied = _misheard(sample, draws, config, rng)
+    return _build(sample, draws, config, builder), _build(varied, draws, config, builder)
+
+
+def _misheard(
+    sample: Sample, draws: npt.NDArray[np.float64], config: TextTraining, rng: np.random.Generator
+) -> Sample:
+    plain, noisy, _, _ = draws
+    if plain >= config.plain_share:
+        return sample
+    wer = rng.uniform(0.05, config.max_wer) if noisy < config.noisy_share else 0.0
+    text = corrupt(sample.text, wer, rng) or sample.text
+    past = tuple(
+        PastTurn(turn.speaker_id, corrupt(turn.text, wer, rng)) for turn in sample.history
+    )
+    return dataclasses.replace(sample, text=text, history=past)
+
+
+def _build(
+    sample: Sample, draws: npt.NDArray[np.float64], config: TextTraining, builder: InputBuilder
+) -> TextInput:
+    _, _, speakers, alone = draws
     past = () if alone < config.alone_share else sample.history
-    text = sample.text
-    if plain < config.plain_share:
-        wer = rng.uniform(0.05, config.max_wer) if noisy < config.noisy_share else 0.0
-        text = corrupt(text, wer, rng) or text
-        past = tuple(PastTurn(turn.speaker_id, corrupt(turn.text, wer, rng)) for turn in past)
     if speakers >= config.names_share + config.letters_share:
-        past = tuple(PastTurn('', turn.text) for turn in past)
-        return builder.build(text, past)
-    return builder.build(text, past, sample.speaker_id, names=speakers < config.names_share)
+        return builder.build(sample.text, tuple(PastTurn('', turn.text) for turn in past))
+    names = bool(speakers < config.names_share)
+    return builder.build(sample.text, past, sample.speaker_id, names=names)
