@@ -26,17 +26,15 @@ from emotion_node.datatypes import (
 from emotion_node.evaluation.clips import Row, dialogue_rows, speaker_pairs
 from emotion_node.evaluation.everything import gather
 from emotion_node.evaluation.fused import in_dialogue
-from emotion_node.evaluation.fusion import (
-    World,
-    choose,
+from emotion_node.evaluation.fusion_choice import choose
+from emotion_node.evaluation.fusion_figures import (
     coverage_curve,
-    find_pools,
     fusion_figures,
     fusion_time,
     gain_interval,
-    make_world,
     transition_figures,
 )
+from emotion_node.evaluation.fusion_world import World, find_pools, make_world
 from emotion_node.evaluation.interim import Agreement, compare
 from emotion_node.evaluation.meld_dialogues import MeldDialogue, TrueUtterance
 from emotion_node.evaluation.simulation import Pool, pool_of_faces, simulate
@@ -139,7 +137,7 @@ def test_choosing_is_no_worse_than_any_default(world: World) -> None:
             for modality, one in world.others.items()
         },
     )
-    chosen, tried = choose(small, Config())
+    chosen, tried = choose(small, Config(), np.full(7, 1 / 7))
     assert {one['method'] for one in tried} == {'robust', 'linear', 'log_linear'}
     assert isinstance(chosen, FusionConfig)
     assert chosen.method == max(tried, key=lambda one: one['mean_weighted_f1'])['method']

@@ -13,11 +13,10 @@ from scipy.optimize import minimize_scalar
 from torch import nn
 
 from emotion_node.backends.text_input import InputBuilder, TextInput
-from emotion_node.labels import LABELS
-from emotion_node.training.datasets import read_meld
 from emotion_node.training.metrics import (
     Array,
     IntArray,
+    class_weights,
     confusion,
     expected_calibration_error,
     macro_f1,
@@ -97,12 +96,6 @@ def fit_temperature(
     return float(found.x)
 
 
-def class_shares(data: Path | None) -> torch.Tensor:
-    """Return (7,) shares of the classes in MELD train."""
-    labels = [row.label for row in read_meld('train', data)]
-    return torch.from_numpy(np.bincount(labels, minlength=len(LABELS)) / len(labels)).float()
-
-
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """How logits become probabilities: the softmax of (logits + shift) / temperature.
@@ -126,9 +119,7 @@ class Calibration:
         return scores
 
 
-def calibrate(
-    logits: Mapping[str, torch.Tensor], truth: IntArray, shares: torch.Tensor
-) -> Calibration:
+def calibrate(logits: Mapping[str, torch.Tensor], truth: IntArray, shares: Array) -> Calibration:
     """Return the calibration that serves dev best.
 
     The temperature is that with the least negative log-likelihood over all conditions together;
@@ -141,11 +132,10 @@ def calibrate(
         truth: (n,) true labels.
         shares: (7,) of the classes in training.
     """
-    found_shares = np.bincount(truth, minlength=len(LABELS)) / len(truth)
-    weights = shares.double().numpy() / found_shares.clip(1 / len(truth))
+    weights = class_weights(truth, shares)
 
     def fit(balance: float) -> Calibration:
-        shift = -balance * shares.log()
+        shift = torch.from_numpy(-balance * np.log(shares)).float()
         labels = torch.from_numpy(truth).repeat(len(logits))
         shifted = torch.cat(list(logits.values())) + shift
         counted = torch.from_numpy(weights).to(shifted.dtype)

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 from emotion_node.labels import LABELS
 
 ENVIRONMENT_VARIABLE: Final = 'EMOTION_DATA'
@@ -129,6 +132,16 @@ def read_meld(split: str, root: Path | None = None) -> list[MeldUtterance]:
         read_meld_file(path, split),
         key=lambda utterance: (utterance.dialogue_id, utterance.utterance_id),
     )
+
+
+def class_shares(root: Path | None = None) -> npt.NDArray[np.float64]:
+    """Return (7,) shares of the classes in MELD train.
+
+    Raises:
+        DatasetError: the file is missing or damaged.
+    """
+    labels = [row.label for row in read_meld('train', root)]
+    return np.asarray(np.bincount(labels, minlength=len(LABELS)) / len(labels))
 
 
 def read_goemotions(split: str, root: Path | None = None) -> list[LabelledText]:

@@ -31,8 +31,8 @@ from emotion_node.training.calibration import (
     Calibrated,
     DevSet,
     calibrate,
-    class_shares,
 )
+from emotion_node.training.datasets import class_shares
 from emotion_node.training.metrics import (
     expected_calibration_error,
 )

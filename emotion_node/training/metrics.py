@@ -114,6 +114,17 @@ def expected_calibration_error(
     return float(np.abs(gaps).sum() / counted.sum())
 
 
+def class_weights(truth: IntArray, shares: Array) -> Array:
+    """Return (7,) how much answers count by their true label, for its share to be that elsewhere.
+
+    Args:
+        truth: (n,) true labels.
+        shares: (7,) of the classes elsewhere, summing to 1.
+    """
+    found = np.bincount(truth, minlength=len(shares)) / len(truth)
+    return np.asarray(shares / found.clip(1 / len(truth)))
+
+
 def bootstrap_interval(
     groups: Sequence[int],
     truth: IntArray,
