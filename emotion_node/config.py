@@ -366,6 +366,17 @@ class InterimConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeculationConfig:
+    """Work in pauses that may prove to be the end of the utterance."""
+
+    enabled: bool = _p(
+        True,
+        'Transcribe and ask the models as soon as speech pauses, so that the answer is there when '
+        'the pause proves to be the end; results are the same, the processor does more.',
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class DialogueConfig:
     """What is remembered of the conversation."""
 
@@ -469,6 +480,7 @@ class Config:
     face: FaceConfig = FaceConfig()
     fusion: FusionConfig = FusionConfig()
     interim: InterimConfig = InterimConfig()
+    speculation: SpeculationConfig = SpeculationConfig()
     dialogue: DialogueConfig = DialogueConfig()
     robot: RobotConfig = RobotConfig()
     queue: QueueConfig = QueueConfig()

@@ -131,6 +131,20 @@ class Utterance:
     cut: Cut
     clock_source: ClockSource
 
+    @property
+    def samples_end_ns(self) -> int:
+        """Stamp at which the samples end."""
+        return self.samples_start_ns + len(self.samples) * NS_PER_SAMPLE
+
+    def holds_the_same(self, other: Utterance) -> bool:
+        """Tell whether another is the same stretch of the same speech, whatever ended it."""
+        return (
+            self.utterance_id == other.utterance_id
+            and (self.start_ns, self.end_ns) == (other.start_ns, other.end_ns)
+            and self.samples_start_ns == other.samples_start_ns
+            and len(self.samples) == len(other.samples)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
@@ -153,6 +167,8 @@ class SpeechStarted:
 class SpeechAudio:
     """Audio of the utterance under way, padding and pauses included, without holes or overlaps.
 
+    What follows the padding in a pause comes when speech resumes, and else never.
+
     Attributes:
         utterance_id: of the utterance it belongs to.
         stamp_ns: stamp of the first sample.
@@ -162,6 +178,17 @@ class SpeechAudio:
     utterance_id: str
     stamp_ns: int
     samples: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPaused:
+    """Speech has paused for so long that, were this its end, all audio of the utterance is there.
+
+    Attributes:
+        utterance: what it then is, but for `decided_ns` and `cut`.
+    """
+
+    utterance: Utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +213,9 @@ class SpeechDropped:
     decided_ns: int
 
 
-SpeechEvent = SpeechStarted | SpeechAudio | SpeechEnded | SpeechDropped
-"""What hearing reports, in order: STARTED, AUDIO..., then ENDED or DROPPED, per utterance."""
+SpeechEvent = SpeechStarted | SpeechAudio | SpeechPaused | SpeechEnded | SpeechDropped
+"""What hearing reports, in order: STARTED, then AUDIO and PAUSED, then ENDED or DROPPED, per
+utterance."""
 
 
 @dataclass(frozen=True, slots=True)

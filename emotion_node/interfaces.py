@@ -100,6 +100,14 @@ class TranscriberStream(Protocol):
         """Return what has been understood so far (`final` is False)."""
         ...
 
+    def foresee(self) -> Transcript:
+        """Return what `finish` would say if nothing more came, and go on with the utterance.
+
+        Where that cannot be told without an end, it is what has been understood so far (`final`
+        is False). Where it can, `finish` without further audio returns it at once.
+        """
+        ...
+
     def finish(self) -> Transcript:
         """Return what was said, and be ready for the next utterance."""
         ...

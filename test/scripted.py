@@ -81,6 +81,9 @@ class ScriptedTranscriber:
         reason = Reason.NONE if text else Reason.NO_SPEECH_RECOGNISED
         return Transcript(text, 0.5, 'en', False, reason)
 
+    def foresee(self) -> Transcript:
+        return self.partial()
+
     def finish(self) -> Transcript:
         self.accepted.clear()
         text = self.lines.pop(0)

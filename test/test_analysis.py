@@ -124,7 +124,7 @@ def test_interim_words_that_have_not_changed_are_not_judged_again() -> None:
     analysis = make_analysis('yes', text=text)
     during = interims(run(analysis, events(utterance(length_s=4.0))))
     assert len(during) == 10
-    assert [asked for asked, _ in text.asked] == ['yes', 'yes']  # once interim, once final
+    assert [asked for asked, _ in text.asked] == ['yes']
 
 
 def test_the_models_see_the_dialogue_before_the_utterance_only() -> None:
@@ -134,7 +134,7 @@ def test_the_models_see_the_dialogue_before_the_utterance_only() -> None:
     run(analysis, events(utterance(2, start_s=3.0, length_s=0.3)))
     assert text.asked == [('hello there', ()), ('I am happy', ('hello there',))]
     analysis.reset()
-    assert isinstance(analysis.text_model, ScriptedText)
+    assert isinstance(analysis.reading.model, ScriptedText)
 
 
 def test_a_monologue_cut_at_its_quietest_point_is_transcribed_up_to_the_cut() -> None:

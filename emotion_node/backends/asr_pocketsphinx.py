@@ -117,6 +117,10 @@ class PocketsphinxStream:
         words = self._words() if self._searching else []
         return _transcript([word for word, _ in words], 0.0, final=False)
 
+    def foresee(self) -> Transcript:
+        """Return what has been understood so far: a decoder cannot go on after an end."""
+        return self.partial()
+
     def finish(self) -> Transcript:
         """Return what was said, and be ready for the next utterance.
 

@@ -268,12 +268,13 @@ class WhisperStream:
         self._transcriber = transcriber
         self._chunks: list[FloatArray] = []
         self._partial: Transcript | None = None
+        self._foreseen: Transcript | None = None
 
     def accept(self, samples: FloatArray) -> None:
         """Take the next (n,) float32 samples at `SAMPLE_RATE`."""
         if len(samples):
             self._chunks.append(samples.astype(np.float32))
-            self._partial = None
+            self._partial = self._foreseen = None
 
     def partial(self) -> Transcript:
         """Return what has been understood so far; computed once per new audio."""
@@ -281,16 +282,22 @@ class WhisperStream:
             self._partial = self._transcriber.transcribe(self._samples(), final=False)
         return self._partial
 
+    def foresee(self) -> Transcript:
+        """Return what `finish` will say if nothing more comes."""
+        if self._foreseen is None:
+            self._foreseen = self._transcriber.transcribe(self._samples(), final=True)
+        return self._foreseen
+
     def finish(self) -> Transcript:
         """Return what was said, and be ready for the next utterance."""
-        samples = self._samples()
+        transcript = self.foresee()
         self.reset()
-        return self._transcriber.transcribe(samples, final=True)
+        return transcript
 
     def reset(self) -> None:
         """Drop the utterance under way."""
         self._chunks = []
-        self._partial = None
+        self._partial = self._foreseen = None
 
     def _samples(self) -> FloatArray:
         return np.concatenate([np.zeros(0, np.float32), *self._chunks])

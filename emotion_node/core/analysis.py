@@ -17,7 +17,9 @@ from emotion_node.core.fusion import Fusion
 from emotion_node.core.outside_words import OutsideWords, Pending
 from emotion_node.core.perception import Guard, Perceived, Perception
 from emotion_node.core.reaction import Reaction, find_reaction
-from emotion_node.core.reliability import rely_on_face, rely_on_voice, rely_on_words
+from emotion_node.core.reading import Reading
+from emotion_node.core.reliability import rely_on_face, rely_on_voice
+from emotion_node.core.speculation import Speculation
 from emotion_node.core.timings import Clock, Timings
 from emotion_node.core.transitions import TransitionFilter
 from emotion_node.core.words import Words, no_words
@@ -38,6 +40,7 @@ from emotion_node.datatypes import (
     SpeechDropped,
     SpeechEnded,
     SpeechEvent,
+    SpeechPaused,
     SpeechStarted,
     Transcript,
     TranscriptReport,
@@ -47,7 +50,7 @@ from emotion_node.datatypes import (
 )
 from emotion_node.faces import FacePeak
 from emotion_node.interfaces import Sight, TextEmotion, Transcriber, VoiceEmotion
-from emotion_node.labels import LABELS, Modality
+from emotion_node.labels import LABELS
 
 FaultHandler = Callable[[str, Exception], None]
 """Told of a fault: the stage ("transcription", "text", "voice", "face", "speaker") and what was
@@ -75,8 +78,6 @@ class _Open:
     clock_source: ClockSource
     audio: list[FloatArray] = field(default_factory=list)
     audio_start_ns: int = 0
-    interim_words: tuple[Transcript, str] | None = None
-    interim_emotion: ModalityEmotion | None = None
 
 
 class Analysis:
@@ -108,7 +109,6 @@ class Analysis:
     ) -> None:
         self.timings = timings or Timings(clock)
         self.counters: Counter[str] = Counter()
-        self.text_model = text
         self._clock = clock
         self._on_fault = on_fault
         self._words = Words(
@@ -122,12 +122,22 @@ class Analysis:
             if config.transcriber.backend == 'topic'
             else None
         )
-        self._min_confidence = config.transcriber.min_confidence
         self._guard = Guard(self.timings, self._fault)
         self._perception = Perception(config.dialogue, voice, sight, self._guard)
         self._sight = sight
         self._interim_ns = int(config.interim.period * NS_PER_S) if config.interim.enabled else 0
         self._dialogue = Dialogue(config.dialogue)
+        self.reading = Reading(
+            text, self._dialogue, self._guard, config.transcriber.min_confidence
+        )
+        self._speculation = Speculation(
+            config.speculation,
+            self._words if self._outside is None else None,
+            self._perception,
+            self.reading,
+            self.timings,
+            self.counters,
+        )
         self._half_life_ns = int(config.dialogue.half_life * NS_PER_S)
         self._fusion = Fusion(config.fusion)
         self._transitions = TransitionFilter(config.dialogue)
@@ -147,9 +157,14 @@ class Analysis:
                 return self._start(event)
             case SpeechAudio():
                 return self._listen(event, load)
+            case SpeechPaused(utterance):
+                self._speculation.pause(utterance, give_up=load > Load.NORMAL)
+                return []
             case SpeechEnded(utterance):
+                self._speculation.end(utterance)
                 return [event, *self._end(utterance, load)]
             case SpeechDropped():
+                self._speculation.drop()
                 self._words.drop()
                 self._open = None
                 self.counters['dropped_utterances'] += 1
@@ -191,6 +206,7 @@ class Analysis:
 
     def reset(self) -> None:
         """Forget the dialogue and whatever is under way."""
+        self._speculation.drop()
         self._words.drop()
         self._open = None
         if self._outside is not None:
@@ -202,11 +218,7 @@ class Analysis:
 
     def analyze_text(self, text: str) -> ModalityEmotion:
         """Return the emotion of a text, without making it part of the dialogue."""
-        if not text.strip():
-            return ModalityEmotion.absent(Modality.TEXT, Reason.NO_SPEECH_RECOGNISED)
-        if self.text_model is None:
-            return ModalityEmotion.absent(Modality.TEXT, Reason.MODEL_OFF)
-        return self.text_model.estimate(text)
+        return self.reading.read_alone(text)
 
     def reaction(self, since_ns: int | None = None, speaker_id: str = '') -> Reaction:
         """Return what changed in a speaker since a moment, as `find_reaction` has it.
@@ -230,6 +242,7 @@ class Analysis:
         utterance = self._open
         if utterance is None or utterance.utterance_id != event.utterance_id:
             raise ValueError(f'audio of {event.utterance_id} outside of its utterance')
+        self._speculation.drop()
         utterance.heard_ns = event.stamp_ns + len(event.samples) * NS_PER_SAMPLE
         self._words.accept(event.samples, give_up=load >= Load.NO_TRANSCRIPT)
         if self._interim_ns:
@@ -260,13 +273,8 @@ class Analysis:
             utterance.clock_source,
         )
         perceived = self._perception.perceive(so_far, final=False)
-        read = transcript, perceived.speaker_id
-        if utterance.interim_emotion is None or read != utterance.interim_words:
-            utterance.interim_words = read
-            utterance.interim_emotion = self._text(*read, utterance.start_ns)
-        fused, peak = _checked(
-            self._fuse(so_far, utterance.interim_emotion, perceived), perceived.face
-        )
+        text = self.reading.read(transcript, perceived.speaker_id, utterance.start_ns)
+        fused, peak = _checked(self._fuse(so_far, text, perceived), perceived.face)
         processing_ns = self._clock() - begin
         self.timings.add('interim estimate', processing_ns)
         return EmotionReport(
@@ -325,7 +333,7 @@ class Analysis:
         begin: int,
         transcription_ns: int,
     ) -> list[Report]:
-        text = self._text(transcript, perceived.speaker_id, utterance.start_ns)
+        text = self.reading.read(transcript, perceived.speaker_id, utterance.start_ns)
         with self.timings.measure('fusion'):
             fused, peak = _checked(self._fuse(utterance, text, perceived), perceived.face)
         self._dialogue.add(
@@ -375,23 +383,6 @@ class Analysis:
         fused = self._fusion.fuse(text, voice, rely_on_face(perceived.face))
         turns = self._dialogue.before(utterance.start_ns)
         return self._transitions.apply(fused, turns, perceived.speaker_id, utterance.start_ns)
-
-    def _text(self, transcript: Transcript, speaker_id: str, start_ns: int) -> ModalityEmotion:
-        model = self.text_model
-        if model is None:
-            return ModalityEmotion.absent(Modality.TEXT, Reason.MODEL_OFF)
-        reason = transcript.reason
-        if reason is Reason.NONE and not transcript.text.strip():
-            reason = Reason.NO_SPEECH_RECOGNISED
-        if reason is Reason.NONE and transcript.confidence < self._min_confidence:
-            reason = Reason.LOW_CONFIDENCE
-        if reason is not Reason.NONE:
-            return ModalityEmotion.absent(Modality.TEXT, reason, model=model.info)
-        history = self._dialogue.before(start_ns)
-        emotion = self._guard.ask(
-            Modality.TEXT, lambda: model.estimate(transcript.text, history, speaker_id)
-        )
-        return rely_on_words(emotion, transcript)
 
     def _fault(self, stage: str, error: Exception) -> None:
         self.counters[f'faults_{stage}'] += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
@@ -118,29 +118,48 @@ class Hearing:
 
     def push(self, chunk: AudioChunk) -> list[SpeechEvent]:
         """Hear a chunk; return what came of it."""
+        return list(self.hear(chunk))
+
+    def hear(self, chunk: AudioChunk) -> Iterator[SpeechEvent]:
+        """Hear a chunk as its events are taken: none of it is heard beyond the last one taken.
+
+        So `require_silence` in answer to a pause counts from the next frame on, however the
+        audio was cut into chunks.
+        """
         self.stats.chunks += 1
         if not len(chunk.samples):
             self.stats.empty_chunks += 1
-            return []
+            return
         mono = mix_down(chunk.samples)
         if mono is None or chunk.rate not in RATES:
             self.stats.bad_chunks += 1
             self._timeline.interrupt()
-            return self._count(self._end_stretch(Cut.GAP))
+            yield from self._count(self._end_stretch(Cut.GAP))
+            return
         verdict = self._timeline.judge(chunk)
         self._note(verdict, chunk.rate)
         if verdict.skip == len(mono):
-            return []
-        events: list[SpeechEvent] = []
+            return
         if verdict.fit not in (Fit.CONTIGUOUS, Fit.OVERLAP):
-            events += self._end_stretch(Cut.GAP)
+            yield from self._count(self._end_stretch(Cut.GAP))
             self._begin_stretch(verdict, chunk)
         assert self._resampler is not None
         step = chunk.rate // SLICES_PER_S
         for start in range(verdict.skip, len(mono), step):
             self._buffer.append(self._resampler.process(mono[start : start + step]))
-            events += self._listen()
-        return self._count(events)
+            yield from self._count(self._listen())
+
+    def require_silence(self, utterance_id: str, silence_ns: int) -> bool:
+        """Let the pause of a `SpeechPaused` end its utterance after this much silence.
+
+        Args:
+            utterance_id: of the utterance.
+            silence_ns: from the end of speech on; shorter or longer than the standing rule.
+
+        Returns:
+            Whether it counts: not when the utterance has ended or speech has resumed.
+        """
+        return self._segmenter.require_silence(utterance_id, silence_ns)
 
     def mute(self, stamp_ns: int, muted: bool) -> list[SpeechEvent]:
         """From `stamp_ns` on, ignore the microphone, or (after `mute_release`) listen again.
@@ -153,12 +172,12 @@ class Hearing:
             return []
         self._muted = True
         at_ns = self._buffer.align(stamp_ns)
-        return self._count(self._segmenter.end(at_ns, self._position_ns, Cut.MUTED))
+        return list(self._count(self._segmenter.end(at_ns, self._position_ns, Cut.MUTED)))
 
     def flush(self) -> list[SpeechEvent]:
         """End the utterance under way: the input has ended. Audio may follow."""
         self._timeline.interrupt()
-        return self._count(self._end_stretch(Cut.END))
+        return list(self._count(self._end_stretch(Cut.END)))
 
     def reset(self) -> list[SpeechEvent]:
         """End the utterance under way and forget all audio; being muted is not forgotten."""
@@ -166,7 +185,7 @@ class Hearing:
         self._timeline.forget()
         self._mute.clock_changed()
         self.heard_ns = None
-        return self._count(events)
+        return list(self._count(events))
 
     def _note(self, verdict: Verdict, rate: int) -> None:
         stats = self.stats
@@ -200,7 +219,7 @@ class Hearing:
         if self._resampler is None:
             return []
         self._buffer.append(self._resampler.process(_NOTHING, last=True))
-        events = self._listen()
+        events = list(self._listen())
         self._resampler = None
         end_ns = self._buffer.end_ns
         self.stats.samples += (end_ns - self._position_ns) // NS_PER_SAMPLE
@@ -208,9 +227,8 @@ class Hearing:
         self.heard_ns = self._position_ns = end_ns
         return events
 
-    def _listen(self) -> list[SpeechEvent]:
+    def _listen(self) -> Iterator[SpeechEvent]:
         """Take all whole frames that the buffer holds."""
-        events: list[SpeechEvent] = []
         buffer, segmenter, frame_ns = self._buffer, self._segmenter, self._frame_ns
         if segmenter.idle:
             slew_ns = self._timeline.take_slew()
@@ -223,7 +241,7 @@ class Hearing:
             if self._mute.covers(start_ns, self._position_ns):
                 self.stats.muted_ns += frame_ns
                 if not self._muted:
-                    events += segmenter.end(start_ns, start_ns, Cut.MUTED)
+                    yield from segmenter.end(start_ns, start_ns, Cut.MUTED)
                     self._muted = True
                 continue
             if self._muted:
@@ -231,15 +249,14 @@ class Hearing:
                 self._vad.reset()
                 segmenter.begin(start_ns)
             probability = self._vad.probability(buffer.read(start_ns, self._position_ns))
-            events += segmenter.frame(start_ns, probability)
+            yield from segmenter.frame(start_ns, probability)
         self.heard_ns = self._position_ns
-        return events
 
-    def _count(self, events: list[SpeechEvent]) -> list[SpeechEvent]:
+    def _count(self, events: Iterable[SpeechEvent]) -> Iterator[SpeechEvent]:
         for event in events:
             if isinstance(event, SpeechEnded):
                 self.stats.utterances += 1
                 self.stats.cuts[event.utterance.cut] += 1
             elif isinstance(event, SpeechDropped):
                 self.stats.dropped_utterances += 1
-        return events
+            yield event

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from emotion_node.config import DialogueConfig
+from emotion_node.core.prosody import Prosody
 from emotion_node.core.speakers import Speakers
 from emotion_node.core.timings import Timings
-from emotion_node.core.vocal_cues import VocalCues
-from emotion_node.datatypes import FaceEstimate, ModalityEmotion, Reason, Utterance
+from emotion_node.core.vocal_cues import VocalCues, measure_utterance
+from emotion_node.datatypes import FaceEstimate, ModalityEmotion, Reason, Utterance, VocalCue
 from emotion_node.interfaces import Sight, VoiceEmotion
 from emotion_node.labels import Modality
 
@@ -28,6 +30,21 @@ class Perceived:
     voice: ModalityEmotion
     face: FaceEstimate
     speaker_id: str = ''
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What was heard of an utterance before it was known to have ended.
+
+    Attributes:
+        utterance: as it would be.
+        voice: what the voice expresses.
+        prosody: one, or none where measuring it failed.
+    """
+
+    utterance: Utterance
+    voice: ModalityEmotion
+    prosody: tuple[Prosody | None, ...]
 
 
 class Guard:
@@ -84,6 +101,15 @@ class Perception:
         self._guard = guard
         self._speakers = Speakers(config)
         self._vocal_cues = VocalCues()
+        self._prepared: _Prepared | None = None
+
+    def prepare(self, utterance: Utterance) -> None:
+        """Hear the voice of an utterance that may have ended, so that `perceive` need not."""
+        prosody: list[Prosody | None] = []
+        if self._voice is not None:
+            with contextlib.suppress(Exception):  # told of when it is asked for in earnest
+                prosody.append(measure_utterance(utterance))
+        self._prepared = _Prepared(utterance, self._hear(utterance), tuple(prosody))
 
     def perceive(self, utterance: Utterance, final: bool) -> Perceived:
         """Return what is heard and seen.
@@ -92,17 +118,28 @@ class Perception:
             utterance: it, or what there is of it so far.
             final: whether it is complete; else nothing is remembered of it.
         """
-        model, sight = self._voice, self._sight
-        voice = ModalityEmotion.absent(Modality.VOICE, Reason.MODEL_OFF)
-        if model is not None:
-            voice = self._guard.ask(Modality.VOICE, lambda: model.estimate(utterance))
+        sight = self._sight
+        prepared = self._prepared
+        if prepared is not None and prepared.utterance.holds_the_same(utterance):
+            voice = prepared.voice
+        else:
+            prepared = self._prepared = None
+            voice = self._hear(utterance)
         face = FaceEstimate(ModalityEmotion.absent(Modality.FACE, Reason.MODEL_OFF))
         if sight is not None:
             face = self._guard.see(lambda: sight.estimate(utterance))
         speaker_id = self._tell_speaker(utterance, face, final)
         if final:
-            voice = self._add_cues(utterance, voice, speaker_id)
+            voice = self._add_cues(
+                utterance, voice, speaker_id, prepared.prosody if prepared else ()
+            )
         return Perceived(voice, face, speaker_id)
+
+    def _hear(self, utterance: Utterance) -> ModalityEmotion:
+        model = self._voice
+        if model is None:
+            return ModalityEmotion.absent(Modality.VOICE, Reason.MODEL_OFF)
+        return self._guard.ask(Modality.VOICE, lambda: model.estimate(utterance))
 
     def _tell_speaker(self, utterance: Utterance, face: FaceEstimate, final: bool) -> str:
         try:
@@ -115,13 +152,20 @@ class Perception:
             return ''
 
     def _add_cues(
-        self, utterance: Utterance, voice: ModalityEmotion, speaker_id: str
+        self,
+        utterance: Utterance,
+        voice: ModalityEmotion,
+        speaker_id: str,
+        measured: tuple[Prosody | None, ...],
     ) -> ModalityEmotion:
         if self._voice is None:
             return voice
         try:
             with self._guard.timings.measure('vocal cues'):
-                cues = self._vocal_cues.hear(utterance, speaker_id)
+                prosody = measured[0] if measured else measure_utterance(utterance)
+                cues: tuple[VocalCue, ...] = ()
+                if prosody is not None:
+                    cues = self._vocal_cues.compare(prosody, speaker_id, utterance.end_ns)
                 return dataclasses.replace(voice, vocal_cues=cues)
         except Exception as error:  # noqa: BLE001  counted and reported; the estimate still stands
             self._guard.on_fault('voice', error)
@@ -131,3 +175,4 @@ class Perception:
         """Forget everybody; the camera's state is not kept here."""
         self._speakers.reset()
         self._vocal_cues.reset()
+        self._prepared = None

@@ -29,9 +29,7 @@ class Pipeline:
 
     def push_audio(self, chunk: AudioChunk) -> list[Report]:
         """Hear the next chunk."""
-        with self.analysis.timings.measure('hearing'):
-            events = self.hearing.push(chunk)
-        return self._analyse(events)
+        return self._analyse(self.analysis.timings.drain('hearing', self.hearing.hear(chunk)))
 
     def push_frame(self, frame: VideoFrame) -> list[Report]:
         """See the next frame."""

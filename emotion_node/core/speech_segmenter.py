@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -17,6 +17,7 @@ from emotion_node.datatypes import (
     SpeechDropped,
     SpeechEnded,
     SpeechEvent,
+    SpeechPaused,
     SpeechStarted,
     Utterance,
 )
@@ -38,6 +39,10 @@ class _Speech:
     voiced: list[bool]
     pausing: bool = False
     continued: bool = False
+    candidate: Utterance | None = None
+    """What the utterance is if the pause under way is its end, once that has been told."""
+    required_ns: int | None = None
+    """Silence after which this pause ends the utterance; None for the standing rule."""
 
 
 class SpeechSegmenter:
@@ -46,9 +51,11 @@ class SpeechSegmenter:
     Speech begins when the probability reaches `activation_threshold` and does not fall below
     `deactivation_threshold` for `min_speech_duration`. It pauses when the probability falls below
     `deactivation_threshold` until it reaches `activation_threshold` again; a pause of
-    `min_silence_duration` ends the utterance. An utterance that reaches `max_utterance_duration`
-    is cut where its last third is quietest; what comes after the cut is the next utterance,
-    whatever its length.
+    `min_silence_duration` ends the utterance, unless `require_silence` says otherwise of it. A
+    pause that outlasts `padding` is told, with what the utterance is if it ends there.
+
+    An utterance that reaches `max_utterance_duration` is cut where its last third is quietest;
+    what comes after the cut is the next utterance, whatever its length.
 
     Args:
         config: thresholds and durations.
@@ -106,6 +113,22 @@ class SpeechSegmenter:
             return self._wait(start_ns, probability)
         return self._go_on(self._speech, start_ns + self._frame_ns, probability)
 
+    def require_silence(self, utterance_id: str, silence_ns: int) -> bool:
+        """Let the pause that was told last end its utterance after this much silence.
+
+        Args:
+            utterance_id: of the utterance.
+            silence_ns: from the end of speech on.
+
+        Returns:
+            Whether it counts: not when the utterance has ended or speech has resumed.
+        """
+        speech = self._speech
+        if speech is None or speech.utterance_id != utterance_id or speech.candidate is None:
+            return False
+        speech.required_ns = silence_ns
+        return True
+
     def end(self, at_ns: int, decided_ns: int, cut: Cut) -> list[SpeechEvent]:
         """End the utterance under way, if any, at `at_ns` and listen anew from there.
 
@@ -154,15 +177,29 @@ class SpeechSegmenter:
         threshold = self._activation if speech.pausing else self._deactivation
         speech.pausing = probability < threshold
         speech.voiced.append(not speech.pausing)
+        if not speech.pausing:
+            speech.candidate = speech.required_ns = None
         events: list[SpeechEvent] = self._give(speech, end_ns)
-        silence_ns = end_ns - self._speech_end(speech, end_ns)
-        if speech.pausing and silence_ns >= self._min_silence_ns:
+        required_ns = self._min_silence_ns if speech.required_ns is None else speech.required_ns
+        if speech.pausing and end_ns - self._speech_end(speech, end_ns) >= required_ns:
             ended = self._close(speech, end_ns, end_ns, Cut.SILENCE)
             self.begin(self._samples_end(speech, end_ns))
             events.append(ended)
         elif end_ns - speech.start_ns >= self._max_utterance_ns:
             events += self._cut(speech, end_ns)
+        elif speech.pausing and speech.candidate is None:
+            events += self._pause(speech, end_ns)
         return events
+
+    def _pause(self, speech: _Speech, end_ns: int) -> list[SpeechEvent]:
+        """Tell of the pause as soon as no more audio can join an utterance that ends with it."""
+        if self._samples_end(speech, end_ns) == end_ns:
+            return []
+        closed = self._close(speech, end_ns, end_ns, Cut.SILENCE)
+        if not isinstance(closed, SpeechEnded):
+            return []
+        speech.candidate = closed.utterance
+        return [SpeechPaused(closed.utterance)]
 
     def _cut(self, speech: _Speech, end_ns: int) -> list[SpeechEvent]:
         """Split an utterance that has grown too long."""
@@ -215,6 +252,9 @@ class SpeechSegmenter:
         enough = cut is Cut.MAX_LENGTH or speech.continued or voiced_ns >= self._min_utterance_ns
         if not enough or samples_end_ns <= speech.samples_start_ns:
             return SpeechDropped(speech.utterance_id, end_ns, decided_ns)
+        told = speech.candidate
+        if told is not None and told.samples_end_ns == samples_end_ns:
+            return SpeechEnded(replace(told, decided_ns=decided_ns, cut=cut))
         return SpeechEnded(
             Utterance(
                 speech.utterance_id,
@@ -249,7 +289,9 @@ class SpeechSegmenter:
         return max(0, min(frames, len(speech.voiced)))
 
     def _give(self, speech: _Speech, until_ns: int) -> list[SpeechEvent]:
-        """Return the audio that has not been given out yet."""
+        """Return the audio that has not been given out yet, but for that of a pause."""
+        if speech.pausing:
+            until_ns = self._samples_end(speech, until_ns)
         start_ns = speech.given_ns
         if until_ns <= start_ns:
             return []

@@ -6,8 +6,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+
+T = TypeVar('T')
 
 Clock = Callable[[], int]
 """Returns a monotonic time in nanoseconds; handed in, since the core does not read clocks."""
@@ -48,6 +51,15 @@ class Timings:
             yield
         finally:
             self.add(stage, self._clock() - begin)
+
+    def drain(self, stage: str, items: Iterator[T]) -> Iterator[T]:
+        """Yield `items`, and record how long making them took, without what is done with them."""
+        spent, begin = 0, self._clock()
+        for item in items:
+            spent += self._clock() - begin
+            yield item
+            begin = self._clock()
+        self.add(stage, spent + self._clock() - begin)
 
     def summary(self) -> Mapping[str, StageSummary]:
         """Return what was measured, by stage, in the order in which stages first ran."""

@@ -51,6 +51,13 @@ _KINDS: Final = (
 )
 
 
+def measure_utterance(utterance: Utterance) -> Prosody | None:
+    """Return the prosody of an utterance without its padding; None when it holds no sound."""
+    begin = max(0, (utterance.start_ns - utterance.samples_start_ns) // NS_PER_SAMPLE)
+    length = (utterance.end_ns - utterance.start_ns) // NS_PER_SAMPLE
+    return measure_prosody(utterance.samples[begin : begin + length])
+
+
 class VocalCues:
     """Measures utterances and keeps each speaker's running normal: the median of late.
 
@@ -67,9 +74,7 @@ class VocalCues:
             utterance: its padding is left out.
             speaker_id: who spoke; empty, when nobody can be told apart, is a speaker too.
         """
-        begin = max(0, (utterance.start_ns - utterance.samples_start_ns) // NS_PER_SAMPLE)
-        length = (utterance.end_ns - utterance.start_ns) // NS_PER_SAMPLE
-        prosody = measure_prosody(utterance.samples[begin : begin + length])
+        prosody = measure_utterance(utterance)
         return () if prosody is None else self.compare(prosody, speaker_id, utterance.end_ns)
 
     def compare(self, prosody: Prosody, speaker_id: str, end_ns: int) -> tuple[VocalCue, ...]:

@@ -62,6 +62,17 @@ class Words:
                 self._fail(error)
         return no_words(self._absent, final=False)
 
+    def foresee(self) -> Transcript | None:
+        """Return the words as they would be if nothing more came, as far as can be told."""
+        if self._stream is None or self._absent is not Reason.NONE:
+            return None
+        try:
+            with self._timings.measure('transcription (in pauses)'):
+                return self._stream.foresee()
+        except Exception as error:  # noqa: BLE001  counted, reported, marked absent
+            self._fail(error)
+            return None
+
     def finish(self, utterance: Utterance, give_up: bool) -> Transcript:
         """Return what was said in the utterance, which has ended, or give its words up."""
         if self._stream is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from emotion_node.datatypes import (
     SpeechDropped,
     SpeechEnded,
     SpeechEvent,
+    SpeechPaused,
     SpeechStarted,
     TranscriptReport,
     VideoFrame,
@@ -37,6 +38,14 @@ class _Mute:
 
 
 @dataclass(frozen=True, slots=True)
+class _RequireSilence:
+    """How long the pause of an utterance must last to end it."""
+
+    utterance_id: str
+    silence_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Flush:
     """The input has ended, for now."""
 
@@ -51,10 +60,11 @@ class _Tick:
     stamp_ns: int
 
 
-_HearingItem = AudioChunk | _Mute | _Flush | _Reset
+_HearingItem = AudioChunk | _Mute | _RequireSilence | _Flush | _Reset
 _AnalysisItem = (
     SpeechStarted
     | SpeechAudio
+    | SpeechPaused
     | SpeechEnded
     | SpeechDropped
     | TranscriptReport
@@ -164,14 +174,14 @@ class Engine:
     def _hear(self, item: _HearingItem) -> None:
         match item:
             case AudioChunk():
-                with self.analysis.timings.measure('hearing'):
-                    events = self.hearing.push(item)
-                self._pass_on(events)
+                self._pass_on(self.analysis.timings.drain('hearing', self.hearing.hear(item)))
                 if self.hearing.heard_ns is not None and not self._tick_waits:
                     self._tick_waits = True
                     self.speech.put(_Tick(self.hearing.heard_ns))
             case _Mute():
                 self._pass_on(self.hearing.mute(item.stamp_ns, item.muted))
+            case _RequireSilence():
+                self.hearing.require_silence(item.utterance_id, item.silence_ns)
             case _Flush():
                 self._pass_on(self.hearing.flush())
                 self.speech.put(item)
@@ -179,7 +189,7 @@ class Engine:
                 self._pass_on(self.hearing.reset())
                 self.speech.put(item)
 
-    def _pass_on(self, events: list[SpeechEvent]) -> None:
+    def _pass_on(self, events: Iterable[SpeechEvent]) -> None:
         for event in events:
             if isinstance(event, SpeechStarted):
                 self.speaking = True
