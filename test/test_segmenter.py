@@ -12,6 +12,7 @@ from emotion_node.config import SegmenterConfig
 from emotion_node.core.audio_buffer import AudioBuffer
 from emotion_node.core.speech_segmenter import SpeechSegmenter, required_capacity
 from emotion_node.datatypes import (
+    NS_PER_S,
     NS_PER_SAMPLE,
     SAMPLE_RATE,
     ClockSource,
@@ -19,7 +20,9 @@ from emotion_node.datatypes import (
     FloatArray,
     SpeechAudio,
     SpeechDropped,
+    SpeechEnded,
     SpeechEvent,
+    SpeechPaused,
     SpeechStarted,
 )
 
@@ -32,8 +35,12 @@ def segment(
     samples: FloatArray | None = None,
     config: SegmenterConfig = CONFIG,
     delays_ns: tuple[int, int] = (0, 0),
+    required_s: float | None = None,
 ) -> list[SpeechEvent]:
-    """Return what comes of one probability per 10 ms, and check what always holds."""
+    """Return what comes of one probability per 10 ms, and check what always holds.
+
+    Each pause that is told ends its utterance after `required_s`, if given.
+    """
     buffer = AudioBuffer(required_capacity(config))
     buffer.begin(STAMP, ClockSource.HEADER)
     frame_ns = FRAME * NS_PER_SAMPLE
@@ -44,7 +51,11 @@ def segment(
     events: list[SpeechEvent] = []
     for n, probability in enumerate(probabilities):
         buffer.append(samples[n * FRAME : (n + 1) * FRAME])
-        events += segmenter.frame(STAMP + n * frame_ns, probability)
+        news = segmenter.frame(STAMP + n * frame_ns, probability)
+        events += news
+        if required_s is not None and news and isinstance(news[-1], SpeechPaused):
+            required_ns = round(required_s * NS_PER_S)
+            assert segmenter.require_silence(news[-1].utterance.utterance_id, required_ns)
     events += segmenter.end(buffer.end_ns, buffer.end_ns, Cut.END)
     check_order(events)
     return events
@@ -174,3 +185,67 @@ def test_padding_never_doubles_audio() -> None:
     end_ns = first.samples_start_ns + len(first.samples) * NS_PER_SAMPLE
     assert end_ns <= second.samples_start_ns
     assert seconds(first.samples_start_ns) == 0.0
+
+
+def pauses(events: list[SpeechEvent]) -> list[SpeechPaused]:
+    return [event for event in events if isinstance(event, SpeechPaused)]
+
+
+def heard(events: list[SpeechEvent], utterance_id: str) -> FloatArray:
+    """Return the audio that was given out of an utterance."""
+    return np.concatenate(
+        [
+            event.samples
+            for event in events
+            if isinstance(event, SpeechAudio) and event.utterance_id == utterance_id
+        ]
+    )
+
+
+def test_a_pause_is_told_once_with_what_the_utterance_is_if_it_ends_there() -> None:
+    events = segment(script((1, 0), (1, 1), (0.3, 0), (1, 1), (1, 0)))
+    first, last = pauses(events)
+    (utterance,) = utterances(events)
+    assert (seconds(first.utterance.end_ns), seconds(last.utterance.end_ns)) == (2.0, 3.3)
+    assert last.utterance.holds_the_same(utterance)
+    assert not first.utterance.holds_the_same(utterance)
+    np.testing.assert_array_equal(last.utterance.samples, utterance.samples)
+    assert seconds(last.utterance.decided_ns) < seconds(utterance.decided_ns) == 3.7
+
+
+def test_the_recogniser_is_given_what_the_utterance_holds() -> None:
+    for pieces in (((1, 1), (1, 0)), ((1, 1), (0.3, 0), (1, 1), (1, 0)), ((1, 1), (0.3, 0))):
+        events = segment(script((1, 0), *pieces))
+        (utterance,) = utterances(events)
+        np.testing.assert_array_equal(heard(events, 'u1'), utterance.samples)
+
+
+def test_a_pause_is_not_told_where_it_ends_before_its_padding_or_too_little_was_said() -> None:
+    hasty = replace(CONFIG, min_silence_duration=0.2)
+    assert not pauses(segment(script((1, 0), (1, 1), (1, 0)), config=hasty))
+    assert not pauses(segment(script((1, 0), (0.15, 1), (1, 0))))
+
+
+def test_a_pause_may_be_let_end_its_utterance_sooner_or_later() -> None:
+    for required_s in (0.25, 0.4, 0.9):
+        events = segment(script((1, 0), (1, 1), (0.3, 0), (1, 1), (1, 0)), required_s=required_s)
+        ends = [seconds(one.decided_ns - one.end_ns, 0) for one in utterances(events)]
+        assert ends == ([0.25, 0.25] if required_s < 0.3 else [required_s])
+        assert heard(events, 'u1').tolist() == utterances(events)[0].samples.tolist()
+
+
+def test_what_was_required_of_one_pause_does_not_count_for_the_next() -> None:
+    buffer = AudioBuffer(required_capacity(CONFIG))
+    buffer.begin(STAMP, ClockSource.HEADER)
+    segmenter = SpeechSegmenter(CONFIG, buffer, FRAME * NS_PER_SAMPLE, 0, 0, iter(['u1', 'u2']))
+    events: list[SpeechEvent] = []
+    for n, probability in enumerate(script((1, 0), (1, 1), (0.6, 0), (1, 1), (1, 0))):
+        buffer.append(np.zeros(FRAME, np.float32))
+        news = segmenter.frame(STAMP + n * FRAME * NS_PER_SAMPLE, probability)
+        if pauses(news) and not pauses(events):
+            segmenter.require_silence('u1', NS_PER_S)
+        events += news
+    (utterance,) = utterances(events)
+    assert seconds(utterance.decided_ns) == 4.0
+    assert isinstance(events[-1], SpeechEnded)
+    assert not segmenter.require_silence('u1', NS_PER_S)
