@@ -28,7 +28,6 @@ from emotion_node.core.hearing import Hearing
 from emotion_node.core.pipeline import Pipeline
 from emotion_node.datatypes import (
     NS_PER_S,
-    NS_PER_SAMPLE,
     SAMPLE_RATE,
     ClockSource,
     Cut,
@@ -39,7 +38,8 @@ from emotion_node.datatypes import (
 )
 from emotion_node.evaluation.endpointing import count_cut_offs, delays
 from emotion_node.evaluation.endpointing_choice import fit_logistic
-from emotion_node.evaluation.glued import quietest
+from emotion_node.evaluation.glued import find_quiet
+from emotion_node.evaluation.mixtures import Clip
 from emotion_node.training.endings import count_endings, words_and_ends
 
 BOUNDS = EndpointingConfig(min_silence=0.25, max_silence=0.6)
@@ -177,9 +177,14 @@ def test_the_delay_counts_from_the_true_end_and_a_merged_one_has_none() -> None:
 
 def test_pauses_are_made_where_it_is_quiet() -> None:
     speech = np.concatenate([noise(0.5), noise(0.1, 0.001), noise(0.5)])
-    at = quietest(speech, 0, len(speech)) * NS_PER_SAMPLE / NS_PER_S
-    assert 0.5 < at < 0.6
-    assert len(speech) == 1.1 * SAMPLE_RATE
+    first, at, last = (
+        place / SAMPLE_RATE for place in find_quiet(Clip(speech, 0, len(speech), 0.1))
+    )
+    assert first == pytest.approx(0.51, abs=0.01)
+    assert last == pytest.approx(0.59, abs=0.01)
+    assert first < at < last
+    first, at, last = find_quiet(Clip(noise(1.0), 0, SAMPLE_RATE, 0.1))
+    assert last - first < 10
 
 
 def test_the_regression_finds_the_odds_that_made_its_data() -> None:

@@ -41,7 +41,7 @@ SHORTEST_S: Final = 0.05
 PARTIAL_TRUST: Final = 0.2
 """How much words count whose recogniser tells no confidence before the end (pocketsphinx)."""
 
-WEIGHTS: Final = (0.625, 0.8, 0.768, 0.784)
+WEIGHTS: Final = (0.702, 0.8, 0.918, 0.909)
 """Of 1, the last word, and the logarithms of the seconds spoken and of those of the last sound,
 in the log odds that the speaker has finished. The last two were fitted:
 python -m emotion_node evaluate endpointing --choose."""

@@ -1,8 +1,9 @@
 """Dialogues glued together from single utterances, so that every pause in them is known.
 
 Speech is RAVDESS, GRID and MELD, each clip cut to its speech. Between utterances lie pauses of
-0.3 to 1.5 s. Into most utterances one more is made, of 0.1 to 0.3 s, at the quietest point of
-their middle, as if the speaker searched for a word. Pauses hold the noise of a quiet sound card.
+0.3 to 1.5 s. In most utterances the quietest point of their middle is made a pause of 0.1 to
+0.3 s, what is quiet there by itself included, as if the speaker searched for a word. Pauses hold
+the noise of a quiet sound card.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ INSIDE_SHARE: Final = 0.7
 MIDDLE: Final = (0.3, 0.75)
 """Part of an utterance within which its pause is made."""
 CHUNK: Final = SAMPLE_RATE // 10
+QUIET_DB: Final = 20.0
+"""Below the mean level of its speech, a clip counts as quiet."""
 UTTERANCES: Final = 10
 """In a dialogue."""
 LEVEL_DB: Final = -26.0
@@ -106,10 +109,11 @@ def _glue(clips: list[Clip], rng: np.random.Generator) -> GluedDialogue:
         speech = [gain * clip.samples]
         end = begin + clip.end
         if rng.random() < INSIDE_SHARE:
-            at = quietest(clip.samples, clip.start, clip.end)
-            pause = _silence(rng.uniform(*INSIDE_S))
+            first, at, last = find_quiet(clip)
+            missing = max(rng.uniform(*INSIDE_S) - (last - first) / SAMPLE_RATE, 0.0)
+            pause = _silence(missing)
             speech = [speech[0][:at], pause, speech[0][at:]]
-            pauses.append(_span(begin + at, begin + at + len(pause)))
+            pauses.append(_span(begin + first, begin + last + len(pause)))
             end += len(pause)
         utterances.append(_span(begin + clip.start, end))
         parts += [*speech, _silence(rng.uniform(*BETWEEN_S))]
@@ -119,12 +123,21 @@ def _glue(clips: list[Clip], rng: np.random.Generator) -> GluedDialogue:
     return GluedDialogue(np.clip(samples, -1, 1), tuple(utterances), tuple(pauses))
 
 
-def quietest(samples: FloatArray, start: int, end: int) -> int:
-    """Return the quietest point in the middle of speech that lies between two samples."""
-    first, last = (round(start + share * (end - start)) for share in MIDDLE)
+def find_quiet(clip: Clip) -> tuple[int, int, int]:
+    """Return the quietest point in the middle of a clip, between the ends of the quiet there.
+
+    Returns:
+        Start of what is more than `QUIET_DB` below the speech, quietest sample, end: all the same
+        where nothing is so quiet.
+    """
+    first, last = (round(clip.start + share * (clip.end - clip.start)) for share in MIDDLE)
     window = SAMPLE_RATE // 50
-    power = np.convolve(np.square(samples, dtype=np.float64), np.ones(window), 'same')
-    return first + int(np.argmin(power[first:last]))
+    power = np.convolve(np.square(clip.samples, dtype=np.float64), np.ones(window), 'same')
+    at = first + int(np.argmin(power[first:last]))
+    sounding = np.flatnonzero(power > window * clip.level**2 * 10 ** (-QUIET_DB / 10))
+    before, after = sounding[sounding <= at], sounding[sounding > at]
+    begin = int(before[-1]) + 1 if len(before) else at
+    return min(begin, at), at, max(int(after[0]) if len(after) else at, at)
 
 
 def _silence(seconds: float) -> FloatArray:
