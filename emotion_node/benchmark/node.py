@@ -85,7 +85,8 @@ class SequentialNode(TracedNode):
         sight = None
         if models.faces is not None:
             tracker = FaceTracker(self.config.face, models.faces)
-            sight = LateSight(FaceSight(tracker, threading.Lock(), models.face))
+            clock = time.monotonic_ns
+            sight = LateSight(FaceSight(tracker, threading.Lock(), models.face, clock))
         self.analysis = Analysis(
             self.config,
             models.transcriber,
