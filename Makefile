@@ -5,6 +5,7 @@ PYTHON ?= $(shell tools/find_python.sh)
 VENV := .venv
 TRAIN_VENV := .venv-train
 LOCK_VENV := .venv-lock
+DEMO_VENV := .venv-demo
 UV := uv==0.13.9
 LOG := log/setup
 
@@ -30,7 +31,7 @@ COLCON := $(VENV)/bin/python -m colcon --log-base log build --paths . emotion_ms
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build demo test train-test check lock train-setup clean
+.PHONY: help setup build demo test train-test bench check lock train-setup clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,10 @@ test: setup $(VENV)/.dev-installed ## Run the tests (PYTEST_ARGS='-k story'; dat
 train-test: setup $(VENV)/.dev-installed train-setup ## Run the tests that need torch
 	@. ./env.sh && PYTHONPATH="$$PYTHONPATH:$$(echo $(CURDIR)/$(TRAIN_VENV)/lib/python*/site-packages)" \
 		exec python -m pytest $(or $(PYTEST_ARGS),$(shell grep -l importorskip test/*.py))
+
+bench: setup train-setup $(DEMO_VENV)/.installed ## Measure latency and cost in the demo (BENCH_ARGS='--quick')
+	@. ./env.sh && exec python -m emotion_node bench \
+		--train-env $(TRAIN_VENV) --draw-env $(DEMO_VENV) --json bench.json --plot bench.png $(BENCH_ARGS)
 
 check: $(VENV)/.dev-installed ## Check format, lint, types and the walls between the layers
 	$(VENV)/bin/ruff format --check .
@@ -61,7 +66,7 @@ lock: $(LOCK_VENV)/.installed ## Write requirements/*.lock anew; UPGRADE=1 takes
 train-setup: $(TRAIN_VENV)/.installed ## Make .venv-train, with torch, for emotion_node.training
 
 clean: ## Remove everything that was built or installed here
-	rm -rf build install log $(VENV) $(TRAIN_VENV) $(LOCK_VENV)
+	rm -rf build install log $(VENV) $(TRAIN_VENV) $(LOCK_VENV) $(DEMO_VENV)
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # --- what the targets above stand on; each step leaves a stamp ---
@@ -111,6 +116,13 @@ $(TRAIN_VENV)/.installed: requirements/train.lock
 	@tools/quietly.sh $(LOG)/train.log 'Making $(TRAIN_VENV)' sh -c '\
 		$(PYTHON) -m venv $(TRAIN_VENV) && \
 		$(TRAIN_VENV)/bin/python -m pip install -r requirements/train.lock'
+	@touch $@
+
+$(DEMO_VENV)/.installed: requirements/demo.lock
+	@[ -n '$(PYTHON)' ]
+	@tools/quietly.sh $(LOG)/demo.log 'Making $(DEMO_VENV)' sh -c '\
+		$(PYTHON) -m venv $(DEMO_VENV) && \
+		$(DEMO_VENV)/bin/python -m pip install -r requirements/demo.lock'
 	@touch $@
 
 $(LOCK_VENV)/.installed:

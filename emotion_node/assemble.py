@@ -126,7 +126,7 @@ def build_analysis(
         models.transcriber,
         models.text,
         models.voice,
-        _build_sight(config, models, lock),
+        _build_sight(config, models, clock, lock),
         clock,
         on_fault,
         timings,
@@ -235,11 +235,11 @@ def _load_landmarks(config: Config, clock: Clock) -> FaceEmotion:
 
 
 def _build_sight(
-    config: Config, models: Models, lock: AbstractContextManager[object] | None
+    config: Config, models: Models, clock: Clock, lock: AbstractContextManager[object] | None
 ) -> Sight | None:
     if models.faces is None:
         return None
-    return FaceSight(FaceTracker(config.face, models.faces), lock, models.face)
+    return FaceSight(FaceTracker(config.face, models.faces), lock, models.face, clock)
 
 
 def _describe(info: ModelInfo) -> str:

@@ -40,6 +40,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
         'play a rosbag2 recording onto ROS topics, with /clock', 'emotion_node.ros.player'
     ),
     'view': Command('show the emotions that a running node publishes', 'emotion_node.ros.view'),
+    'bench': Command(
+        'measure latency and cost of the node in the demo conversation, with ROS',
+        'emotion_node.benchmark.command',
+    ),
     'parameters': Command("list the node's parameters", 'emotion_node.offline.list_parameters'),
     'models': Command('list, check or fetch the models', 'emotion_node.offline.manage_models'),
     'evaluate': Command(

@@ -309,7 +309,8 @@ class ModalityEmotion:
             the fusion.
         weight: share in the fusion, 0..1; 0 when absent.
         model: which model answered.
-        inference_ns: time the model took.
+        inference_ns: time the model took: for a face, over all pictures of the utterance in which
+            it was asked, and at the end.
         samples_used: amount of input behind the answer: tokens, audio samples or video frames.
         vocal_cues: pitch, loudness and pace (voice only).
         cues: facial movements (face only).

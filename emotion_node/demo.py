@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
 import json
-import os
-import random
 import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -23,6 +17,7 @@ from rich.text import Text
 
 from emotion_node.fetchable import WHISPER, fetch_command, find_fetchable
 from emotion_node.offline.truth import Score, TrueUtterance, heard_in, read_truth, score
+from emotion_node.processes import Running, Stage
 from emotion_node.records import Record
 
 DESCRIPTION = """\
@@ -34,7 +29,6 @@ Three processes: the node, a player of the recording, and a view of the node's t
 
 _START_S = 60.0
 _AFTER_S = 30.0
-_STOP_S = 5.0
 _POLL_S = 0.05
 _ENOUGH = 8
 """Emotions that make a success where the truth is not known."""
@@ -112,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
     )
     with tempfile.TemporaryDirectory(prefix='emotion_node_demo_') as folder:
         saved = Path(folder) / 'emotions.jsonl'
-        stage = _Stage(args, Path(folder))
+        stage = Stage(Path(folder), args.domain)
         begin = time.monotonic()
         with (
             stage.process('node', _node_command(args)) as node,
@@ -142,92 +136,6 @@ def _length(truths: Sequence[TrueUtterance]) -> str:
 
 def _terminated(*_: object) -> None:
     raise KeyboardInterrupt
-
-
-@dataclass(frozen=True, slots=True)
-class _Process:
-    name: str
-    process: subprocess.Popen[bytes]
-    log: Path
-
-
-class _Stage:
-    """Starts the processes in a ROS domain of their own, and ends them."""
-
-    def __init__(self, args: argparse.Namespace, folder: Path) -> None:
-        # Domains up to 101 keep clear of the ports that Linux hands out to programs.
-        domain = args.domain if args.domain is not None else random.randint(1, 101)
-        self._folder = folder
-        self._environment = {
-            **os.environ,
-            'ROS_DOMAIN_ID': str(domain),
-            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-            'PYTHONUNBUFFERED': '1',
-        }
-
-    @contextlib.contextmanager
-    def process(
-        self, name: str, command: Sequence[str], shown: bool = False
-    ) -> Iterator[_Process]:
-        """Run a process for as long as the block lasts.
-
-        Args:
-            name: for messages.
-            command: arguments of this Python.
-            shown: whether its standard output is shown; the rest is kept for when it fails.
-        """
-        log = self._folder / f'{name}.log'
-        with log.open('wb') as file:
-            process = subprocess.Popen(
-                [sys.executable, *command],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=None if shown else file,
-                stderr=file,
-                # Ctrl-C reaches this process alone, which then ends the others in order.
-                start_new_session=True,
-            )
-            try:
-                yield _Process(name, process, log)
-            finally:
-                _end(process)
-
-    def wait(self, awaited: _Process, needed: Sequence[_Process]) -> None:
-        """Wait until a process has ended.
-
-        Raises:
-            DemoError: it failed, or one that is needed ended before it.
-        """
-        while awaited.process.poll() is None:
-            self.check(needed)
-            time.sleep(_POLL_S)
-        if awaited.process.returncode:
-            raise DemoError(_failure(awaited))
-
-    def check(self, needed: Sequence[_Process]) -> None:
-        """Make sure that processes still run.
-
-        Raises:
-            DemoError: one does not.
-        """
-        for one in needed:
-            if one.process.poll() is not None:
-                raise DemoError(_failure(one))
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            return
-        process.send_signal(number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_STOP_S)
-
-
-def _failure(one: _Process) -> str:
-    text = f'the {one.name} ended with status {one.process.returncode}'
-    lines = one.log.read_text(encoding='utf-8', errors='replace').splitlines()
-    return '; '.join([text, *(line.strip() for line in lines[-5:])])
 
 
 def _node_command(args: argparse.Namespace) -> list[str]:
@@ -264,7 +172,7 @@ def _read(saved: Path) -> list[Record]:
 
 
 def _wait_for_last(
-    stage: _Stage, saved: Path, truths: Sequence[TrueUtterance], needed: Sequence[_Process]
+    stage: Stage, saved: Path, truths: Sequence[TrueUtterance], needed: Sequence[Running]
 ) -> None:
     """Wait until an emotion has come for the last utterance, or long enough."""
     deadline = time.monotonic() + _AFTER_S

@@ -17,14 +17,15 @@ from emotion_node.datatypes import (
     FaceEstimate,
     FacesReport,
     FloatArray,
+    ModalityEmotion,
     ModelInfo,
     Reason,
     SpeechStarted,
     Utterance,
     VideoFrame,
 )
-from emotion_node.faces import Box, FaceMesh, FaceRegion, Picture, TrackedFace
-from emotion_node.labels import LABELS
+from emotion_node.faces import Box, FaceMesh, FaceRegion, FaceSequence, Picture, TrackedFace
+from emotion_node.labels import LABELS, Modality
 
 FRAME_NS = 40_000_000
 PICTURE = np.zeros((4, 4, 3), np.uint8)
@@ -239,3 +240,37 @@ def test_pictures_may_be_seen_in_another_thread() -> None:
     stop.set()
     thread.join()
     assert failed == []
+
+
+class Dawdler:
+    """An expression model that takes 2 ms for a picture and 1 ms at the end, on its own clock."""
+
+    info = ModelInfo('dawdler', '1')
+    width = 1
+    period_ns = 2 * FRAME_NS
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+
+    def clock(self) -> int:
+        return self.now_ns
+
+    def observe(self, mesh: FaceMesh) -> FloatArray:
+        self.now_ns += 2_000_000
+        return np.zeros(1, np.float32)
+
+    def estimate(self, seen: FaceSequence) -> ModalityEmotion:
+        self.now_ns += 1_000_000
+        even = np.full(len(LABELS), 1 / len(LABELS), np.float32)
+        return ModalityEmotion.from_scores(
+            Modality.FACE, even, self.info, 1_000_000, len(seen.rows)
+        )
+
+
+def test_a_face_takes_the_time_of_all_its_pictures() -> None:
+    model = Dawdler()
+    sight = FaceSight(Audience(1), expression=model, clock=model.clock)
+    emotion = live(sight, spoken(1))[1].emotion
+    assert emotion.samples_used == pytest.approx(3 * SECOND / model.period_ns, abs=1)
+    spent_ms = 2 * emotion.samples_used + 1
+    assert emotion.inference_ns / 1e6 == pytest.approx(spent_ms, abs=0.01)

@@ -28,6 +28,7 @@ from emotion_node.core.facial_cues import (
     measure,
     read_cues,
 )
+from emotion_node.core.timings import Clock
 from emotion_node.core.trace import Trace
 from emotion_node.core.voice_trace import VoiceTrace
 from emotion_node.datatypes import (
@@ -60,9 +61,9 @@ AFTER_NS: Final = NS_PER_S // 10
 JUMP_BACK_NS: Final = NS_PER_S
 """Stamps that fall back by more mean that the clock was set back: everything is forgotten."""
 
-_JAW, _YAW, _PITCH, _VISIBILITY = 0, 1, 2, 3
-_MEASURES: Final = slice(4, 4 + len(UNITS))
-_EXPRESSION: Final = slice(4 + len(UNITS), None)
+_JAW, _YAW, _PITCH, _VISIBILITY, _SPENT = 0, 1, 2, 3, 4
+_MEASURES: Final = slice(5, 5 + len(UNITS))
+_EXPRESSION: Final = slice(5 + len(UNITS), None)
 
 
 class Tracker(Protocol):
@@ -86,8 +87,8 @@ class Tracker(Protocol):
 class _Person:
     """What was measured of one face.
 
-    Rows are jaw (cm), yaw and pitch (degrees), visibility (0..1), `UNITS`, then what the
-    expression model keeps: not finite where it was not asked.
+    Rows are jaw (cm), yaw and pitch (degrees), visibility (0..1), the time the expression model
+    took (s), `UNITS`, then what that model keeps: not finite where it was not asked.
     """
 
     trace: Trace
@@ -118,6 +119,7 @@ class FaceSight:
         tracker: finds the faces; used by `update` alone.
         lock: held while what is shared is used; needed when `update` has a thread of its own.
         expression: tells what a face expresses, or None for nobody.
+        clock: measures how long `expression` takes; None for what it takes at the end alone.
     """
 
     def __init__(
@@ -125,8 +127,10 @@ class FaceSight:
         tracker: Tracker,
         lock: AbstractContextManager[object] | None = None,
         expression: FaceEmotion | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.info = tracker.info
+        self._clock: Clock = clock or (lambda: 0)
         self._expression = expression
         self._width = _EXPRESSION.start + (0 if expression is None else expression.width)
         self._observed_ns: dict[str, int] = {}
@@ -277,6 +281,11 @@ class FaceSight:
             emotion = self._expression.estimate(
                 FaceSequence(stamps[asked], rows[asked, _EXPRESSION], rows[asked, _VISIBILITY])
             )
+            if emotion.scores is not None:
+                spent_ns = round(float(rows[asked, _SPENT].sum()) * NS_PER_S)
+                emotion = dataclasses.replace(
+                    emotion, inference_ns=emotion.inference_ns + spent_ns
+                )
         return dataclasses.replace(emotion, cues=read_cues(measures, neutral)), peaks
 
     def _measure(self, stamp_ns: int, face: TrackedFace) -> FloatArray | None:
@@ -288,11 +297,14 @@ class FaceSight:
         row[_JAW] = jaw_drop(head)
         row[_YAW], row[_PITCH] = head.yaw, head.pitch
         row[_VISIBILITY] = visibility(head)
+        row[_SPENT] = 0.0
         row[_MEASURES] = measure(head.landmarks, face.mesh.blendshapes)
         model, last_ns = self._expression, self._observed_ns.get(face.face_id)
         if model is not None and (last_ns is None or stamp_ns - last_ns >= model.period_ns):
             self._observed_ns[face.face_id] = stamp_ns
+            begun = self._clock()
             row[_EXPRESSION] = model.observe(face.mesh)
+            row[_SPENT] = (self._clock() - begun) / NS_PER_S
         return row
 
     def _absent(self, reason: Reason) -> ModalityEmotion:

@@ -89,20 +89,32 @@ class EmotionNode(LifecycleNode):
         """Return the node's time: simulated where use_sim_time is set."""
         return int(self.get_clock().now().nanoseconds)
 
+    def load_models(self) -> Models:
+        """Load the models that the parameters ask for.
+
+        Raises:
+            ModelError: a model is missing, damaged or does not fit its label table.
+        """
+        return load_models(self.config, time.perf_counter_ns, self.get_logger().info)
+
+    def build_analysis(self, models: Models) -> Analysis:
+        """Return the analysis that the models serve."""
+        return build_analysis(
+            self.config, models, time.perf_counter_ns, self.faults, lock=threading.Lock()
+        )
+
     @_logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the models and announce the topics and services."""
         begin = time.monotonic()
         logger = self.get_logger()
         try:
-            self.models = load_models(self.config, time.perf_counter_ns, logger.info)
+            self.models = self.load_models()
         except ModelError as error:
             logger.fatal(str(error))
             return FAILURE
         self._hearing = build_hearing(self.config, self.models)
-        self._analysis = build_analysis(
-            self.config, self.models, time.perf_counter_ns, self.faults, lock=threading.Lock()
-        )
+        self._analysis = self.build_analysis(self.models)
         self.outputs = Outputs(self, self.now_ns, self._same_clock)
         self._requests = Requests(self)
         logger.info(f'models loaded in {time.monotonic() - begin:.1f} s')
@@ -257,9 +269,9 @@ def _autostart(node: EmotionNode) -> bool:
     return bool(node.trigger_configure() == SUCCESS and node.trigger_activate() == SUCCESS)
 
 
-def main(args: list[str] | None = None) -> int:
-    """Run the node; returns the exit status."""
-    return run_node('emotion_node', EmotionNode, (ConfigError,), args, _autostart)
+def main(args: list[str] | None = None, make: Callable[[], EmotionNode] = EmotionNode) -> int:
+    """Run the node that `make` makes; returns the exit status."""
+    return run_node('emotion_node', make, (ConfigError,), args, _autostart)
 
 
 if __name__ == '__main__':

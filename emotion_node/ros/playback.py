@@ -148,6 +148,7 @@ class Player:
         offset_ns: int,
         clock_period_ns: int,
         progress: Callable[[int], None],
+        end_ns: int | None = None,
     ) -> None:
         """Publish everything once, at the pace of recording.
 
@@ -156,13 +157,14 @@ class Player:
             offset_ns: how much of the beginning to leave out.
             clock_period_ns: between messages on /clock; 0 for none.
             progress: told the time of recording that has been reached.
+            end_ns: time of recording at which to stop; None for the end.
         """
         start_ns = self._bag.start_ns + offset_ns
         begin = time.monotonic_ns()
         messages = (
             message
             for message in self._bag.messages(self._publishers)
-            if message.stamp_ns >= start_ns
+            if start_ns <= message.stamp_ns and (end_ns is None or message.stamp_ns < end_ns)
         )
         for event in with_clock(messages, start_ns, clock_period_ns):
             due = begin + int((event.stamp_ns - start_ns) / rate)

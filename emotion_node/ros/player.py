@@ -45,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='leave out the first seconds',
     )
     parser.add_argument(
+        '--duration',
+        type=_positive,
+        metavar='S',
+        help='stop after so many seconds of the recording',
+    )
+    parser.add_argument(
         '--clock',
         type=_not_negative,
         default=100.0,
@@ -125,9 +131,12 @@ def _play(args: argparse.Namespace, node: Node, bag: Bag) -> None:
             f'{args.bag} is {length_ns / _NS_PER_S:.1f} s long; --start-offset is beyond its end'
         )
     clock_ns = int(_NS_PER_S / args.clock) if args.clock else 0
+    end_ns = None
+    if args.duration is not None:
+        end_ns = bag.start_ns + offset_ns + int(args.duration * _NS_PER_S)
     show = _progress_line(bag, args.rate) if sys.stderr.isatty() and not args.quiet else _nothing
     while True:
-        player.play(args.rate, offset_ns, clock_ns, show)
+        player.play(args.rate, offset_ns, clock_ns, show, end_ns)
         if not args.loop:
             break
     player.finish()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import threading
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Generic, TypeVar
 
 T = TypeVar('T')
@@ -153,8 +155,18 @@ class Worker(Generic[T]):
                 raise TimeoutError(f'{self.name} is still busy after {_JOIN_TIMEOUT_S:g} s')
 
     def _run(self) -> None:
+        _name_thread(self.name)
         while (item := self.queue.get()) is not None:
             try:
                 self._handle(item)
             except Exception as error:  # noqa: BLE001  the one place where a worker's faults land
                 self._on_fault(self.name, error)
+
+
+def _name_thread(name: str) -> None:
+    """Give the calling thread its name where top, ps and debuggers show it, which Python does not.
+
+    Linux takes 15 characters.
+    """
+    with contextlib.suppress(OSError):
+        Path(f'/proc/self/task/{threading.get_native_id()}/comm').write_text(name[:15])
