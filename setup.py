@@ -29,7 +29,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.11,<3.13',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: ['core/*.toml', 'core/*.npz', 'training/*.tsv']},
+    package_data={NAME: ['core/*.toml', 'core/*.npz', 'core/*.tsv', 'training/*.tsv']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml', 'LICENSE']),

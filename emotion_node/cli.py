@@ -64,6 +64,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
                 'who of several faces speaks, in scenes made of GRID talkers',
                 'emotion_node.evaluation.speaker',
             ),
+            'endpointing': Command(
+                'when the end of an utterance is decided, and how often wrongly',
+                'emotion_node.evaluation.endpointing',
+            ),
             'vad': Command('the voice activity detectors', 'emotion_node.evaluation.vad'),
             'transcription': Command(
                 'speech recognition on labelled speech', 'emotion_node.evaluation.transcription'

@@ -193,6 +193,19 @@ class SegmenterConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointingConfig:
+    """How the words and the pitch before a pause decide how long it must last to be the end."""
+
+    adaptive: bool = _p(
+        True,
+        'End an utterance sooner after what sounds finished and later in mid-sentence, within the '
+        'bounds below; else always after segmenter.min_silence_duration.',
+    )
+    min_silence: float = _p(0.2, 'Adaptive only: shortest pause that is an end.', 's', 0.1, 3.0)
+    max_silence: float = _p(0.6, 'Adaptive only: longest pause that is no end.', 's', 0.1, 3.0)
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriberConfig:
     """Speech recognition."""
 
@@ -474,6 +487,7 @@ class Config:
     image: ImageConfig = ImageConfig()
     vad: VadConfig = VadConfig()
     segmenter: SegmenterConfig = SegmenterConfig()
+    endpointing: EndpointingConfig = EndpointingConfig()
     transcriber: TranscriberConfig = TranscriberConfig()
     text: TextConfig = TextConfig()
     voice: VoiceConfig = VoiceConfig()
@@ -492,6 +506,12 @@ class Config:
             raise ConfigError(
                 'segmenter.deactivation_threshold must not exceed segmenter.activation_threshold '
                 f'({segmenter.deactivation_threshold} > {segmenter.activation_threshold})'
+            )
+        endpointing = self.endpointing
+        if endpointing.min_silence > endpointing.max_silence:
+            raise ConfigError(
+                'endpointing.min_silence must not exceed endpointing.max_silence '
+                f'({endpointing.min_silence} > {endpointing.max_silence})'
             )
 
 

@@ -213,6 +213,19 @@ class SpeechDropped:
     decided_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class SilenceRequired:
+    """The answer to a `SpeechPaused`: how long this pause must last to end the utterance.
+
+    Attributes:
+        utterance_id: of the utterance.
+        silence_ns: from the end of speech on.
+    """
+
+    utterance_id: str
+    silence_ns: int
+
+
 SpeechEvent = SpeechStarted | SpeechAudio | SpeechPaused | SpeechEnded | SpeechDropped
 """What hearing reports, in order: STARTED, then AUDIO and PAUSED, then ENDED or DROPPED, per
 utterance."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from emotion_node.config import Config
 from emotion_node.core.dialogue import Dialogue, DialogueTurn
+from emotion_node.core.endpointing import Endpointing, gather_evidence
 from emotion_node.core.expression_check import audible_or_visible, check
 from emotion_node.core.fusion import Fusion
 from emotion_node.core.outside_words import OutsideWords, Pending
@@ -36,6 +37,7 @@ from emotion_node.datatypes import (
     ModalityEmotion,
     Reason,
     Report,
+    SilenceRequired,
     SpeechAudio,
     SpeechDropped,
     SpeechEnded,
@@ -130,6 +132,9 @@ class Analysis:
         self.reading = Reading(
             text, self._dialogue, self._guard, config.transcriber.min_confidence
         )
+        self._endpointing = (
+            Endpointing(config.endpointing) if config.endpointing.adaptive else None
+        )
         self._speculation = Speculation(
             config.speculation,
             self._words if self._outside is None else None,
@@ -169,6 +174,23 @@ class Analysis:
                 self._open = None
                 self.counters['dropped_utterances'] += 1
                 return [event]
+
+    def judge(self, pause: SpeechPaused) -> SilenceRequired | None:
+        """Return how long a pause must last to be the end; None for the standing rule.
+
+        To be asked before the pause is handled.
+        """
+        if self._endpointing is None:
+            return None
+        utterance = pause.utterance
+        with self.timings.measure('endpointing'):
+            if self._outside is None:
+                transcript = self._words.foresee()
+            else:
+                transcript = self._outside.partial(utterance.utterance_id, utterance.start_ns)
+            evidence = gather_evidence(utterance, transcript)
+        silence_ns = self._endpointing.required_silence(evidence)
+        return SilenceRequired(utterance.utterance_id, silence_ns)
 
     def see(self, frame: VideoFrame) -> list[Report]:
         """Take the next frame and return what is seen; it is not decoded when nobody looks."""

@@ -21,6 +21,7 @@ from emotion_node.datatypes import (
     AudioChunk,
     Cut,
     FloatArray,
+    SilenceRequired,
     SpeechDropped,
     SpeechEnded,
     SpeechEvent,
@@ -149,17 +150,13 @@ class Hearing:
             self._buffer.append(self._resampler.process(mono[start : start + step]))
             yield from self._count(self._listen())
 
-    def require_silence(self, utterance_id: str, silence_ns: int) -> bool:
-        """Let the pause of a `SpeechPaused` end its utterance after this much silence.
-
-        Args:
-            utterance_id: of the utterance.
-            silence_ns: from the end of speech on; shorter or longer than the standing rule.
+    def require_silence(self, answer: SilenceRequired) -> bool:
+        """Let the pause of a `SpeechPaused` end its utterance after another silence than usual.
 
         Returns:
             Whether it counts: not when the utterance has ended or speech has resumed.
         """
-        return self._segmenter.require_silence(utterance_id, silence_ns)
+        return self._segmenter.require_silence(answer.utterance_id, answer.silence_ns)
 
     def mute(self, stamp_ns: int, muted: bool) -> list[SpeechEvent]:
         """From `stamp_ns` on, ignore the microphone, or (after `mute_release`) listen again.

@@ -10,6 +10,7 @@ from emotion_node.datatypes import (
     AudioChunk,
     Report,
     SpeechEvent,
+    SpeechPaused,
     TranscriptReport,
     VideoFrame,
 )
@@ -54,7 +55,13 @@ class Pipeline:
         return reports
 
     def _analyse(self, events: Iterable[SpeechEvent]) -> list[Report]:
-        reports = [report for event in events for report in self.analysis.handle(event)]
+        reports: list[Report] = []
+        for event in events:
+            if isinstance(event, SpeechPaused):
+                answer = self.analysis.judge(event)
+                if answer is not None:
+                    self.hearing.require_silence(answer)
+            reports += self.analysis.handle(event)
         if self.hearing.heard_ns is not None:
             reports += self.analysis.tick(self.hearing.heard_ns)
         return reports

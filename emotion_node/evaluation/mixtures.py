@@ -92,13 +92,17 @@ def read_clips(ravdess: Path, actors: range, limit: int, rng: np.random.Generato
     for index in rng.permutation(len(paths)):
         if len(clips) == limit:
             break
-        clip = _cut_out(read_audio(paths[index]))
+        clip = cut_out(read_audio(paths[index]))
         if clip is not None:
             clips.append(clip)
     return clips
 
 
-def _cut_out(samples: FloatArray) -> Clip | None:
+def cut_out(samples: FloatArray) -> Clip | None:
+    """Return what lies between the first and the last sound of (n,) samples.
+
+    None where there is no sound, or a pause of `MAX_PAUSE` in it.
+    """
     sounds = find_speech(samples)
     pauses = [later[0] - earlier[1] for earlier, later in pairwise(sounds)]
     if not sounds or max(pauses, default=0) >= MAX_PAUSE * SAMPLE_RATE:

@@ -14,6 +14,7 @@ from emotion_node.datatypes import (
     SAMPLE_RATE,
     AudioChunk,
     Report,
+    SilenceRequired,
     SpeechAudio,
     SpeechDropped,
     SpeechEnded,
@@ -38,14 +39,6 @@ class _Mute:
 
 
 @dataclass(frozen=True, slots=True)
-class _RequireSilence:
-    """How long the pause of an utterance must last to end it."""
-
-    utterance_id: str
-    silence_ns: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Flush:
     """The input has ended, for now."""
 
@@ -60,7 +53,7 @@ class _Tick:
     stamp_ns: int
 
 
-_HearingItem = AudioChunk | _Mute | _RequireSilence | _Flush | _Reset
+_HearingItem = AudioChunk | _Mute | SilenceRequired | _Flush | _Reset
 _AnalysisItem = (
     SpeechStarted
     | SpeechAudio
@@ -180,8 +173,8 @@ class Engine:
                     self.speech.put(_Tick(self.hearing.heard_ns))
             case _Mute():
                 self._pass_on(self.hearing.mute(item.stamp_ns, item.muted))
-            case _RequireSilence():
-                self.hearing.require_silence(item.utterance_id, item.silence_ns)
+            case SilenceRequired():
+                self.hearing.require_silence(item)
             case _Flush():
                 self._pass_on(self.hearing.flush())
                 self.speech.put(item)
@@ -210,7 +203,13 @@ class Engine:
             case TranscriptReport():
                 reports = self.analysis.transcript_in(item)
             case _:
-                reports = self.analysis.handle(item, self.load)
+                load = self.load
+                if isinstance(item, SpeechPaused) and load is Load.NORMAL:
+                    # Live it may come too late to count; then the standing rule holds.
+                    answer = self.analysis.judge(item)
+                    if answer is not None:
+                        self.audio.put(answer)
+                reports = self.analysis.handle(item, load)
         for report in reports:
             self._tell(report)
 
