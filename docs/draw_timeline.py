@@ -28,20 +28,22 @@ STAGES = {
     'transcription (after speech)': ('words', '#3b6fb6'),
     'sight': ('pictures', '#8a6fb8'),
     'voice emotion': ('voice', '#ee8434'),
-    'vocal cues': ('voice', '#ee8434'),
-    'speaker': ('speaker', '#c2b280'),
     'face emotion': ('face', '#4c9f50'),
     'text emotion': ('text', '#17a2a2'),
     'fusion': ('fusion', '#6b3e26'),
 }
-LANES = ('pictures', 'words', 'voice', 'speaker', 'face', 'text', 'fusion')
+LANES = ('pictures', 'words', 'voice', 'face', 'text', 'fusion')
+TOLD = 1.1
+SPECULATION = 'speculation'
 NAMES = {
     'node': 'the node',
-    'sequential_same_silence': 'everything after {standing_silence_s:g} s of silence',
-    'sequential': 'everything after {sequential_silence_s:g} s of silence',
+    'sequential_same_silence': 'everything after {standing_silence_s:g} s of silence, with torch',
+    'sequential': 'everything after {sequential_silence_s:g} s of silence, with torch',
 }
-FRAME_S = 0.004
-"""Bars are at least so wide, so that short stages show."""
+LEAST_S = 0.0003
+"""Shorter runs only store something."""
+ZOOM_BEFORE_S = 0.15
+ZOOM_AFTER_S = 0.12
 
 
 def main() -> None:
@@ -59,21 +61,30 @@ def main() -> None:
         ways.pop('sequential_same_silence', None)
 
     plt.rcParams.update({'font.family': 'DejaVu Sans', 'font.size': 9, 'text.color': INK})
-    last = max(way['published'] for way in ways.values())
-    heights = [1.1, *(2.0 for _ in ways)]
+    last, end, node = max(way['published'] for way in ways.values()), story['end'], ways['node']
+    heights = [1.0, *(2.0 for _ in ways), 2.2]
     figure, rows = plt.subplots(
         len(heights),
-        figsize=(10, 1.9 * sum(heights) / 1.6),
+        figsize=(10, 1.2 * sum(heights)),
         dpi=110,
-        sharex=True,
         facecolor='white',
         gridspec_kw={'height_ratios': heights},
     )
     draw_sound(rows[0], story)
-    for axes, (name, way) in zip(rows[1:], ways.items(), strict=True):
-        draw_way(axes, way, story['end'], NAMES[name].format(**report))
-    rows[-1].set_xlim(-0.25, last + 0.45)
-    rows[-1].set_xlabel('seconds from the true start of speech')
+    for axes, (name, way) in zip(rows[1:-1], ways.items(), strict=True):
+        draw_way(axes, way, end, 0.006)
+        axes.set_title(NAMES[name].format(**report), loc='left')
+    for axes in rows[:-1]:
+        axes.set_xlim(-0.25, last + 0.18 * last)
+    rows[1].set_title(
+        '\u25b8 start told   \u25be interim estimate   \u2502 final emotion',
+        loc='right',
+        color=FAINT,
+    )
+    rows[-2].set_xlabel('seconds from the true start of speech')
+    draw_way(rows[-1], node, end, 0.0005)
+    draw_end(rows[-1], node, end)
+    rows[-1].set_title('the node, at the end of speech', loc='left')
     figure.tight_layout()
     figure.savefig(args.output)
 
@@ -89,40 +100,49 @@ def draw_sound(axes: Axes, story: dict[str, Any]) -> None:
     axes.spines[['top', 'right', 'left']].set_visible(False)
 
 
-def draw_way(axes: Axes, way: dict[str, Any], end: float, title: str) -> None:
-    """Draw what one arrangement made of it."""
+def draw_way(axes: Axes, way: dict[str, Any], end: float, least: float) -> None:
+    """Draw what one arrangement made of it; bars are at least so wide."""
     axes.axvspan(0, end, color=SPEECH, zorder=0)
     axes.axvspan(end, way['decided'], color=SILENCE, zorder=0)
     lanes = {lane: -place for place, lane in enumerate(LANES)}
     for one in way['stages']:
-        if one['stage'] in STAGES:
+        if one['stage'] in STAGES and one['end'] - one['begin'] >= LEAST_S:
             lane, colour = STAGES[one['stage']]
-            width = max(one['end'] - one['begin'], FRAME_S)
+            width = max(one['end'] - one['begin'], least)
             axes.barh(lanes[lane], width, 0.72, one['begin'], color=colour, linewidth=0)
     for one in way['interims']:
-        axes.plot(one['at'], 1.1, marker='v', color=INK, markersize=5)
+        axes.plot(one['at'], TOLD, marker='v', color=INK, markersize=5, clip_on=True)
     for at in way['start_told'][:1]:
-        axes.plot(at, 1.1, marker='>', color=INK, markersize=5)
+        axes.plot(at, TOLD, marker='>', color=INK, markersize=5, clip_on=True)
     axes.axvline(way['decided'], color=INK, linewidth=1, linestyle=':')
     axes.axvline(way['published'], color=ANSWER, linewidth=1.6)
-    axes.text(
-        way['published'] + 0.02,
-        1.1,
-        f'{way["label"] or "unknown"}: {1000 * (way["published"] - end):.0f} ms',
+    axes.annotate(
+        f' {1000 * (way["published"] - end):.0f} ms after speech',
+        (way['published'], TOLD),
         color=ANSWER,
         va='center',
         fontweight='bold',
     )
-    axes.text(way['published'] + 0.02, 0.1, 'after the end of speech', color=ANSWER, va='center')
-    axes.set_yticks([1.1, *lanes.values()], ['told', *lanes])
+    axes.set_yticks([TOLD, *lanes.values()], ['told', *lanes])
     axes.tick_params(axis='y', length=0)
     axes.set_ylim(-len(LANES) + 0.4, 1.8)
-    axes.set_title(
-        f'{title}   (\u25b8 start told, \u25be interim estimate, \u2026 end decided)',
-        fontsize=9,
-        loc='left',
-    )
     axes.spines[['top', 'right', 'left']].set_visible(False)
+
+
+def draw_end(axes: Axes, way: dict[str, Any], end: float) -> None:
+    """Show the moments between the end of speech and the answer, in milliseconds."""
+    first, last = end - ZOOM_BEFORE_S, way['published'] + ZOOM_AFTER_S
+    axes.set_xlim(first, last)
+    ticks = [place / 20 for place in range(-2, 100) if end + place / 20 <= last]
+    axes.set_xticks([end + tick for tick in ticks], [f'{1000 * tick:.0f}' for tick in ticks])
+    axes.set_xlabel('milliseconds from the true end of speech')
+    below = -len(LANES) + 0.55
+    for one in way['stages']:
+        if one['stage'] == SPECULATION and one['begin'] > end - ZOOM_BEFORE_S:
+            axes.axvspan(one['begin'], one['end'], color='white', alpha=0.6, zorder=0.5)
+            axes.text(one['begin'], below, 'in case this is the end', fontsize=8, va='bottom')
+    axes.text(end, TOLD + 0.35, ' end of speech', fontsize=8)
+    axes.text(way['decided'], TOLD + 0.35, 'end decided ', fontsize=8, ha='right')
 
 
 if __name__ == '__main__':

@@ -99,6 +99,18 @@ def test_the_beginning_can_be_left_out(tmp_path: Path, listener: Robot) -> None:
     assert nanoseconds(listener.inbox['/audio'][0].header.stamp) >= START_NS + 3_000_000_000
 
 
+def test_the_end_can_be_left_out(tmp_path: Path, listener: Robot) -> None:
+    path = write_bag(tmp_path / 'talk', audio_rows(noise(4.0)), qos=[RELIABLE])
+    listener.listen(AudioChunk, '/audio')
+    options = ('--rate', 20, '--wait-for-subscribers', 20, '--start-offset', 1, '--duration', 1)
+    process = start('replay', path, *options)
+    _, said = finish(process, listener)
+    assert said == 'replay: 31 messages played\n'
+    listener.until(lambda: len(listener.inbox['/audio']) == 31, 'all messages')
+    stamps = [nanoseconds(message.header.stamp) for message in listener.inbox['/audio']]
+    assert max(stamps) < START_NS + 2_032_000_000
+
+
 def test_a_loop_goes_on_until_interrupted(tmp_path: Path, listener: Robot) -> None:
     path = write_bag(tmp_path / 'talk', audio_rows(noise(0.5)), qos=[RELIABLE])
     listener.listen(AudioChunk, '/audio')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -130,3 +131,20 @@ def test_stopping_finishes_the_item_under_way_and_forgets_the_rest() -> None:
     go_on.set()
     worker.stop()
     assert handled == [1]
+
+
+def test_its_thread_is_known_by_its_name() -> None:
+    queue: WorkQueue[str] = WorkQueue(2, lambda item: 1, Overload.WAIT)
+    names: list[str] = []
+    done = threading.Event()
+
+    def handle(item: str) -> None:
+        names.append(Path(f'/proc/self/task/{threading.get_native_id()}/comm').read_text())
+        done.set()
+
+    worker = Worker('a name longer than Linux takes', queue, handle, lambda stage, error: None)
+    worker.start()
+    queue.put('item')
+    assert done.wait(10)
+    worker.stop()
+    assert names == ['a name longer t\n']

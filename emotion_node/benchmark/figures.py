@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from emotion_node.offline.truth import TrueUtterance
 
 Figures = dict[str, Any]
 """Figures by name; None for what could not be measured."""
+
+_FACES: Final = 'face emotion'
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,30 @@ def stage_figures(stages: Iterable[tuple[str, int, int]], played_s: float) -> Fi
     }
 
 
+def latency_without_faces(
+    heard: Sequence[Heard], stages: Iterable[tuple[str, int, int]], offset_ns: int
+) -> Figures:
+    """Return the delay less the time that faces were worked on between the end and the answer.
+
+    That is what an arrangement would take that looks at pictures while they come.
+
+    Args:
+        heard: true utterances and what was published of them.
+        stages: name, begin and end of every run, on the monotonic clock in ns.
+        offset_ns: what that clock is ahead of the stamps'.
+    """
+    runs = [(begin, end) for name, begin, end in stages if name == _FACES]
+    delays = []
+    for one in heard:
+        if not one.finals or one.merged:
+            continue
+        final = one.finals[-1]
+        from_ns, until_ns = final.decided_ns + offset_ns, final.at_ns + offset_ns
+        faces_ns = sum(end - begin for begin, end in runs if from_ns <= begin and end <= until_ns)
+        delays.append((final.at_ns - one.truth.end_ns - faces_ns) / 1e6)
+    return {'final_latency_without_faces_ms_p50': _percentile(delays, 50)}
+
+
 def observed_figures(
     observation: Observation,
     truths: Sequence[TrueUtterance],
@@ -167,11 +193,11 @@ def observed_figures(
     }
 
 
-def ratio(baseline: Figures | None, ours: Figures, name: str) -> float | None:
-    """Return how many times longer the baseline takes."""
-    if baseline is None or not baseline.get(name) or not ours.get(name):
+def ratio(baseline: Figures | None, name: str, ours: Figures, own: str) -> float | None:
+    """Return how many times greater a figure of the baseline is than one of ours."""
+    if baseline is None or not baseline.get(name) or not ours.get(own):
         return None
-    return float(baseline[name] / ours[name])
+    return float(baseline[name] / ours[own])
 
 
 def _spread(name: str, values: Sequence[float]) -> Figures:

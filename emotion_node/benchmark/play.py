@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from emotion_node.benchmark.figures import Figures, match, observed_figures, stage_figures
+from emotion_node.benchmark.figures import (
+    Figures,
+    latency_without_faces,
+    match,
+    observed_figures,
+    stage_figures,
+)
 from emotion_node.benchmark.observation import Observation, read_lines, read_observation
 from emotion_node.benchmark.sound import Sound
 from emotion_node.benchmark.timeline import Stages
@@ -154,6 +160,9 @@ def play(
     active_ns = observation.active_ns or begin_ns
     figures = {
         **observed_figures(observation, scene.truths, scene.sound, scene.pictures),
+        **latency_without_faces(
+            match(scene.truths, observation.finals), stages, observation.offset_ns
+        ),
         'start_s': (active_ns - begin_ns) / 1e9,
         'cpu_cores': usage.cores,
         'cpu_by_thread': usage.by_thread(),

@@ -99,13 +99,17 @@ class Usage:
         Threads whose names differ in their number alone are one. The main thread, which is named
         after the program, is "main". A thread counts as far as it was seen at work.
         """
+        rates = {name: spent / self.seconds for name, spent in self.seconds_by_thread().items()}
+        return dict(sorted(rates.items(), key=lambda one: -one[1]))
+
+    def seconds_by_thread(self) -> dict[str, float]:
+        """Return processor seconds by name of thread."""
         spent: defaultdict[str, float] = defaultdict(float)
         for before, after in zip(self.samples, self.samples[1:], strict=False):
             for thread, (name, seconds) in after.threads.items():
                 begun = before.threads.get(thread, (name, 0.0))[1]
                 spent[thread_name(name, thread == self.pid)] += seconds - begun
-        rates = {name: seconds / self.seconds for name, seconds in spent.items()}
-        return dict(sorted(rates.items(), key=lambda one: -one[1]))
+        return dict(spent)
 
 
 def thread_name(name: str, is_main: bool) -> str:

@@ -1,0 +1,48 @@
+"""Models of torch for the benchmark: they take their time and answer something."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scripted import utterance
+
+from emotion_node.datatypes import SAMPLE_RATE, Reason
+from emotion_node.faces import FaceSequence
+from emotion_node.labels import LABELS
+
+pytest.importorskip('torch')
+pytest.importorskip('transformers')
+models = pytest.importorskip('emotion_node.training.bench_models')
+
+
+def test_the_voice_is_answered() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 3 * SAMPLE_RATE).astype(np.float32)
+    voice = models.TorchVoice(1, itertools.count().__next__)
+    said = dataclasses.replace(utterance(1, 0.0, 3.0), samples=noise)
+    told = voice.estimate(said)
+    assert told.scores.shape == (len(LABELS),)
+    assert told.scores.sum() == pytest.approx(1, abs=1e-5)
+    assert told.model.version == 'torch, random weights'
+    assert voice.estimate(utterance(1, 0.0, 0.2)).reason is Reason.TOO_SHORT
+
+
+def test_the_face_is_answered() -> None:
+    face = models.TorchFace(1, itertools.count().__next__)
+    rows = np.log(np.full((5, face.width), 1 / face.width, np.float32))
+    seen = FaceSequence(np.arange(5), rows, np.ones(5, np.float32))
+    told = face.estimate(seen)
+    assert told.scores == pytest.approx(np.full(len(LABELS), 1 / len(LABELS)), abs=1e-5)
+
+
+def test_the_text_model_is_read_by_transformers(tmp_path: Path) -> None:
+    from emotion_node.backends.text_transformers import TransformersTextEmotion
+
+    models.write_text_model(tmp_path / 'model')
+    text = TransformersTextEmotion(str(tmp_path / 'model'), {}, clock=itertools.count().__next__)
+    told = text.estimate('I got the job!')
+    assert told.scores is not None
+    assert np.array_equal(text.labels, np.eye(len(LABELS)))
