@@ -40,6 +40,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
         'play a rosbag2 recording onto ROS topics, with /clock', 'emotion_node.ros.player'
     ),
     'view': Command('show the emotions that a running node publishes', 'emotion_node.ros.view'),
+    'soak': Command(
+        'bear a load for long, in line or over DDS, and watch memory and latency',
+        'emotion_node.benchmark.soak',
+    ),
     'bench': Command(
         'measure latency and cost of the node in the demo conversation, with ROS',
         'emotion_node.benchmark.command',

@@ -471,7 +471,7 @@ class QueueConfig:
         4, 'Pictures that may wait to be seen; the oldest is dropped for a newer one.', '', 1, 100
     )
     analysis_seconds: float = _p(
-        60.0,
+        10.0,
         'Speech that may wait to be analysed before transcripts are given up (marked absent with '
         'reason timeout); interim estimates are given up 1 s behind, utterances never.',
         's',

@@ -13,6 +13,7 @@ from typing import Any
 
 from emotion_node.assemble import Models, build_analysis
 from emotion_node.benchmark.sequential import LateSight, LateTranscriber
+from emotion_node.benchmark.slow import SlowTranscriber
 from emotion_node.core.analysis import Analysis
 from emotion_node.core.face_tracker import FaceTracker
 from emotion_node.core.sight import FaceSight
@@ -48,13 +49,23 @@ class TracedNode(EmotionNode):
 
     Args:
         timings: where times go.
+        slowness: seconds that the recogniser takes per second of speech; 0 for what it takes.
         options: of rclpy's `Node`.
     """
 
-    def __init__(self, timings: TracedTimings, **options: Any) -> None:
+    def __init__(self, timings: TracedTimings, slowness: float = 0.0, **options: Any) -> None:
         self.timings = timings
+        self.slowness = slowness
         self.analysis: Analysis | None = None
         super().__init__(**options)
+
+    def load_models(self) -> Models:
+        """Load the models that the parameters ask for; the recogniser as slow as asked."""
+        models = super().load_models()
+        if self.slowness and models.transcriber:
+            slow = SlowTranscriber(models.transcriber, self.slowness, time.sleep)
+            return dataclasses.replace(models, transcriber=slow)
+        return models
 
     def build_analysis(self, models: Models) -> Analysis:
         """Return the analysis that the models serve."""
@@ -109,12 +120,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--trace', type=Path, required=True, metavar='FILE')
     parser.add_argument('--sequential', action='store_true')
+    parser.add_argument('--slowness', type=float, default=0.0)
     args, ros_args = parser.parse_known_args(arguments)
     timings = TracedTimings()
     nodes: list[TracedNode] = []
 
     def make() -> TracedNode:
-        nodes.append((SequentialNode if args.sequential else TracedNode)(timings))
+        kind = SequentialNode if args.sequential else TracedNode
+        nodes.append(kind(timings, args.slowness))
         return nodes[0]
 
     status = run_node([sys.argv[0], *ros_args], make)

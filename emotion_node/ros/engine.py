@@ -28,6 +28,10 @@ from emotion_node.ros.worker import Overload, Worker, WorkQueue
 
 FaultHandler = Callable[[str, Exception], None]
 
+_RESERVE_S = 60.0
+"""Speech that may wait beyond what transcripts are given up for: for as long as one of them may
+take that cannot be stopped, such as Whisper's of a long utterance."""
+
 _INTERIM_BEHIND_S = 1.0
 """An interim estimate of what was said longer ago than this serves nobody."""
 
@@ -105,7 +109,7 @@ class Engine:
         # Where even analysis without transcripts cannot keep up, hearing waits, and audio that
         # then finds no room is given up as a gap.
         self.speech: WorkQueue[_AnalysisItem] = WorkQueue(
-            2 * config.analysis_seconds, _speech_seconds, Overload.WAIT
+            config.analysis_seconds + _RESERVE_S, _speech_seconds, Overload.WAIT
         )
         self.frames: WorkQueue[tuple[VideoFrame, Any]] = WorkQueue(
             config.frames, lambda item: 1, Overload.DROP_OLDEST

@@ -27,13 +27,16 @@ DESCRIPTION = """\
 Write a line of JSON for every emotion, interim estimate, speech activity, change of state and
 diagnostics message of a node, with the time at which it came ("at": nanoseconds of the monotonic
 clock of this machine, which all its processes share). Of /clock only those messages are written
-that came sooner after their stamp than all before: the last of them tells what time it is on the
-clock of the stamps.
+that came sooner after their stamp than all before, or at which a recording began again: the last
+of them tells what time it is on the clock of the stamps.
 """
 EPILOG = ''
 
 READY: Final = 'ready'
 """Kind of the first line: everything is subscribed to."""
+
+AGAIN_NS: Final = 5_000_000_000
+"""When /clock falls back by more than this, a recording has begun again."""
 
 _DEPTH = 1000
 
@@ -42,8 +45,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     parser.add_argument('--save', type=Path, required=True, metavar='FILE')
     parser.add_argument(
+        '--deaf', action='store_true', help='subscribe to emotions once more and never read'
+    )
+    parser.add_argument(
         '--node', default='emotion_node', metavar='NAME', help='of the node that is watched'
     )
+
+
+def subscribe_deaf(node: Node) -> Any:
+    """Return a subscription to emotions that nobody ever reads, reliable and of depth 1.
+
+    To be kept, by a node that is in no executor.
+    """
+    return node.create_subscription(Emotion, 'emotion', lambda message: None, QoSProfile(depth=1))
 
 
 class Observer:
@@ -75,7 +89,8 @@ class Observer:
 
     def _take_clock(self, message: Any) -> None:
         at_ns, stamp_ns = time.monotonic_ns(), as_record(message.clock)
-        if self._offset_ns is None or at_ns - stamp_ns < self._offset_ns:
+        known_ns = self._offset_ns
+        if known_ns is None or not known_ns <= at_ns - stamp_ns <= known_ns + AGAIN_NS:
             self._offset_ns = at_ns - stamp_ns
             self._write('clock', at_ns, stamp=stamp_ns)
 
@@ -107,12 +122,19 @@ def run(args: argparse.Namespace, ros_args: Sequence[str] = ()) -> int:
     with args.save.open('w', encoding='utf-8') as file:
         executor = SingleThreadedExecutor()
         node = rclpy.create_node('emotion_observer')
+        deaf = unread = None
         try:
             executor.add_node(node)
             Observer(node, args.node, file)
+            if args.deaf:
+                deaf = rclpy.create_node('deaf_listener')
+                unread = subscribe_deaf(deaf)
             executor.spin()
         finally:
             executor.shutdown()
+            del unread
+            if deaf is not None:
+                deaf.destroy_node()
             node.destroy_node()
             rclpy.try_shutdown()
     return 0
