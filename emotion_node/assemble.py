@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,7 @@ class Models:
         text, voice: emotion models, or None where there is none.
         faces: face detection and landmarks, or None for none; for one camera at a time.
         face: expression model, or None where there is none.
+        providers: of onnxruntime, on which emotion models run; the first that can is taken.
     """
 
     vad: Vad
@@ -52,6 +53,7 @@ class Models:
     voice: VoiceEmotion | None = None
     faces: FaceFinder | None = None
     face: FaceEmotion | None = None
+    providers: tuple[str, ...] = ()
 
     def describe(self) -> dict[str, str]:
         """Return what is in use, by role, for people."""
@@ -63,6 +65,9 @@ class Models:
             'voice emotion': _describe(self.voice.info) if self.voice else off,
             'faces': _describe(self.faces.info) if self.faces else off,
             'face emotion': _describe(self.face.info) if self.face else off,
+            'emotion models run on': ', '.join(
+                name.removesuffix('ExecutionProvider') for name in self.providers
+            ),
         }
 
 
@@ -77,13 +82,17 @@ def load_models(config: Config, clock: Clock, log: Callable[[str], None]) -> Mod
     Raises:
         ModelError: a model is missing, damaged or does not fit its label table.
     """
+    from emotion_node.backends.onnx import choose_providers
+
+    providers = choose_providers(config.inference.providers, log)
     return Models(
         vad=load_vad(config),
         transcriber=choose_transcriber(config.transcriber, log),
-        text=_load_text(config, clock, log),
-        voice=_load_voice(config, clock),
+        text=_load_text(config, clock, log, providers),
+        voice=_load_voice(config, clock, providers),
         faces=(faces := _load_faces(config, log)),
-        face=_load_expression(config, clock) if faces else None,
+        face=_load_expression(config, clock, providers) if faces else None,
+        providers=providers,
     )
 
 
@@ -146,7 +155,9 @@ def build_pipeline(
     )
 
 
-def _load_text(config: Config, clock: Clock, log: Callable[[str], None]) -> TextEmotion | None:
+def _load_text(
+    config: Config, clock: Clock, log: Callable[[str], None], providers: Sequence[str]
+) -> TextEmotion | None:
     match config.text.backend:
         case 'off':
             return None
@@ -155,7 +166,7 @@ def _load_text(config: Config, clock: Clock, log: Callable[[str], None]) -> Text
     from emotion_node.backends.text_onnx import OnnxTextEmotion
 
     entry = find_model(config.text.model, config.models_dir)
-    return OnnxTextEmotion(entry, config.text.threads, clock=clock)
+    return OnnxTextEmotion(entry, config.text.threads, clock=clock, providers=providers)
 
 
 def _load_transformers(
@@ -183,7 +194,7 @@ def _load_transformers(
     return model
 
 
-def _load_voice(config: Config, clock: Clock) -> VoiceEmotion | None:
+def _load_voice(config: Config, clock: Clock, providers: Sequence[str]) -> VoiceEmotion | None:
     voice = config.voice
     if voice.backend == 'off':
         return None
@@ -192,7 +203,7 @@ def _load_voice(config: Config, clock: Clock) -> VoiceEmotion | None:
     from emotion_node.backends.voice_onnx import OnnxVoiceEmotion
 
     entry = find_model(voice.model, config.models_dir)
-    return OnnxVoiceEmotion(entry, voice.threads, clock=clock)
+    return OnnxVoiceEmotion(entry, voice.threads, clock=clock, providers=providers)
 
 
 def _load_faces(config: Config, log: Callable[[str], None]) -> FaceFinder | None:
@@ -209,21 +220,21 @@ def _load_faces(config: Config, log: Callable[[str], None]) -> FaceFinder | None
         return None
 
 
-def _load_expression(config: Config, clock: Clock) -> FaceEmotion | None:
+def _load_expression(config: Config, clock: Clock, providers: Sequence[str]) -> FaceEmotion | None:
     face = config.face
     if face.expression == 'off':
         return None
     if face.expression == 'landmarks':
-        return _load_landmarks(config, clock)
+        return _load_landmarks(config, clock, providers)
     if face.expression == 'auto' and face.model not in read_manifest(config.models_dir):
         return None
     from emotion_node.backends.face_onnx import EXPRESSIONS, OnnxFaceEmotion
 
     entry = find_model(face.model, config.models_dir, EXPRESSIONS)
-    return OnnxFaceEmotion(entry, face.threads, clock=clock)
+    return OnnxFaceEmotion(entry, face.threads, clock=clock, providers=providers)
 
 
-def _load_landmarks(config: Config, clock: Clock) -> FaceEmotion:
+def _load_landmarks(config: Config, clock: Clock, providers: Sequence[str]) -> FaceEmotion:
     from emotion_node.backends.face_landmarks_onnx import OnnxLandmarkEmotion
 
     face, folder, key = config.face, config.models_dir, config.face.model
@@ -231,7 +242,9 @@ def _load_landmarks(config: Config, clock: Clock) -> FaceEmotion:
         own = Path(key).expanduser()
         folder, key = str(own.parent), own.name
     entry = find_model(key, folder)
-    return OnnxLandmarkEmotion(entry, read_points, POINTS_WIDTH, face.threads, clock=clock)
+    return OnnxLandmarkEmotion(
+        entry, read_points, POINTS_WIDTH, face.threads, clock=clock, providers=providers
+    )
 
 
 def _build_sight(

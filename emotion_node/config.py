@@ -249,6 +249,18 @@ class TranscriberConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class InferenceConfig:
+    """What the emotion models run on."""
+
+    providers: str = _p(
+        'cpu',
+        'Execution providers of onnxruntime for text, voice and expression, best first, separated '
+        'by commas, e.g. "cuda" or "tensorrt, cuda"; one that is not there is passed over with a '
+        'warning, and the processor is always last.',
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class TextConfig:
     """Emotion from words."""
 
@@ -489,6 +501,7 @@ class Config:
     segmenter: SegmenterConfig = SegmenterConfig()
     endpointing: EndpointingConfig = EndpointingConfig()
     transcriber: TranscriberConfig = TranscriberConfig()
+    inference: InferenceConfig = InferenceConfig()
     text: TextConfig = TextConfig()
     voice: VoiceConfig = VoiceConfig()
     face: FaceConfig = FaceConfig()

@@ -38,6 +38,20 @@ def test_whisper_hears_words_with_a_confidence_of_its_own(babble: WhisperTranscr
     assert feed(stream, tone(2.0)).text != heard.text, 'it did not listen'
 
 
+def test_whisper_foresees_what_it_will_say_at_the_end(babble: WhisperTranscriber) -> None:
+    stream = babble.stream()
+    stream.accept(noise(1.0))
+    early = stream.foresee()
+    stream.accept(tone(1.0))
+    foreseen = stream.foresee()
+    assert foreseen.final
+    assert foreseen != early
+    assert stream.finish() is foreseen
+    whole = feed(babble.stream(), np.concatenate([noise(1.0), tone(1.0)]))
+    assert whole == foreseen
+    assert stream.finish().text == ''
+
+
 def test_whisper_runs_in_eight_bit(
     babble: WhisperTranscriber, tiny_whisper: Callable[..., Path]
 ) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
-from emotion_node.backends.asr_whisper import WhisperTranscriber, find_model, locate_model
+from emotion_node.backends.asr_whisper import (
+    WhisperTranscriber,
+    cuda_devices,
+    find_model,
+    locate_model,
+)
 from emotion_node.config import TranscriberConfig
 from emotion_node.interfaces import ModelError, Transcriber
 
@@ -68,6 +74,12 @@ def _pocketsphinx(config: TranscriberConfig) -> Transcriber:
 
 
 def _whisper(config: TranscriberConfig, log: Callable[[str], None]) -> Transcriber:
+    if config.whisper_device == 'cuda' and not cuda_devices():
+        log(
+            'transcriber.whisper_device is cuda, but CTranslate2 finds no CUDA device here (its '
+            'driver, CUDA 12 and cuDNN 9 are needed): Whisper runs on the processor, in int8'
+        )
+        config = dataclasses.replace(config, whisper_device='cpu', whisper_compute_type='int8')
     transcriber = WhisperTranscriber(
         config.whisper_model,
         local_files_only=config.whisper_local_files_only,

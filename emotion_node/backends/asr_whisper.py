@@ -130,6 +130,13 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip('.')
 
 
+def cuda_devices() -> int:
+    """Return how many CUDA devices CTranslate2 can use."""
+    import ctranslate2
+
+    return int(ctranslate2.get_cuda_device_count())
+
+
 class WhisperTranscriber:
     """A Whisper model, shareable between streams.
 

@@ -6,13 +6,13 @@ Runs by onnxruntime and NumPy alone. `training.landmarks` makes such models.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
 import onnxruntime as ort
 
-from emotion_node.backends.onnx import check_labels, load_session
+from emotion_node.backends.onnx import PROCESSOR, check_labels, load_session
 from emotion_node.datatypes import (
     NS_PER_S,
     FloatArray,
@@ -70,12 +70,13 @@ class OnnxLandmarkEmotion:
         threads: int = 1,
         *,
         clock: Callable[[], int],
+        providers: Sequence[str] = PROCESSOR,
     ) -> None:
         self.info: ModelInfo = entry.info
         self.width = width
         self._read = read
         self._clock = clock
-        self._session = load_session(entry, threads)
+        self._session = load_session(entry, threads, providers)
         _check_signature(self._session, entry, width)
         # The first call allocates, so it is made here and not while somebody waits.
         self.run(np.zeros((RATE, width), np.float32), np.ones(RATE, np.float32))

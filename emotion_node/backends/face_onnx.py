@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
 import onnxruntime as ort
 
 from emotion_node.backends.face_picture import SIDE, face_picture
-from emotion_node.backends.onnx import check_labels, load_session
+from emotion_node.backends.onnx import PROCESSOR, check_labels, load_session
 from emotion_node.datatypes import FloatArray, ModalityEmotion, ModelInfo, Reason
 from emotion_node.faces import FaceMesh, FaceSequence, Picture
 from emotion_node.interfaces import ModelError
@@ -53,10 +53,17 @@ class OnnxFaceEmotion:
     width: Final = len(EXPRESSIONS)
     period_ns: Final = PERIOD_NS
 
-    def __init__(self, entry: ModelEntry, threads: int = 1, *, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        entry: ModelEntry,
+        threads: int = 1,
+        *,
+        clock: Callable[[], int],
+        providers: Sequence[str] = PROCESSOR,
+    ) -> None:
         self._info = entry.info
         self._clock = clock
-        self._session = load_session(entry, threads)
+        self._session = load_session(entry, threads, providers)
         _check_signature(self._session, entry)
         # The first call allocates, so it is made here and not while somebody waits.
         self.run(np.zeros((SIDE, SIDE), np.uint8))

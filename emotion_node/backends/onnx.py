@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import onnxruntime as ort
@@ -21,8 +22,53 @@ _ORT_ERRORS: Final = (
 )
 
 
-def load_session(entry: ModelEntry, threads: int) -> ort.InferenceSession:
+PROCESSOR: Final = ('CPUExecutionProvider',)
+_SUFFIX: Final = 'ExecutionProvider'
+
+
+def choose_providers(wanted: str, log: Callable[[str], None]) -> tuple[str, ...]:
+    """Return the execution providers to run models on, best first, the processor last.
+
+    Args:
+        wanted: onnxruntime's names with or without "ExecutionProvider", separated by commas.
+        log: told which of them this onnxruntime has not got.
+
+    Raises:
+        ModelError: onnxruntime knows no such provider.
+    """
+    known = {name.removesuffix(_SUFFIX).lower(): name for name in ort.get_all_providers()}
+    available = ort.get_available_providers()
+    chosen: list[str] = []
+    for one in wanted.split(','):
+        short = one.strip().lower().removesuffix(_SUFFIX.lower())
+        if not short:
+            continue
+        if short not in known:
+            raise ModelError(
+                f'inference.providers: onnxruntime knows no {one.strip()!r}; it knows '
+                f'{", ".join(sorted(known))}'
+            )
+        if known[short] in available:
+            chosen.append(known[short])
+        else:
+            here = ', '.join(name.removesuffix(_SUFFIX) for name in available)
+            log(
+                f'inference.providers asks for {short}, which onnxruntime {ort.__version__} here '
+                f'has not got (it has {here}): it is passed over. Install the build of '
+                'onnxruntime that brings it, e.g. onnxruntime-gpu for cuda'
+            )
+    return tuple(dict.fromkeys((*chosen, *PROCESSOR)))
+
+
+def load_session(
+    entry: ModelEntry, threads: int, providers: Sequence[str] = PROCESSOR
+) -> ort.InferenceSession:
     """Return a session over the model's file "weights", which is compared with its checksum.
+
+    Args:
+        entry: the model.
+        threads: of the processor.
+        providers: as `choose_providers` returns them.
 
     Raises:
         ModelError: the file is missing or damaged, or is no ONNX model.
@@ -34,7 +80,7 @@ def load_session(entry: ModelEntry, threads: int) -> ort.InferenceSession:
     # Spinning threads would take a core from the rest of the node between calls.
     options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     try:
-        return ort.InferenceSession(file.read(), options, providers=['CPUExecutionProvider'])
+        return ort.InferenceSession(file.read(), options, providers=list(providers))
     except _ORT_ERRORS as error:
         raise ModelError(
             f'{file.path} is no ONNX model that onnxruntime {ort.__version__} can run: {error}'

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime as ort
 from tokenizers import Tokenizer
 
-from emotion_node.backends.onnx import check_labels, load_session
+from emotion_node.backends.onnx import PROCESSOR, check_labels, load_session
 from emotion_node.backends.text_input import InputBuilder, TextInput
 from emotion_node.datatypes import FloatArray, ModalityEmotion, ModelInfo
 from emotion_node.interfaces import ModelError, Turn
@@ -36,11 +36,18 @@ class OnnxTextEmotion:
             text classifier over the seven labels.
     """
 
-    def __init__(self, entry: ModelEntry, threads: int = 1, *, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        entry: ModelEntry,
+        threads: int = 1,
+        *,
+        clock: Callable[[], int],
+        providers: Sequence[str] = PROCESSOR,
+    ) -> None:
         self._info = entry.info
         self._clock = clock
         self._builder = _load_builder(entry)
-        self._session = load_session(entry, threads)
+        self._session = load_session(entry, threads, providers)
         _check_signature(self._session, entry)
         # The first call allocates, so it is made here and not while somebody waits.
         self.estimate('Oh my God!')

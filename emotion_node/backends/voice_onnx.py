@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
 import onnxruntime as ort
 
-from emotion_node.backends.onnx import check_labels, load_session
+from emotion_node.backends.onnx import PROCESSOR, check_labels, load_session
 from emotion_node.backends.voice_features import MELS, is_silent, log_mel
 from emotion_node.datatypes import (
     NS_PER_S,
@@ -53,10 +53,17 @@ class OnnxVoiceEmotion:
             voice model over the seven labels.
     """
 
-    def __init__(self, entry: ModelEntry, threads: int = 1, *, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        entry: ModelEntry,
+        threads: int = 1,
+        *,
+        clock: Callable[[], int],
+        providers: Sequence[str] = PROCESSOR,
+    ) -> None:
         self._info = entry.info
         self._clock = clock
-        self._session = load_session(entry, threads)
+        self._session = load_session(entry, threads, providers)
         _check_signature(self._session, entry)
         # The first call allocates, so it is made here and not while somebody waits.
         self.run(np.random.default_rng(0).normal(0, 0.1, SAMPLE_RATE).astype(np.float32))
