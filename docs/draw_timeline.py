@@ -60,7 +60,14 @@ def main() -> None:
     if 'sequential' in ways:
         ways.pop('sequential_same_silence', None)
 
-    plt.rcParams.update({'font.family': 'DejaVu Sans', 'font.size': 9, 'text.color': INK})
+    plt.rcParams.update(
+        {
+            'font.family': 'DejaVu Sans',
+            'font.size': 9,
+            'axes.titlesize': 10,
+            'text.color': INK,
+        }
+    )
     last, end, node = max(way['published'] for way in ways.values()), story['end'], ways['node']
     heights = [1.0, *(2.0 for _ in ways), 2.2]
     figure, rows = plt.subplots(
@@ -140,7 +147,14 @@ def draw_end(axes: Axes, way: dict[str, Any], end: float) -> None:
     for one in way['stages']:
         if one['stage'] == SPECULATION and one['begin'] > end - ZOOM_BEFORE_S:
             axes.axvspan(one['begin'], one['end'], color='white', alpha=0.6, zorder=0.5)
-            axes.text(one['begin'], below, 'in case this is the end', fontsize=8, va='bottom')
+            axes.text(
+                one['begin'],
+                below,
+                'worked out in case this is the end ',
+                fontsize=8,
+                va='bottom',
+                ha='right',
+            )
     axes.text(end, TOLD + 0.35, ' end of speech', fontsize=8)
     axes.text(way['decided'], TOLD + 0.35, 'end decided ', fontsize=8, ha='right')
 

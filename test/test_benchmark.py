@@ -152,7 +152,13 @@ def test_an_end_that_was_missed_has_no_delay(tmp_path: Path) -> None:
     assert figures['utterances_merged'] == 1
     assert figures['final_latency_ms_p95'] == pytest.approx(500)
     assert figures['frames_dropped'] is None, 'no diagnostics have come'
-    assert choose(TRUTHS[:1], [seen]) == 0
+
+
+def test_the_utterance_that_is_drawn_took_the_usual_time(tmp_path: Path) -> None:
+    seen = observe(tmp_path, [*STORY, emotion(9.47, 8.0, 9.0)])
+    assert choose(TRUTHS, [seen]) == 2
+    assert choose(TRUTHS, [seen, observe(tmp_path, STORY)]) in (0, 1), 'it was heard in both'
+    assert choose(TRUTHS, [observe(tmp_path, STORY[:1])]) is None
 
 
 def test_of_nothing_no_figure_is_made_up(tmp_path: Path) -> None:

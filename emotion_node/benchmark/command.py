@@ -190,10 +190,12 @@ def _measure(session: _Session) -> dict[str, Any]:
     speed = annotate_speed(bag, {'transcriber.backend': 'off'}, folder / 'annotate-off')
     session.step('Annotating with transcription')
     speed_with = annotate_speed(bag, {'transcriber.backend': 'pocketsphinx'}, folder / 'annotate')
-    rate, source = None, 'left out by --quick'
+    rate, source = None, 'the glued dialogues are left out by --quick'
     if not session.args.quick:
-        session.step('Counting cut-offs')
+        session.step('Counting cut-offs in glued dialogues')
         rate, source = evaluated_cut_off_rate()
+        if rate is None:
+            session.missing['cut-offs in glued dialogues'] = source
     return _report(session, speed, speed_with, rate, source)
 
 
@@ -214,9 +216,9 @@ def _report(
         **top,
         'frames_dropped': None if None in lost else sum(lost),
         'cut_off_rate': demo_rate if rate is None else rate,
-        'cut_off_source': f'utterances of the demo that were split; {source}'
-        if rate is None
-        else source,
+        'cut_off_source': source
+        if rate is not None
+        else f'utterances of {scene.bag.name} that were cut in two, as {source}',
         'sequential_ratio': ratio(usual, _DELAY, ours, _DELAY),
         'sequential_ratio_same_silence': ratio(same, _DELAY, ours, _DELAY),
         'sequential_ratio_without_faces': ratio(usual, _DELAY_WITHOUT_FACES, ours, _DELAY),

@@ -1,35 +1,36 @@
-"""How often an utterance is cut in two, by the evaluation of endpointing where there is one."""
+"""How often an utterance is cut in two, in dialogues with known pauses."""
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import subprocess
-import sys
+import time
 from typing import Final
 
-EVALUATION: Final = 'emotion_node.evaluation.endpointing'
-LIMIT_S: Final = 90.0
+from emotion_node.assemble import load_models
+from emotion_node.config import make_config
+from emotion_node.evaluation.endpointing import listening_only, measure
+from emotion_node.evaluation.glued import make_dialogues
+from emotion_node.training.datasets import DatasetError
+
+DIALOGUES: Final = 10
+"""As many as `evaluate endpointing` hears, which tries other rules on them as well."""
 
 
-def evaluated_cut_off_rate() -> tuple[float | None, str]:
-    """Return the share of utterances that are cut in two, and where it comes from.
+def evaluated_cut_off_rate(dialogues: int = DIALOGUES) -> tuple[float | None, str]:
+    """Return the share of pauses inside utterances at which one was ended, and where it is from.
 
-    The rate is None where it could not be measured, and the text then says why.
+    The rate is None where there are no data, and the text then says what is missing.
+
+    Args:
+        dialogues: how many are heard, in line.
     """
-    if importlib.util.find_spec(EVALUATION) is None:
-        return None, 'there is no evaluation of endpointing'
-    command = [sys.executable, '-m', 'emotion_node', 'evaluate', 'endpointing', '--json']
     try:
-        told = subprocess.run(
-            command, capture_output=True, text=True, timeout=LIMIT_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return None, f'the evaluation of endpointing takes longer than {LIMIT_S:g} s'
-    if told.returncode:
-        lines = told.stderr.strip().splitlines() or ['']
-        return None, f'the evaluation of endpointing failed: {lines[-1]}'
-    try:
-        return float(json.loads(told.stdout)['cut_off_rate']), 'evaluate endpointing'
-    except (KeyError, TypeError, ValueError) as error:
-        return None, f'the evaluation of endpointing tells no cut_off_rate ({error})'
+        glued = make_dialogues('test', dialogues, None)
+    except DatasetError as error:
+        return None, str(error)
+    config = listening_only(make_config({'transcriber.backend': 'pocketsphinx'}))
+    models = load_models(config, time.perf_counter_ns, lambda text: None)
+    figures = measure(glued, config, models)
+    return (
+        figures['cut_off_rate'],
+        f'{figures["pauses"]} pauses inside utterances, in {dialogues} glued dialogues',
+    )

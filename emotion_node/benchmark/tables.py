@@ -43,6 +43,7 @@ _ROWS: Final = (
     _Row('audio dropped (s)', 'audio_dropped_s', '{:.2f}'),
     _Row('utterances with an emotion', 'utterances_found'),
     _Row('utterances cut in two', 'utterances_split'),
+    _Row('utterances taken for one with the next', 'utterances_merged'),
 )
 
 _TARGETS: Final = (

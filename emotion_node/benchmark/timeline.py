@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
+
 from emotion_node.benchmark.figures import Heard, match
 from emotion_node.benchmark.observation import Observation, Received
 from emotion_node.benchmark.sound import Sound
@@ -13,9 +15,6 @@ from emotion_node.offline.truth import TrueUtterance
 BEFORE_NS: Final = 500_000_000
 AFTER_NS: Final = 400_000_000
 STEP_NS: Final = 10_000_000
-TYPICAL_S: Final = 2.5
-"""The utterance that is nearest to this long is drawn."""
-
 Stages = Sequence[tuple[str, int, int]]
 """Name, begin and end of every run, on the monotonic clock in ns."""
 
@@ -23,7 +22,7 @@ Stages = Sequence[tuple[str, int, int]]
 def choose(truths: Sequence[TrueUtterance], plays: Sequence[Observation]) -> int | None:
     """Return which true utterance to draw: one that was heard whole in all plays.
 
-    Of these, it is that of the most usual length.
+    Of these, it is the one whose delays are nearest to the median ones.
     """
     each = [match(truths, play.finals) for play in plays]
     whole = [
@@ -31,11 +30,13 @@ def choose(truths: Sequence[TrueUtterance], plays: Sequence[Observation]) -> int
         for place in range(len(truths))
         if all(len(one[place].finals) == 1 and not one[place].merged for one in each)
     ]
-    return min(
-        whole,
-        key=lambda n: abs((truths[n].end_ns - truths[n].start_ns) / 1e9 - TYPICAL_S),
-        default=None,
+    if not whole:
+        return None
+    delays = np.array(
+        [[one[n].finals[0].at_ns - truths[n].end_ns for n in whole] for one in each], np.float64
     )
+    medians = np.median(delays, axis=1, keepdims=True)
+    return whole[int(np.argmin(np.abs(delays / medians - 1).sum(axis=0)))]
 
 
 def draw_from(truth: TrueUtterance, sound: Sound, until_ns: int) -> dict[str, Any]:
