@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import tracemalloc
 from collections.abc import Callable
@@ -171,6 +172,7 @@ def test_a_long_evening_leaves_nothing_behind() -> None:
                 pipeline.push_audio(chunk)
         for noted in (text.asked, text.speakers, voice.given):
             noted.clear()
+        gc.collect()
 
     tracemalloc.start()
     evening(0, 25)
@@ -179,7 +181,7 @@ def test_a_long_evening_leaves_nothing_behind() -> None:
     after = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert analysis.counters['utterances'] > 300
-    assert after - before < 200_000
+    assert after - before < 250_000  # times of stages, of which a thousand are kept
 
 
 class Endless(ScriptedTranscriber):
