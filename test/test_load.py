@@ -194,7 +194,7 @@ class Endless(ScriptedTranscriber):
 
 def test_growth_is_a_slope_and_a_leak_is_told_from_a_warm_up() -> None:
     warm_up = [(float(n), 100.0 + min(n, 20) * 10) for n in range(100)]
-    assert growth(warm_up) == 0.0
+    assert abs(growth(warm_up)) < 1e-6
     assert not grows(warm_up)
     leak = [(float(n), 100.0 + n) for n in range(100)]
     assert grows(leak)
