@@ -47,7 +47,9 @@ train-test: setup $(VENV)/.dev-installed train-setup ## Run the tests that need 
 		exec python -m pytest $(or $(PYTEST_ARGS),$(shell grep -l importorskip test/*.py))
 
 bench: setup train-setup $(DEMO_VENV)/.installed ## Measure latency and cost in the demo (BENCH_ARGS='--quick')
-	@. ./env.sh && exec python -m emotion_node bench \
+	@. ./env.sh && { [ -e whisper_cost.json ] || PYTHONPATH="$$PYTHONPATH:$$(echo \
+		$(CURDIR)/$(TRAIN_VENV)/lib/python*/site-packages)" python -m emotion_node.training.whisper_cost \
+		--json whisper_cost.json; } && exec python -m emotion_node bench \
 		--train-env $(TRAIN_VENV) --draw-env $(DEMO_VENV) --json bench.json --plot bench.png $(BENCH_ARGS)
 
 check: $(VENV)/.dev-installed ## Check format, lint, types and the walls between the layers

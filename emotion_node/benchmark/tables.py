@@ -177,13 +177,21 @@ def _verdict(value: float | None, wanted: str, must: float, goal: float) -> Text
     return Text('reached', 'green') if sign * value <= sign * must else Text('missed', 'red')
 
 
-def _whisper(figures: Mapping[str, Any]) -> RenderableType:
-    """Return what another measurement has told of Whisper, as it is."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("\nWhisper's cost")
-    table.add_column('')
-    for name, value in figures.items():
-        table.add_row(name, str(value))
+def _whisper(report: Mapping[str, Any]) -> RenderableType:
+    """Return what `emotion_node.training.whisper_cost` has measured."""
+    title = f"Whisper's cost ({report['what']}; {report['threads']} threads)"
+    table = Table(title=title, title_justify='left', box=None, pad_edge=False)
+    for column in ('model', 'window', 'speech', 'encoder', 'decoder', 'of real time'):
+        table.add_column(column)
+    for one in report['models']:
+        table.add_row(
+            one['model'],
+            f'{one["window_s"]:g} s',
+            f'{one["speech_s"]:g} s',
+            f'{one["encoder_ms"]:.0f} ms',
+            f'{one["decoder_ms"]:.0f} ms',
+            f'{one["real_time_factor"]:.2f}',
+        )
     return table
 
 
