@@ -387,7 +387,7 @@ class InterimConfig:
     """Estimates while somebody is still speaking."""
 
     enabled: bool = _p(True, 'Publish interim estimates.')
-    period: float = _p(0.4, 'Time between interim estimates.', 's', 0.1, 10.0)
+    period: float = _p(0.2, 'Time between interim estimates.', 's', 0.1, 10.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ from emotion_node.datatypes import (
     Trigger,
 )
 
+CALM = make_config({'interim.period': 0.4})
+
 
 def make_analysis(
     *lines: str,
@@ -43,7 +45,7 @@ def make_analysis(
     faults: list[str] | None = None,
 ) -> Analysis:
     return Analysis(
-        config or Config(),
+        config or CALM,
         transcriber or (ScriptedTranscriber(list(lines)) if lines else None),
         text or ScriptedText(),
         voice,
