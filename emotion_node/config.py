@@ -197,7 +197,7 @@ class EndpointingConfig:
     """How the words and the pitch before a pause decide how long it must last to be the end."""
 
     adaptive: bool = _p(
-        True,
+        False,
         'End an utterance sooner after what sounds finished and later in mid-sentence, within the '
         'bounds below; else always after segmenter.min_silence_duration.',
     )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import ScriptedText, ScriptedTranscriber, Ticker
-from speech import LoudnessVad, chunks, noise, seconds, silence, sound
+from speech import STAMP, LoudnessVad, chunks, noise, seconds, silence, sound
 
 from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import Config, ConfigError, EndpointingConfig, make_config
@@ -76,6 +76,7 @@ def test_a_word_never_met_tells_nothing() -> None:
     assert 'xylophonically' not in word_endings()
 
 
+@settings(max_examples=40)
 @given(st.floats(-20, 20), st.floats(0, 100), st.floats(0, 2))
 def test_the_silence_stays_within_its_bounds(word: float, spoken: float, last: float) -> None:
     evidence = PauseEvidence(word, spoken, last)
@@ -101,7 +102,10 @@ class Room:
 
     def __init__(self, words: str, **parameters: Any) -> None:
         config = replace(
-            make_config({f'endpointing.{key}': one for key, one in parameters.items()}),
+            make_config(
+                {'endpointing.adaptive': True}
+                | {f'endpointing.{key}': one for key, one in parameters.items()}
+            ),
             interim=Config().interim,
         )
         analysis = Analysis(config, Knowing([words] * 20), ScriptedText(), None, None, Ticker())
@@ -142,10 +146,20 @@ def test_without_it_only_the_standing_rule_counts() -> None:
         assert [round(decided - end, 2) for end, decided in ends] == [0.4, 0.4]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.integers(30, 9000), st.sampled_from(['I went to the', 'I have seen him', '']))
 def test_how_audio_is_cut_into_chunks_changes_nothing(size: int, words: str) -> None:
     assert endings(Room(words).hear(SPOKEN, size)) == endings(Room(words).hear(SPOKEN))
+
+
+def test_shifted_stamps_change_nothing_but_themselves() -> None:
+    room = Room('I have seen him')
+    reports: list[Report] = []
+    for chunk in chunks(sound(*SPOKEN), [320], STAMP + 12_345_678_900):
+        reports += room.pipeline.push_audio(chunk)
+    shifted = endings([*reports, *room.pipeline.flush()])
+    plain = endings(Room('I have seen him').hear(SPOKEN))
+    np.testing.assert_allclose(np.array(shifted) - 12.3456789, plain, atol=1e-6)
 
 
 def test_a_sentence_ends_at_its_mark_and_not_where_it_trails_off() -> None:

@@ -39,7 +39,7 @@ from emotion_node.offline.truth import read_truth
 from emotion_node.training.datasets import DatasetError
 
 DEMO: Final = Path('demo/conversation')
-SILENCES: Final = (0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8)
+SILENCES: Final = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.8)
 TOLERANCE_NS: Final = NS_PER_S // 5
 """By which the end of speech may be found early or late."""
 
@@ -171,28 +171,33 @@ def _parts(truth: Sequence[Span], heard: Sequence[Utterance]) -> dict[str, int]:
 
 
 def evaluate_endpointing(
-    config: Config, half: str, count: int, data: Path | None, demo: Path
+    config: Config, half: str, count: int, data: Path | None, demo: Path, seed: int = 0
 ) -> dict[str, Any]:
-    """Return all figures: those of `measure` for the rule in use, and `fixed` by silence.
+    """Return all figures: those of `measure` for the rule in use, `adaptive`, `fixed` by silence.
 
     Raises:
         DatasetError: RAVDESS or MELD is missing.
     """
-    dialogues = make_dialogues(half, count, data)
+    dialogues = make_dialogues(half, count, data, seed)
     config = listening_only(config)
+    adaptive = dataclasses.replace(
+        config, endpointing=dataclasses.replace(config.endpointing, adaptive=True)
+    )
     models = load_models(config, time.perf_counter_ns, lambda text: None)
     silent = dataclasses.replace(models, transcriber=None)
     console = Console(stderr=True)
     figures: dict[str, Any] = {
         'half': half,
+        'seed': seed,
         'dialogues': count,
         'seconds': sum(len(one.samples) for one in dialogues) / SAMPLE_RATE,
-        **measure(dialogues, config, models),
+        **measure(dialogues, config, models if config.endpointing.adaptive else silent),
+        'adaptive': measure(dialogues, adaptive, models),
         'fixed': {
             f'{silence:g}': measure(dialogues, fixed(config, silence), silent)
             for silence in track(SILENCES, 'fixed silences', console=console, transient=True)
         },
-        'real': real_dialogues(config, models, data, demo),
+        'real': real_dialogues(adaptive, models, data, demo),
         'real_fixed_0.4': real_dialogues(fixed(config, 0.4), silent, data, demo),
     }
     return figures
@@ -208,6 +213,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
     parser.add_argument('--demo', type=Path, default=DEMO, help='default %(default)s')
+    parser.add_argument('--seed', type=int, default=0, help='of what is drawn; default 0')
     parser.add_argument(
         '--choose', action='store_true', help='choose weights and bounds on dev, without words'
     )
@@ -220,7 +226,9 @@ def run(args: argparse.Namespace) -> int:
     config = parameters.read_config(args)
     if args.choose:
         return _choose(config, args)
-    figures = evaluate_endpointing(config, args.half, args.dialogues, args.data, args.demo)
+    figures = evaluate_endpointing(
+        config, args.half, args.dialogues, args.data, args.demo, args.seed
+    )
     print(json.dumps(figures) if args.json else markdown(figures), end='\n' if args.json else '')
     return 0
 
@@ -239,7 +247,7 @@ def _choose(config: Config, args: argparse.Namespace) -> int:
 
 def markdown(figures: dict[str, Any]) -> str:
     """Return Markdown tables of the figures."""
-    rows = [('by words and pitch', figures)]
+    rows = [('in use', figures), ('by words and sound', figures['adaptive'])]
     rows += [(f'{silence} s', one) for silence, one in figures['fixed'].items()]
     lines = [
         '| end of speech | cut off | merged | delay: median, 95 %, mean |',
@@ -252,7 +260,7 @@ def markdown(figures: dict[str, Any]) -> str:
             for name, one in rows
         ),
         '',
-        '| recording | utterances | whole, in parts, missed | the same after 0.4 s |',
+        '| recording | utterances | by words and sound: whole, in parts, missed | after 0.4 s |',
         '|---|--:|--:|--:|',
     ]
     for name, one in figures['real'].items():

@@ -68,21 +68,24 @@ class GluedDialogue:
             yield AudioChunk(first * NS_PER_SAMPLE, part, SAMPLE_RATE, ClockSource.FILE)
 
 
-def make_dialogues(half: str, count: int, data: Path | None = None) -> list[GluedDialogue]:
-    """Return `count` dialogues of one half of the speakers, the same each time.
+def make_dialogues(
+    half: str, count: int, data: Path | None = None, seed: int = 0
+) -> list[GluedDialogue]:
+    """Return `count` dialogues of one half of the speakers, the same each time for a seed.
 
     Args:
         half: "dev" or "test": RAVDESS actors 1 to 12 or 13 to 24, GRID talkers and a MELD
             dialogue each.
         count: of dialogues of `UTTERANCES` each.
         data: folder of the data sets, as in `datasets.data_root`.
+        seed: of what is drawn.
 
     Raises:
         DatasetError: RAVDESS or MELD is missing.
     """
     root = data_root(data)
-    rng = np.random.default_rng(list(ACTORS).index(half))
     parity = list(ACTORS).index(half)
+    rng = np.random.default_rng(parity + 100 * seed)
     talkers = sorted((root / 'grid').glob('*.mpg'))[parity::2]
     # The dialogue of 14 utterances is the one to test with.
     meld = next(one for one in read_dialogues(data) if one.number == 1 - parity)
