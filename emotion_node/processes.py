@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_STOP_S = 5.0
+_STOP_S = 10.0
 _POLL_S = 0.05
 
 

@@ -23,7 +23,7 @@ from emotion_node.benchmark.usage import Usage
 from emotion_node.offline.truth import TrueUtterance
 from emotion_node.processes import ProcessError, Running, Stage
 
-START_S: Final = 90.0
+START_S: Final = 180.0
 """Longest wait for a process to get ready: loading torch on a busy machine takes a while."""
 AFTER_S: Final = 20.0
 """Longest wait for the last emotion."""
