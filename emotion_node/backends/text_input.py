@@ -19,7 +19,7 @@ from tokenizers import Tokenizer, normalizers
 
 from emotion_node.interfaces import Turn
 
-MAX_TURNS: Final = 3
+MAX_TURNS: Final = 2
 """Past turns that are read."""
 MAX_TOKENS: Final = 96
 """Length of the whole input."""
