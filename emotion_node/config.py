@@ -255,8 +255,8 @@ class InferenceConfig:
     providers: str = _p(
         'cpu',
         'Execution providers of onnxruntime for text, voice and expression, best first, separated '
-        'by commas, e.g. "cuda" or "tensorrt, cuda"; one that is not there is passed over with a '
-        'warning, and the processor is always last.',
+        'by commas, e.g. "cuda" or "tensorrt, cuda", or "auto"; one that is not there is passed '
+        'over with a warning, and the processor is always last.',
     )
 
 

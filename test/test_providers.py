@@ -24,6 +24,14 @@ def test_the_processor_is_always_there_and_last() -> None:
     assert not said
 
 
+def test_auto_is_all_that_there_is() -> None:
+    said: list[str] = []
+    found = choose_providers('auto', said.append)
+    assert set(found) == set(ort.get_available_providers()) - {'AzureExecutionProvider'}
+    assert found[-1:] == PROCESSOR
+    assert not said
+
+
 def test_one_that_is_not_there_is_named_and_passed_over() -> None:
     missing = set(ort.get_all_providers()) - set(ort.get_available_providers())
     name = sorted(missing)[0]

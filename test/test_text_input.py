@@ -95,7 +95,7 @@ def test_unknown_speakers_have_no_letter(tokenizer: Tokenizer, builder: InputBui
     assert words(tokenizer, given) == spaced('[CLS] hi . [SEP] b : hey . [SEP]')
 
 
-def test_only_the_last_three_turns_with_words_are_read(
+def test_only_the_last_two_turns_with_words_are_read(
     tokenizer: Tokenizer, builder: InputBuilder
 ) -> None:
     past = turns(('', 'one'), ('', 'two'), ('', ' '), ('', 'three'), ('', 'four'), ('', ''))
@@ -107,8 +107,6 @@ def test_only_the_last_three_turns_with_words_are_read(
         'four',
         '[SEP]',
         'three',
-        '[SEP]',
-        'two',
         '[SEP]',
     ]
 

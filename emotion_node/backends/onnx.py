@@ -30,7 +30,8 @@ def choose_providers(wanted: str, log: Callable[[str], None]) -> tuple[str, ...]
     """Return the execution providers to run models on, best first, the processor last.
 
     Args:
-        wanted: onnxruntime's names with or without "ExecutionProvider", separated by commas.
+        wanted: onnxruntime's names with or without "ExecutionProvider", separated by commas;
+            "auto" for all that there are, in onnxruntime's order.
         log: told which of them this onnxruntime has not got.
 
     Raises:
@@ -43,6 +44,9 @@ def choose_providers(wanted: str, log: Callable[[str], None]) -> tuple[str, ...]
         short = one.strip().lower().removesuffix(_SUFFIX.lower())
         if not short:
             continue
+        if short == 'auto':
+            chosen += [name for name in available if name != 'AzureExecutionProvider']
+            continue
         if short not in known:
             raise ModelError(
                 f'inference.providers: onnxruntime knows no {one.strip()!r}; it knows '
@@ -54,10 +58,12 @@ def choose_providers(wanted: str, log: Callable[[str], None]) -> tuple[str, ...]
             here = ', '.join(name.removesuffix(_SUFFIX) for name in available)
             log(
                 f'inference.providers asks for {short}, which onnxruntime {ort.__version__} here '
-                f'has not got (it has {here}): it is passed over. Install the build of '
-                'onnxruntime that brings it, e.g. onnxruntime-gpu for cuda'
+                f'has not got (it has {here}): it is passed over, and the processor does what no '
+                'other can. Install the build of onnxruntime that brings it, e.g. onnxruntime-gpu '
+                'for cuda'
             )
-    return tuple(dict.fromkeys((*chosen, *PROCESSOR)))
+    others = [name for name in chosen if name not in PROCESSOR]
+    return tuple(dict.fromkeys((*others, *PROCESSOR)))
 
 
 def load_session(

@@ -28,6 +28,7 @@ from transformers import WhisperConfig, WhisperForConditionalGeneration
 VOCABULARY: Final = 51865
 PROMPT: Final = (50258, 50259, 50359, 50363)
 """<|startoftranscript|><|en|><|transcribe|><|notimestamps|>"""
+END_OF_TEXT: Final = 50257
 MELS: Final = 80
 FRAMES_PER_S: Final = 100
 TOKENS_PER_S: Final = 4
@@ -79,7 +80,7 @@ def _write_tokenizer(folder: Path) -> None:
     from transformers import PreTrainedTokenizerFast
 
     special = {
-        50257: '<|endoftext|>',
+        END_OF_TEXT: '<|endoftext|>',
         50258: '<|startoftranscript|>',
         50259: '<|en|>',
         50358: '<|translate|>',
@@ -99,6 +100,7 @@ def measure(
     folder: Path, speech_s: float, window_s: float, threads: int, runs: int
 ) -> dict[str, Any]:
     """Return the median times in ms of encoder and decoder for one utterance."""
+    before_mb = resident_mb()
     model = ctranslate2.models.Whisper(
         str(folder), device='cpu', compute_type='int8', intra_threads=threads
     )
@@ -116,6 +118,7 @@ def measure(
             beam_size=BEAMS,
             max_length=len(PROMPT) + tokens,
             suppress_blank=False,
+            suppress_tokens=[END_OF_TEXT],
         )
         encoding.append(1000 * (middle - begin))
         decoding.append(1000 * (time.perf_counter() - middle))
@@ -128,6 +131,7 @@ def measure(
         'encoder_ms': encoder,
         'decoder_ms': decoder,
         'total_ms': encoder + decoder,
+        'memory_mb': resident_mb() - before_mb,
         'real_time_factor': (encoder + decoder) / 1000 / speech_s,
     }
 
@@ -173,14 +177,16 @@ def main(args: Sequence[str] | None = None) -> int:
     if given.json:
         given.json.write_text(json.dumps(report, indent=2))
     print(f'{report["what"]}; {given.threads} threads, {BEAMS} beams')
-    print('| model | weights | file | window | speech | tokens | encoder | decoder | together |')
-    print('|---|--:|--:|--:|--:|--:|--:|--:|--:|')
+    columns = ('model', 'weights', 'file', 'window', 'speech', 'tokens', 'encoder', 'decoder')
+    print(f'| {" | ".join((*columns, "together", "memory"))} |')
+    print('|---' + '|--:' * 9 + '|')
     for one in found:
         print(
             f'| {one["model"]} | {one["weights"] / 1e6:.0f} M | {one["file_mb"]:.0f} MB '
             f'| {one["window_s"]:g} s | {one["speech_s"]:g} s | {one["tokens"]} '
             f'| {one["encoder_ms"]:.0f} ms | {one["decoder_ms"]:.0f} ms '
-            f'| {one["total_ms"]:.0f} ms, {one["real_time_factor"]:.2f} of real time |'
+            f'| {one["total_ms"]:.0f} ms, {one["real_time_factor"]:.2f} of real time '
+            f'| {one["memory_mb"]:.0f} MB |'
         )
     return 0
 
