@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emotion_node.backends.text_input import MAX_TURNS
 from emotion_node.labels import LABELS
 from emotion_node.training.datasets import (
     DatasetError,
@@ -175,7 +176,8 @@ def test_a_sample_has_the_turns_before_it_in_its_dialogue(meld: Path) -> None:
     rows = read_meld('dev', meld)
     assert [sample.group for sample in samples] == [row.dialogue_id for row in rows]
     for place, (sample, row) in enumerate(zip(samples, rows, strict=True)):
-        before = [one for one in rows[:place] if one.dialogue_id == row.dialogue_id][-3:]
+        before = [one for one in rows[:place] if one.dialogue_id == row.dialogue_id]
+        before = before[-MAX_TURNS:]
         assert [turn.speaker_id for turn in sample.history] == [one.speaker for one in before]
         assert [turn.text for turn in sample.history] == [plain_text(one.text) for one in before]
 
