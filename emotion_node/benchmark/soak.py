@@ -119,16 +119,13 @@ def soak_in_line(config: Config, seconds: float, tell: Callable[[float], None]) 
         assert looked is not None
         resident.append((at_s, looked.resident / _MB))
         tell(at_s)
-    grown = growth(resident)
     return {
         'minutes': at_s / 60,
         'speed': at_s / (time.monotonic() - begin),
         'utterances': len(processing),
         'processing_ms_p95_first_half': percentile(processing[: len(processing) // 2]),
         'processing_ms_p95_second_half': percentile(processing[len(processing) // 2 :]),
-        'rss_mb_warm': resident[round(WARM_SHARE * (len(resident) - 1))][1],
-        'rss_mb_end': resident[-1][1],
-        'rss_growth_mb_per_hour': grown,
+        **memory(resident),
         'bore_it': not grows(resident),
     }
 
@@ -198,9 +195,7 @@ def _dds_figures(usage: Usage, seen: Path) -> dict[str, Any]:
         'pictures_dropped': _number(analysis, 'pictures dropped'),
         'interims_given_up': _number(analysis, 'interim_given_up'),
         'transcripts_given_up': _number(analysis, 'transcripts_given_up'),
-        'rss_mb_warm': resident[round(WARM_SHARE * (len(resident) - 1))][1],
-        'rss_mb_end': resident[-1][1],
-        'rss_growth_mb_per_hour': growth(resident),
+        **memory(resident),
         'bore_it': lost_s == 0 and max(latencies) < MAX_LATENCY_S and not grows(resident),
     }
 
@@ -212,21 +207,31 @@ def _number(values: Any, key: str) -> int:
 def _latencies(lines: Iterator[dict[str, Any]]) -> Iterator[float]:
     """Yield the seconds from the end of each utterance to its emotion, in order of arrival.
 
-    One that comes after the recording has begun again has a stamp that lies ahead, and is left
-    out.
+    One whose stamp lies ahead is of the round before: the recording has begun again since.
     """
-    offset_ns: int | None = None
+    offset_ns = before_ns = 0
     for line in lines:
         if line['kind'] == 'clock':
-            offset_ns = line['at'] - line['stamp']
-        elif (
-            line['kind'] == 'emotion'
-            and line['emotion']['trigger'] == 'final'
-            and offset_ns is not None
-        ):
-            late_ns = line['at'] - line['emotion']['end'] - offset_ns
-            if late_ns > 0:  # else of the round before
-                yield late_ns / 1e9
+            found_ns = line['at'] - line['stamp']
+            if found_ns > offset_ns:
+                before_ns = offset_ns
+            offset_ns = found_ns
+        elif line['kind'] == 'emotion' and line['emotion']['trigger'] == 'final':
+            age_ns = line['at'] - line['emotion']['end']
+            yield (age_ns - (offset_ns if age_ns > offset_ns else before_ns)) / 1e9
+
+
+def memory(resident: list[tuple[float, float]]) -> dict[str, float]:
+    """Return what became of the memory.
+
+    Args:
+        resident: seconds and MB, in order.
+    """
+    return {
+        'rss_mb_warm': resident[round(WARM_SHARE * (len(resident) - 1))][1],
+        'rss_mb_end': resident[-1][1],
+        'rss_growth_mb_per_hour': growth(resident),
+    }
 
 
 def growth(resident: list[tuple[float, float]]) -> float:
@@ -243,8 +248,8 @@ def growth(resident: list[tuple[float, float]]) -> float:
 
 def grows(resident: list[tuple[float, float]], allowed: float = 0.05) -> bool:
     """Tell whether memory ends more than a share above what it was when warm."""
-    warm = resident[round(WARM_SHARE * (len(resident) - 1))][1]
-    return resident[-1][1] > (1 + allowed) * warm
+    found = memory(resident)
+    return found['rss_mb_end'] > (1 + allowed) * found['rss_mb_warm']
 
 
 def percentile(values: list[float], share: float = 95) -> float:
