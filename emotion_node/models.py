@@ -223,13 +223,7 @@ def find_model(key: str, folder: str | Path = '', labels: tuple[str, ...] = LABE
     Raises:
         ModelError: the manifest has no such model, or its labels are not these in this order.
     """
-    entries = read_manifest(folder)
-    if key not in entries:
-        raise ModelError(
-            f'no model {key!r} in {models_dir(folder) / MANIFEST}, which has '
-            f'{", ".join(entries) or "none"}'
-        )
-    entry = entries[key]
+    entry = _find(key, folder)
     if entry.labels != labels:
         raise ModelError(
             f'model {key!r} has the labels {", ".join(entry.labels)}; expected '
@@ -237,6 +231,16 @@ def find_model(key: str, folder: str | Path = '', labels: tuple[str, ...] = LABE
             f'{models_dir(folder) / MANIFEST} only together with the model'
         )
     return entry
+
+
+def _find(key: str, folder: str | Path) -> ModelEntry:
+    entries = read_manifest(folder)
+    if key not in entries:
+        raise ModelError(
+            f'no model {key!r} in {models_dir(folder) / MANIFEST}, which has '
+            f'{", ".join(entries) or "none"}'
+        )
+    return entries[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +277,7 @@ def verify_models(folder: str | Path = '', keys: Iterable[str] = ()) -> list[Fil
     Raises:
         ModelError: there is no valid manifest, or it has no such model.
     """
-    chosen = [find_model(key, folder) for key in keys] or read_manifest(folder).values()
+    chosen = [_find(key, folder) for key in keys] or read_manifest(folder).values()
     return [FileState.of(entry.key, file) for entry in chosen for file in entry.files.values()]
 
 

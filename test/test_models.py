@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from emotion_node.cli import main
 from emotion_node.interfaces import ModelError
 from emotion_node.labels import LABELS
 from emotion_node.models import (
@@ -61,6 +62,18 @@ def test_a_damaged_file_is_named_with_both_checksums(tmp_path: Path) -> None:
         with pytest.raises(ModelError, match=rf'model\.onnx is damaged.*{found}.*{expected}'):
             look()
     assert 'damaged' in verify_models(tmp_path, ['small'])[0].problem
+
+
+def test_files_are_verified_whatever_the_labels_are(tmp_path: Path) -> None:
+    folder = write_manifest(tmp_path, (*LABELS, 'contempt'))
+    assert [state.problem for state in verify_models(folder, ['small'])] == ['']
+
+
+def test_the_models_that_ship_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(['models', 'verify']) == 0
+    told = capsys.readouterr().out
+    for key, entry in read_manifest().items():
+        assert told.count(f'whole   {key} ') == len(entry.files)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
