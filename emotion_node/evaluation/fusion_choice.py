@@ -14,7 +14,7 @@ from emotion_node.labels import MODALITIES
 from emotion_node.training.metrics import Array, class_weights
 
 WEIGHTS: Final = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7)
-TEMPERATURES: Final = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.6, 1.8, 2.0)
+TEMPERATURES: Final = tuple(round(0.7 + 0.05 * step, 2) for step in range(27))
 
 
 def choose(

@@ -55,6 +55,7 @@ Scores = npt.NDArray[np.float64]
 
 CANDIDATES: Final = (
     Quantisation(block=32, int8_products=True),
+    Quantisation(block=16, int8_products=True),
     Quantisation(block=32, int8_products=False),
 )
 """Fast ones first: the first that loses little enough is shipped."""

@@ -28,7 +28,7 @@ class Quantisation:
     """A way of storing weights in 8 bits.
 
     Attributes:
-        block: weights with a scale in common: 32, 64, 128 or 256.
+        block: weights with a scale in common: 16, 32, 64, 128 or 256.
         int8_products: whether activations are made 8 bits too, token by token and block by
             block, which is faster; else products are in float.
     """

