@@ -365,7 +365,7 @@ class FusionConfig:
     voice_weight: float = _p(0.4, 'Weight of the voice modality.', '', 0.0, 1.0)
     face_weight: float = _p(0.15, 'Weight of the face modality.', '', 0.0, 1.0)
     temperature: float = _p(
-        1.4,
+        1.35,
         'By which the pooled answer of several modalities is flattened (above 1) or sharpened; '
         'the less so the more one of them prevails.',
         '',
