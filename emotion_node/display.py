@@ -155,23 +155,28 @@ def _bar(score: float) -> str:
     return f'{bar:<{_BAR_WIDTH}}'
 
 
-def _evidence(record: Record) -> Text:
-    lines = [line for one in record['modalities'] for line in _modality(one)]
-    return Text('\n').join([*lines, _latency(record)])
+def _evidence(record: Record) -> Table:
+    """Return what each modality said, under its name."""
+    grid = Table.grid(expand=True)
+    grid.add_column(width=8, no_wrap=True, style='bold')
+    grid.add_column(ratio=1)
+    for one in record['modalities']:
+        for place, line in enumerate(_modality(one)):
+            grid.add_row('' if place else one['modality'], line)
+    grid.add_row('latency', _latency(record))
+    return grid
 
 
 def _modality(one: Record) -> Iterator[Text]:
-    name = (f'{one["modality"]:<8}', 'bold')
     if not one['available']:
         reason = REASONS.get(one['reason'], one['reason'])
         detail = f' ({one["detail"]})' if one['detail'] else ''
-        yield Text.assemble(name, (f'absent: {reason}{detail}', 'dim'), overflow='ellipsis')
+        yield Text(f'absent: {reason}{detail}', 'dim')
         if seen := ' · '.join(_seen(one)):
-            yield Text(' ' * 8 + seen, 'dim')
+            yield Text(seen, 'dim')
         return
     label = one['label']
     yield Text.assemble(
-        name,
         (f'{label} {one["confidence"]:.2f}', STYLES[label]),
         (f'  weight {one["weight"]:.2f}', 'dim'),
     )
@@ -182,7 +187,7 @@ def _modality(one: Record) -> Iterator[Text]:
         *_vocal_cues(one['vocal_cues']),
         *_seen(one),
     ]
-    yield Text(' ' * 8 + ' · '.join(filter(None, facts)), 'dim')
+    yield Text(' · '.join(filter(None, facts)), 'dim')
 
 
 def _seen(one: Record) -> Iterator[str]:
@@ -202,12 +207,11 @@ def _vocal_cues(cues: Sequence[Record]) -> Iterator[str]:
     for cue in cues:
         if cue['normal_utterances']:
             unit = _SHORT_UNITS[cue['deviation_unit']]
-            yield f'{cue["name"]} {cue["deviation"]:+.0f}{unit}'
+            yield f'{cue["name"]} {round(cue["deviation"]):+d}{unit}'
 
 
 def _latency(record: Record) -> Text:
     return Text.assemble(
-        (f'{"latency":<8}', 'bold'),
         f'{record["total_latency"]:.2f} s after speech',
         (
             f'  ({record["endpointing_latency"]:.2f} s silence, '
