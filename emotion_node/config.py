@@ -194,7 +194,7 @@ class SegmenterConfig:
 
 @dataclass(frozen=True, slots=True)
 class EndpointingConfig:
-    """How the words and the pitch before a pause decide how long it must last to be the end."""
+    """How the words and the sound before a pause decide how long it must last to be the end."""
 
     adaptive: bool = _p(
         False,

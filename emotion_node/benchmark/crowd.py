@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from rosbags.rosbag2 import StoragePlugin, Writer
 
+from emotion_node.datatypes import NS_PER_S
 from emotion_node.image_messages import decode_image
 from emotion_node.offline.bag import Bag
 from emotion_node.offline.definitions import standard_types
@@ -48,7 +49,7 @@ def write_crowd(source: Path, target: Path) -> None:
                     writer.write(audio, message.stamp_ns, data)
                     continue
                 picture = encode_four_faces(decode_image(content, message.stamp_ns).decode())
-                for stamp_ns in (message.stamp_ns, message.stamp_ns + 1_000_000_000 // RATE_HZ):
+                for stamp_ns in (message.stamp_ns, message.stamp_ns + NS_PER_S // RATE_HZ):
                     header = _stamped(types, content.header, stamp_ns - message.stamp_ns)
                     copy = _with(types, IMAGE, content, header=header, data=picture)
                     writer.write(image, stamp_ns, types.serialize_cdr(copy, IMAGE))
@@ -77,8 +78,8 @@ def _second_voice(content: Any, earlier: deque[npt.NDArray[np.int16]]) -> npt.ND
 
 
 def _stamped(types: Any, header: Any, later_ns: int) -> Any:
-    stamp_ns = header.stamp.sec * 1_000_000_000 + header.stamp.nanosec + later_ns
-    time = types.types['builtin_interfaces/msg/Time'](*divmod(stamp_ns, 1_000_000_000))
+    stamp_ns = header.stamp.sec * NS_PER_S + header.stamp.nanosec + later_ns
+    time = types.types['builtin_interfaces/msg/Time'](*divmod(stamp_ns, NS_PER_S))
     return types.types['std_msgs/msg/Header'](stamp=time, frame_id=header.frame_id)
 
 

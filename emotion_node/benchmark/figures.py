@@ -87,7 +87,7 @@ def processing_figures(heard: Sequence[Heard], sound: Sound) -> Figures:
     silences = [1e3 * f.emotion['endpointing_latency'] for one in heard for f in one.finals]
     return {
         **_spread('processing_ms', delays),
-        'endpointing_ms_p50': _percentile(silences, 50),
+        'endpointing_ms_p50': percentile(silences, 50),
     }
 
 
@@ -145,8 +145,8 @@ def stage_figures(stages: Iterable[tuple[str, int, int]], played_s: float) -> Fi
     return {
         name: {
             'runs': len(each),
-            'ms_p50': _percentile(each, 50),
-            'ms_p95': _percentile(each, 95),
+            'ms_p50': percentile(each, 50),
+            'ms_p95': percentile(each, 95),
             'share': sum(each) / 1e3 / played_s,
         }
         for name, each in runs.items()
@@ -174,7 +174,7 @@ def latency_without_faces(
         from_ns, until_ns = final.decided_ns + offset_ns, final.at_ns + offset_ns
         faces_ns = sum(end - begin for begin, end in runs if from_ns <= begin and end <= until_ns)
         delays.append((final.at_ns - one.truth.end_ns - faces_ns) / 1e6)
-    return {'final_latency_without_faces_ms_p50': _percentile(delays, 50)}
+    return {'final_latency_without_faces_ms_p50': percentile(delays, 50)}
 
 
 def observed_figures(
@@ -201,8 +201,9 @@ def ratio(baseline: Figures | None, name: str, ours: Figures, own: str) -> float
 
 
 def _spread(name: str, values: Sequence[float]) -> Figures:
-    return {f'{name}_p50': _percentile(values, 50), f'{name}_p95': _percentile(values, 95)}
+    return {f'{name}_p50': percentile(values, 50), f'{name}_p95': percentile(values, 95)}
 
 
-def _percentile(values: Sequence[float], share: float) -> float | None:
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """Return a percentile, None of nothing."""
     return float(np.percentile(values, share)) if values else None

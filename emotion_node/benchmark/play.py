@@ -134,12 +134,7 @@ def play(
         command = arrangement.command(scene, trace)
         with stage.process('node', command, environment=arrangement.environment) as node:
             needed = [observer, node]
-            stage.wait_until(
-                lambda: read_observation(seen).active_ns is not None,
-                'the word that the node is active',
-                START_S,
-                needed,
-            )
+            await_active(stage, seen, needed, START_S)
             usage = Usage(node.process.pid)
             with stage.process('player', _player(scene)) as player:
                 stage.wait_until(
@@ -171,6 +166,20 @@ def play(
         'counters': traced['counters'],
     }
     return Play(figures, observation, stages)
+
+
+def await_active(stage: Stage, seen: Path, needed: Sequence[Running], timeout_s: float) -> None:
+    """Wait until the observer has written to `seen` that the node is active.
+
+    Raises:
+        ProcessError: one of the processes needed has ended, or it took too long.
+    """
+    stage.wait_until(
+        lambda: read_observation(seen).active_ns is not None,
+        'the word that the node is active',
+        timeout_s,
+        needed,
+    )
 
 
 def _player(scene: Scene) -> list[str]:

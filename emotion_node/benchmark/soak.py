@@ -18,7 +18,9 @@ from rich.table import Table
 
 from emotion_node.assemble import build_pipeline, load_models
 from emotion_node.benchmark.crowd import AUDIO_TOPIC, IMAGE_TOPIC, write_crowd
+from emotion_node.benchmark.figures import percentile
 from emotion_node.benchmark.observation import read_lines, read_observation
+from emotion_node.benchmark.play import await_active
 from emotion_node.benchmark.usage import Usage, sample
 from emotion_node.config import Config
 from emotion_node.datatypes import NS_PER_S, EmotionReport, Trigger
@@ -123,8 +125,8 @@ def soak_in_line(config: Config, seconds: float, tell: Callable[[float], None]) 
         'minutes': at_s / 60,
         'speed': at_s / (time.monotonic() - begin),
         'utterances': len(processing),
-        'processing_ms_p95_first_half': percentile(processing[: len(processing) // 2]),
-        'processing_ms_p95_second_half': percentile(processing[len(processing) // 2 :]),
+        'processing_ms_p95_first_half': percentile(processing[: len(processing) // 2], 95),
+        'processing_ms_p95_second_half': percentile(processing[len(processing) // 2 :], 95),
         **memory(resident),
         'bore_it': not grows(resident),
     }
@@ -154,12 +156,7 @@ def soak_over_dds(seconds: float, tell: Callable[[float], None]) -> dict[str, An
             stage.process('node', node) as running,
         ):
             needed = [watching, running]
-            stage.wait_until(
-                lambda: read_observation(seen).active_ns is not None,
-                'the word that the node is active',
-                START_S,
-                needed,
-            )
+            await_active(stage, seen, needed, START_S)
             usage = Usage(running.process.pid)
             with stage.process('player', player) as playing:
                 begin = time.monotonic()
@@ -250,8 +247,3 @@ def grows(resident: list[tuple[float, float]], allowed: float = 0.05) -> bool:
     """Tell whether memory ends more than a share above what it was when warm."""
     found = memory(resident)
     return found['rss_mb_end'] > (1 + allowed) * found['rss_mb_warm']
-
-
-def percentile(values: list[float], share: float = 95) -> float:
-    """Return a percentile, 0 of nothing."""
-    return float(np.percentile(values, share)) if values else 0.0

@@ -2,7 +2,7 @@
 
 Dialogues glued together from utterances (`evaluation.glued`) have known pauses: one inside an
 utterance at which that is ended is a cut-off; a pause between utterances that ends none leaves
-them merged. Fixed silences stand beside the rule that listens to words and pitch. The words are
+them merged. Fixed silences stand beside the rule that listens to words and sound. The words are
 those of pocketsphinx. Real dialogues of MELD and the demo conversation, whose inner pauses nobody
 marked, show in how many parts their utterances were heard.
 """

@@ -16,6 +16,7 @@ from rclpy.time import Time
 
 from emotion_msgs.msg import AudioChunk
 from emotion_node.config import ConfigError, ParameterInfo
+from emotion_node.datatypes import NS_PER_S
 from emotion_node.ros.diagnostics import Diagnostics, Status
 from emotion_node.ros.executable import run_node
 from emotion_node.ros.parameters import declare
@@ -36,7 +37,6 @@ PARAMETERS: Final[Mapping[str, ParameterInfo]] = {
     )
 }
 
-_NS_PER_S = 1_000_000_000
 _QUEUE_SECONDS = 5.0
 _MAX_WANDER_NS = 100_000_000
 _READINGS = 100
@@ -79,7 +79,7 @@ class StampTracker:
         else:
             self._readings = min(self._readings + 1, _READINGS)
             stamp = expected + (reading_ns - expected) / self._readings
-        self._next_ns = stamp + samples * _NS_PER_S / self._rate
+        self._next_ns = stamp + samples * NS_PER_S / self._rate
         return round(stamp)
 
 
@@ -166,7 +166,7 @@ class MicrophoneNode(Node):
         if not chunk_s <= age_s <= chunk_s + self._stream.latency:
             # PulseAudio tells of ages of up to a second for a while after the start.
             age_s = chunk_s
-        stamp_ns = self._tracker.stamp(now_ns - round(age_s * _NS_PER_S), frames, self._continuous)
+        stamp_ns = self._tracker.stamp(now_ns - round(age_s * NS_PER_S), frames, self._continuous)
         self._continuous = True
         self._queue.put((stamp_ns, bytes(data)))
 

@@ -24,10 +24,10 @@ from rosbags.interfaces import Qos, QosDurability, QosHistory, QosReliability
 from rosgraph_msgs.msg import Clock
 
 from emotion_node.audio_messages import MessageError
+from emotion_node.datatypes import NS_PER_S
 from emotion_node.offline.bag import Bag, BagError, Message, Topic
 from emotion_node.ros.topic_input import message_class
 
-_NS_PER_S = 1_000_000_000
 _DEFAULT_DEPTH = 100
 _DISCOVERY_S = 0.2
 """A publisher may learn of a match before the subscriber does."""
@@ -170,7 +170,7 @@ class Player:
             due = begin + int((event.stamp_ns - start_ns) / rate)
             wait_ns = due - time.monotonic_ns()
             if wait_ns > 0:
-                time.sleep(wait_ns / _NS_PER_S)
+                time.sleep(wait_ns / NS_PER_S)
             if isinstance(event, _Tick):
                 self._tick(event.stamp_ns)
                 progress(event.stamp_ns)
@@ -186,5 +186,5 @@ class Player:
     def _tick(self, stamp_ns: int) -> None:
         if self._clock is not None:
             message = Clock()
-            message.clock.sec, message.clock.nanosec = divmod(stamp_ns, _NS_PER_S)
+            message.clock.sec, message.clock.nanosec = divmod(stamp_ns, NS_PER_S)
             self._clock.publish(message)

@@ -11,6 +11,7 @@ import rclpy
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from emotion_node.datatypes import NS_PER_S
 from emotion_node.offline.bag import Bag, BagError
 from emotion_node.ros.executable import run_executable
 from emotion_node.ros.playback import Player
@@ -26,8 +27,6 @@ Examples:
   python -m emotion_node replay demo/conversation
   python -m emotion_node replay talk.mcap --rate 2 --remap /mic:=/audio --topics /mic
 """
-
-_NS_PER_S = 1_000_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -124,16 +123,16 @@ def _play(args: argparse.Namespace, node: Node, bag: Bag) -> None:
     alone = player.wait_for_subscribers(args.wait_for_subscribers)
     if alone and args.wait_for_subscribers:
         _say(f'nobody subscribes to {", ".join(alone)}; playing all the same')
-    offset_ns = int(args.start_offset * _NS_PER_S)
+    offset_ns = int(args.start_offset * NS_PER_S)
     length_ns = bag.end_ns - bag.start_ns
     if offset_ns > length_ns:
         raise BagError(
-            f'{args.bag} is {length_ns / _NS_PER_S:.1f} s long; --start-offset is beyond its end'
+            f'{args.bag} is {length_ns / NS_PER_S:.1f} s long; --start-offset is beyond its end'
         )
-    clock_ns = int(_NS_PER_S / args.clock) if args.clock else 0
+    clock_ns = int(NS_PER_S / args.clock) if args.clock else 0
     end_ns = None
     if args.duration is not None:
-        end_ns = bag.start_ns + offset_ns + int(args.duration * _NS_PER_S)
+        end_ns = bag.start_ns + offset_ns + int(args.duration * NS_PER_S)
     show = _progress_line(bag, args.rate) if sys.stderr.isatty() and not args.quiet else _nothing
     while True:
         player.play(args.rate, offset_ns, clock_ns, show, end_ns)
@@ -152,12 +151,12 @@ def _remap(rule: str) -> str:
 
 
 def _progress_line(bag: Bag, rate: float) -> Callable[[int], None]:
-    length_s = (bag.end_ns - bag.start_ns) / _NS_PER_S
+    length_s = (bag.end_ns - bag.start_ns) / NS_PER_S
     shown_s = -1.0
 
     def show(stamp_ns: int) -> None:
         nonlocal shown_s
-        at_s = (stamp_ns - bag.start_ns) / _NS_PER_S
+        at_s = (stamp_ns - bag.start_ns) / NS_PER_S
         if abs(at_s - shown_s) >= 0.1 * rate:
             shown_s = at_s
             end = '\r' if at_s < length_s else '\n'
