@@ -44,12 +44,12 @@ test: setup $(VENV)/.dev-installed ## Run the tests (PYTEST_ARGS='-k story'; dat
 
 train-test: setup $(VENV)/.dev-installed train-setup ## Run the tests that need torch
 	@. ./env.sh && PYTHONPATH="$$PYTHONPATH:$$(echo $(CURDIR)/$(TRAIN_VENV)/lib/python*/site-packages)" \
-		exec python -m pytest $(or $(PYTEST_ARGS),$(shell grep -l importorskip test/*.py))
+		exec python -m pytest $(or $(PYTEST_ARGS),$(shell grep -rl importorskip test emotion_lab/test))
 
 bench: setup train-setup $(DEMO_VENV)/.installed ## Measure latency and cost in the demo (BENCH_ARGS='--quick')
 	@. ./env.sh && { [ -e whisper_cost.json ] || PYTHONPATH="$$PYTHONPATH:$$(echo \
-		$(CURDIR)/$(TRAIN_VENV)/lib/python*/site-packages)" python -m emotion_node.training.whisper_cost \
-		--json whisper_cost.json; } && exec python -m emotion_node bench \
+		$(CURDIR)/$(TRAIN_VENV)/lib/python*/site-packages)" python -m emotion_lab.benchmark.whisper_cost \
+		--json whisper_cost.json; } && exec python -m emotion_lab bench \
 		--train-env $(TRAIN_VENV) --draw-env $(DEMO_VENV) --json bench.json --plot bench.png $(BENCH_ARGS)
 
 check: $(VENV)/.dev-installed ## Check format, lint, types and the walls between the layers
@@ -65,7 +65,7 @@ build: install/.emotion_node-built ## Build emotion_msgs and emotion_node into i
 lock: $(LOCK_VENV)/.installed ## Write requirements/*.lock anew; UPGRADE=1 takes the newest versions
 	tools/lock.sh $(CURDIR)/$(LOCK_VENV)/bin/uv robot runtime dev demo train
 
-train-setup: $(TRAIN_VENV)/.installed ## Make .venv-train, with torch, for emotion_node.training
+train-setup: $(TRAIN_VENV)/.installed ## Make .venv-train, with torch, for emotion_lab.training
 
 clean: ## Remove everything that was built or installed here
 	rm -rf build install log $(VENV) $(TRAIN_VENV) $(LOCK_VENV) $(DEMO_VENV)

@@ -29,7 +29,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.11,<3.13',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: ['core/*.toml', 'core/*.npz', 'core/*.tsv', 'training/*.tsv']},
+    package_data={NAME: ['core/*/*.toml', 'core/*/*.npz', 'core/*/*.tsv']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml', 'LICENSE']),
@@ -38,11 +38,11 @@ setup(
     zip_safe=False,
     entry_points={
         'console_scripts': [
-            'camera_node = emotion_node.ros.camera_node:main',
+            'camera_node = emotion_node.ros.drivers.camera:main',
             'emotion_node = emotion_node.ros.node:main',
-            'microphone_node = emotion_node.ros.microphone_node:main',
-            'replay = emotion_node.ros.player:main',
-            'view = emotion_node.ros.view:main',
+            'microphone_node = emotion_node.ros.drivers.microphone:main',
+            'replay = emotion_node.ros.tools.player:main',
+            'view = emotion_node.ros.tools.view:main',
         ],
     },
 )

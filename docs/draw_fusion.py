@@ -1,6 +1,6 @@
 """Draws how sure the fusion is and how right: a picture for the report.
 
-python -m emotion_node evaluate fusion --json > fusion.json
+python -m emotion_lab evaluate fusion --json > fusion.json
 .venv-demo/bin/python docs/draw_fusion.py fusion.json docs/fusion.png
 """
 

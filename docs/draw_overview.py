@@ -21,11 +21,11 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
-from emotion_node.audio_messages import AUDIO_TYPES, decode_audio
 from emotion_node.config import AudioConfig
-from emotion_node.image_messages import IMAGE_TYPES, decode_image
 from emotion_node.labels import LABELS
-from emotion_node.offline.bag import Bag
+from emotion_node.messages.audio import AUDIO_TYPES, decode_audio
+from emotion_node.messages.image import IMAGE_TYPES, decode_image
+from emotion_node.recordings.bag import Bag
 
 COLOURS = {
     'neutral': '#9aa0a6',

@@ -1,6 +1,6 @@
 """Draws an utterance's way through the stages on a time axis: a picture for the README.
 
-python -m emotion_node bench --json bench.json
+python -m emotion_lab bench --json bench.json
 .venv-demo/bin/python docs/draw_timeline.py bench.json docs/timeline.png
 """
 

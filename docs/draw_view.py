@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.padding import Padding
 
 from emotion_node.datatypes import NS_PER_S
-from emotion_node.display import emotion_block
+from emotion_node.display.terminal import emotion_block
 
 WIDTH = 100
 """Columns; the view uses as many at most."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from emotion_node.cli import main
+from emotion_node.cli.main import main
 
 if __name__ == '__main__':
     sys.exit(main())

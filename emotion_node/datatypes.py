@@ -25,6 +25,9 @@ NS_PER_S: Final = 1_000_000_000
 NS_PER_SAMPLE: Final = NS_PER_S // SAMPLE_RATE
 """62,500: a whole number, so sample counts convert to stamps without rounding."""
 
+SCORE_FLOOR: Final = 1e-6
+"""A label's probability counts as at least this: no modality can rule a label out."""
+
 FloatArray = npt.NDArray[np.float32]
 
 
@@ -315,7 +318,7 @@ class ModalityEmotion:
         vocal_cues: pitch, loudness and pace (voice only).
         cues: facial movements (face only).
         expression_check: whether the face shows the fused label (face only), as
-            `core.expression_check.check` answers; empty when that was not checked.
+            `core.vision.expression_check.check` answers; empty when that was not checked.
         audible_or_visible: "more audible than visible" or "more visible than audible" where voice
             and face plainly differ in how much they express the fused label (face only).
         detail: for a person, what went wrong when `reason` is `Reason.ERROR`.

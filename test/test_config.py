@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from emotion_node.cli.parameters import as_markdown, as_yaml
 from emotion_node.config import PARAMETERS, Config, ConfigError, make_config
-from emotion_node.offline.list_parameters import as_markdown, as_yaml
 
 ROOT = Path(__file__).parents[1]
 

@@ -7,7 +7,7 @@ measured by itself, over its first `HOLD_S`, before the search begins. So the sa
 gives the same words whatever came before, and a voice that is new costs fewer of them than with
 the live estimate. The mean over the whole utterance would be no better, and is known too late.
 The second pass (fwdflat) is left out: it gained nothing on people's speech, and costs several
-times as long after the last sample as everything else. `python -m emotion_node evaluate
+times as long after the last sample as everything else. `python -m emotion_lab evaluate
 transcription` measures words and time.
 """
 

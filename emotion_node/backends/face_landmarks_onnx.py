@@ -23,7 +23,7 @@ from emotion_node.datatypes import (
 from emotion_node.faces import FaceMesh, FaceSequence
 from emotion_node.interfaces import ModelError
 from emotion_node.labels import Modality
-from emotion_node.models import ModelEntry
+from emotion_node.model_store.manifest import ModelEntry
 
 INPUTS: Final = ('landmarks', 'quality')
 """(steps, width) float32 and (steps,) float32 as `resample` makes them."""

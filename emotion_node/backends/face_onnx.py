@@ -15,7 +15,7 @@ from emotion_node.datatypes import FloatArray, ModalityEmotion, ModelInfo, Reaso
 from emotion_node.faces import FaceMesh, FaceSequence, Picture
 from emotion_node.interfaces import ModelError
 from emotion_node.labels import LABELS, Modality
-from emotion_node.models import ModelEntry
+from emotion_node.model_store.manifest import ModelEntry
 
 EXPRESSIONS: Final = (*LABELS, 'contempt')
 """What the model tells apart. Contempt has no place among the seven labels: its share is left out

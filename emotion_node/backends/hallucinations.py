@@ -5,7 +5,7 @@ says what stands under silent pictures: thanks for watching, who made the captio
 phrase over and over (Koenecke et al., "Careless Whisper", FAccT 2024; Barański et al.,
 "Investigation of Whisper ASR hallucinations induced by non-speech audio", ICASSP 2025).
 
-`python -m emotion_node evaluate hallucinations` measures what is said here of evidence, with
+`python -m emotion_lab evaluate hallucinations` measures what is said here of evidence, with
 Whisper base: in silence, noise, hum, knocks, music and laughter it never rises above 0.1, in the
 lines of a television series it is 0.2 and more, and around 0.85 where people speak clearly. What
 is said of captions and loops is judgement: none came up.

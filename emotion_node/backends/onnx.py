@@ -10,7 +10,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from emotion_node.interfaces import ModelError
 from emotion_node.labels import LABELS
-from emotion_node.models import ModelEntry
+from emotion_node.model_store.manifest import ModelEntry
 
 _ORT_ERRORS: Final = (
     ort_errors.Fail,

@@ -14,7 +14,7 @@ from emotion_node.backends.text_input import InputBuilder, TextInput
 from emotion_node.datatypes import FloatArray, ModalityEmotion, ModelInfo
 from emotion_node.interfaces import ModelError, Turn
 from emotion_node.labels import Modality
-from emotion_node.models import ModelEntry
+from emotion_node.model_store.manifest import ModelEntry
 
 INPUTS: Final = ('input_ids', 'attention_mask', 'token_type_ids')
 """Each (batch, length) int64, as `text_input` makes them; the one output is (batch, 7)

@@ -24,7 +24,7 @@ STATE_SIZE: Final = 128
 ONSET_DELAY_NS: Final = 48_000_000
 RELEASE_DELAY_NS: Final = 48_000_000
 """Medians over silence and noise at 20 to 5 dB, at the default thresholds, by
-`python -m emotion_node evaluate vad --half dev`."""
+`python -m emotion_lab evaluate vad --half dev`."""
 _ORT_ERRORS: Final = (
     onnxruntime_errors.Fail,
     onnxruntime_errors.InvalidArgument,

@@ -19,7 +19,7 @@ SMOOTHING: Final = 0.08
 ONSET_DELAY_NS: Final = 45_000_000
 RELEASE_DELAYS_NS: Final = (150_000_000, 150_000_000, 100_000_000, 65_000_000)
 """By mode. Both delays: medians over silence and noise at 20 to 5 dB, at the default thresholds,
-by `python -m emotion_node evaluate vad --half dev`; the detector holds on for some frames."""
+by `python -m emotion_lab evaluate vad --half dev`; the detector holds on for some frames."""
 
 
 class WebrtcVad:

@@ -21,7 +21,7 @@ from emotion_node.datatypes import (
 )
 from emotion_node.interfaces import ModelError
 from emotion_node.labels import Modality
-from emotion_node.models import ModelEntry
+from emotion_node.model_store.manifest import ModelEntry
 
 INPUT: Final = 'spectra'
 """(batch, frames, `MELS`) float32 as `voice_features.log_mel` makes them."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from emotion_node.core.analysis import Analysis
-from emotion_node.core.hearing import Hearing
+from emotion_node.core.analysis.analysis import Analysis
+from emotion_node.core.hearing.hearing import Hearing
 from emotion_node.datatypes import (
     AudioChunk,
     Report,

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from emotion_node.core.expression_check import (
+from emotion_node.core.vision.expression_check import (
     NEUTRAL_FACE,
     NOT_VISIBLE,
     PARTLY_SHOWN,

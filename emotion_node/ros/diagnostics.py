@@ -10,9 +10,9 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
-from emotion_node.audio_messages import AUDIO_TYPES
-from emotion_node.core.analysis import Load
+from emotion_node.core.analysis.analysis import Load
 from emotion_node.datatypes import NS_PER_S, ClockSource
+from emotion_node.messages.audio import AUDIO_TYPES
 from emotion_node.ros.engine import Engine
 from emotion_node.ros.faults import Fault
 from emotion_node.ros.topic_input import InputHealth

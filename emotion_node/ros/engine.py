@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from emotion_node.config import QueueConfig
-from emotion_node.core.analysis import Analysis, Load
-from emotion_node.core.hearing import Hearing
+from emotion_node.core.analysis.analysis import Analysis, Load
+from emotion_node.core.hearing.hearing import Hearing
 from emotion_node.datatypes import (
     NS_PER_S,
     SAMPLE_RATE,

@@ -16,7 +16,7 @@ from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.utilities import remove_ros_args, try_shutdown
 
-from emotion_node.cli import guard
+from emotion_node.cli.main import guard
 
 RCLError = rclpy_implementation.RCLError
 AnyNode = TypeVar('AnyNode', bound=Node)

@@ -10,7 +10,10 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-from emotion_node.audio_messages import (
+from emotion_node.config import AudioConfig, ImageConfig
+from emotion_node.core.hearing.rate_check import Pace
+from emotion_node.datatypes import AudioChunk, ClockSource, VideoFrame
+from emotion_node.messages.audio import (
     AUDIO_INFO_TYPE,
     AUDIO_TYPES,
     AudioFormat,
@@ -18,10 +21,7 @@ from emotion_node.audio_messages import (
     audio_format,
     decode_audio,
 )
-from emotion_node.config import AudioConfig, ImageConfig
-from emotion_node.core.pace import Pace
-from emotion_node.datatypes import AudioChunk, ClockSource, VideoFrame
-from emotion_node.image_messages import IMAGE_TYPES, decode_image
+from emotion_node.messages.image import IMAGE_TYPES, decode_image
 from emotion_node.ros.topic_input import Input, message_class
 
 AUDIO_QOS: Final = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)

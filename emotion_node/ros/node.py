@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
-from emotion_node.assemble import Models, build_analysis, build_hearing, load_models
 from emotion_node.config import Config, ConfigError
-from emotion_node.core.analysis import Analysis
-from emotion_node.core.hearing import Hearing
+from emotion_node.core.analysis.analysis import Analysis
+from emotion_node.core.hearing.hearing import Hearing
 from emotion_node.datatypes import AudioChunk, VideoFrame
+from emotion_node.factory import Models, build_analysis, build_hearing, load_models
 from emotion_node.interfaces import ModelError
 from emotion_node.ros.debug_image import draw
 from emotion_node.ros.diagnostics import same_clock

@@ -23,7 +23,7 @@ from emotion_node.datatypes import (
     Trigger,
 )
 from emotion_node.faces import SeenFace
-from emotion_node.messages import OUTPUT_TOPICS, Encoder
+from emotion_node.messages.reports import OUTPUT_TOPICS, Encoder
 from emotion_node.ros.topic_input import message_class
 
 QOS: Final = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)

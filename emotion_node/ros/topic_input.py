@@ -19,8 +19,8 @@ from rclpy.qos import (
 )
 from rclpy.subscription import Subscription
 
-from emotion_node.audio_messages import AUDIO_TYPES, MessageError
 from emotion_node.datatypes import ClockSource
+from emotion_node.messages.audio import AUDIO_TYPES, MessageError
 
 _RATE_WINDOW_S = 5.0
 

@@ -1,0 +1,1 @@
+"""What the node takes and how long one waits for it, measured: `python -m emotion_lab bench`."""

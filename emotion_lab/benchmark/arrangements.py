@@ -1,0 +1,108 @@
+"""The arrangements that are compared: the node, and what one would otherwise have."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from emotion_lab.benchmark.node import BASELINE_THREADS
+from emotion_lab.benchmark.play import Arrangement
+from emotion_node.cli.processes import ProcessError, Stage
+from emotion_node.config import PARAMETERS
+
+USUAL_SILENCE_S: Final = 0.8
+"""End-of-speech silence elsewhere: the default `pause_threshold` of SpeechRecognition, the Python
+package by which programs most often get from a microphone to the words of an utterance."""
+
+NODE: Final = 'node'
+WITHOUT: Final = 'without_transcription'
+SAME_SILENCE: Final = 'sequential_same_silence'
+SEQUENTIAL: Final = 'sequential'
+
+_SILENCE: Final = 'segmenter.min_silence_duration'
+_SWITCHED_OFF: Final = ('interim.enabled', 'speculation.enabled', 'endpointing.adaptive')
+_MODEL: Final = 'text-model'
+
+
+def standing_silence() -> float:
+    """Return the end-of-speech silence of the node, in s."""
+    return float(str(PARAMETERS[_SILENCE].default))
+
+
+def node() -> Arrangement:
+    """Return the node as it is, with the recogniser that is on every machine."""
+    return Arrangement('the node', {'transcriber.backend': 'pocketsphinx'})
+
+
+def without_transcription() -> Arrangement:
+    """Return the node without a recogniser."""
+    return Arrangement('the node without transcription', {'transcriber.backend': 'off'})
+
+
+@dataclass(frozen=True, slots=True)
+class TorchEnvironment:
+    """Where torch is.
+
+    Attributes:
+        variables: of the processes that need it.
+        text_model: folder of the classifier for transformers.
+    """
+
+    variables: dict[str, str]
+    text_model: Path
+
+
+def find_torch(environment: Path | None, folder: Path) -> TorchEnvironment:
+    """Find torch, and write the text model that the sequential arrangement reads.
+
+    Args:
+        environment: virtual environment with what training needs; None for the one that runs.
+        folder: for the model; empty.
+
+    Raises:
+        ProcessError: something is missing, or the model cannot be made.
+    """
+    variables: dict[str, str] = {}
+    if environment is not None:
+        sites = [str(path.resolve()) for path in environment.glob('lib/python*/site-packages')]
+        if not sites:
+            raise ProcessError(f'{environment} is no virtual environment; "make train-setup"')
+        paths = [path for path in (os.environ.get('PYTHONPATH', ''), *sites) if path]
+        variables['PYTHONPATH'] = os.pathsep.join(paths)
+    folder.mkdir(parents=True, exist_ok=True)
+    stage, model = Stage(folder), folder / _MODEL
+    make = ['-m', 'emotion_lab.benchmark.torch_models', str(model)]
+    with stage.process('maker of the text model', make, environment=variables) as maker:
+        stage.wait(maker, ())
+    return TorchEnvironment(variables, model)
+
+
+def sequential(torch: TorchEnvironment, silence_s: float) -> Arrangement:
+    """Return the arrangement in which everything is done after the end of speech.
+
+    No words are searched for while somebody speaks, no picture is looked at, no estimate is made,
+    and nothing in pauses. Text emotion is a classifier of transformers in float32; voice and face
+    are networks of torch. Transcription and face landmarks are by the node's own parts.
+
+    Args:
+        torch: where torch is.
+        silence_s: that ends an utterance.
+    """
+    off = {name: 'false' for name in _SWITCHED_OFF if name in PARAMETERS}
+    return Arrangement(
+        f'everything after {silence_s:g} s of silence, with torch',
+        {
+            'transcriber.backend': 'pocketsphinx',
+            **off,
+            _SILENCE: float(silence_s),
+            'text.backend': 'transformers',
+            'text.transformers_model': torch.text_model,
+            'text.threads': BASELINE_THREADS,
+            'voice.backend': 'off',  # torch's take their place
+            'face.expression': 'off',
+        },
+        sequential=True,
+        environment=torch.variables,
+    )

@@ -1,0 +1,140 @@
+"""The node in its process, with every stage written down; or in the usual arrangement."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from emotion_lab.benchmark.sequential import LateSight, LateTranscriber
+from emotion_lab.benchmark.slow import SlowTranscriber
+from emotion_node.core.analysis.analysis import Analysis
+from emotion_node.core.timings import Timings
+from emotion_node.core.vision.tracker import FaceTracker
+from emotion_node.core.vision.vision import FaceSight
+from emotion_node.factory import Models, build_analysis
+from emotion_node.ros.node import EmotionNode
+from emotion_node.ros.node import main as run_node
+
+BASELINE_THREADS = 2
+"""Of torch: both cores, as it takes by itself."""
+
+
+class TracedTimings(Timings):
+    """Remembers every run of every stage.
+
+    Attributes:
+        runs: stage, begin and end on the monotonic clock in ns. A stage in several pieces is
+            entered as one that ends where its last piece does.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(time.monotonic_ns)
+        self.runs: list[tuple[str, int, int]] = []
+
+    def add(self, stage: str, duration_ns: int) -> None:
+        """Record one run of a stage, which ends now."""
+        now = time.monotonic_ns()
+        self.runs.append((stage, now - duration_ns, now))
+        super().add(stage, duration_ns)
+
+
+class TracedNode(EmotionNode):
+    """The node as it is.
+
+    Args:
+        timings: where times go.
+        slowness: seconds that the recogniser takes per second of speech; 0 for what it takes.
+        options: of rclpy's `Node`.
+    """
+
+    def __init__(self, timings: TracedTimings, slowness: float = 0.0, **options: Any) -> None:
+        self.timings = timings
+        self.slowness = slowness
+        self.analysis: Analysis | None = None
+        super().__init__(**options)
+
+    def load_models(self) -> Models:
+        """Load the models that the parameters ask for; the recogniser as slow as asked."""
+        models = super().load_models()
+        if self.slowness and models.transcriber:
+            slow = SlowTranscriber(models.transcriber, self.slowness, time.sleep)
+            return dataclasses.replace(models, transcriber=slow)
+        return models
+
+    def build_analysis(self, models: Models) -> Analysis:
+        """Return the analysis that the models serve."""
+        self.analysis = build_analysis(
+            self.config, models, time.monotonic_ns, self.faults, self.timings, threading.Lock()
+        )
+        return self.analysis
+
+
+class SequentialNode(TracedNode):
+    """The node with everything done after the end of speech, and with torch for voice and face."""
+
+    def load_models(self) -> Models:
+        """Load the models that the parameters ask for, and those of torch."""
+        # In the environment of training alone.
+        from emotion_lab.benchmark.torch_models import TorchFace, TorchVoice
+
+        models = super().load_models()
+        return dataclasses.replace(
+            models,
+            transcriber=LateTranscriber(models.transcriber) if models.transcriber else None,
+            voice=TorchVoice(BASELINE_THREADS, time.monotonic_ns),
+            face=TorchFace(BASELINE_THREADS, time.monotonic_ns),
+        )
+
+    def build_analysis(self, models: Models) -> Analysis:
+        """Return the analysis that the models serve."""
+        sight = None
+        if models.faces is not None:
+            tracker = FaceTracker(self.config.face, models.faces)
+            clock = time.monotonic_ns
+            sight = LateSight(FaceSight(tracker, threading.Lock(), models.face, clock))
+        self.analysis = Analysis(
+            self.config,
+            models.transcriber,
+            models.text,
+            models.voice,
+            sight,
+            time.monotonic_ns,
+            self.faults,
+            self.timings,
+        )
+        return self.analysis
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the node, then write what its stages took.
+
+    Returns:
+        The exit status.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--trace', type=Path, required=True, metavar='FILE')
+    parser.add_argument('--sequential', action='store_true')
+    parser.add_argument('--slowness', type=float, default=0.0)
+    args, ros_args = parser.parse_known_args(arguments)
+    timings = TracedTimings()
+    nodes: list[TracedNode] = []
+
+    def make() -> TracedNode:
+        kind = SequentialNode if args.sequential else TracedNode
+        nodes.append(kind(timings, args.slowness))
+        return nodes[0]
+
+    status = run_node([sys.argv[0], *ros_args], make)
+    counters = nodes[0].analysis.counters if nodes and nodes[0].analysis else {}
+    args.trace.write_text(json.dumps({'stages': timings.runs, 'counters': counters}))
+    return status
+
+
+if __name__ == '__main__':
+    sys.exit(main())

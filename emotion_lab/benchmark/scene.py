@@ -1,0 +1,69 @@
+"""What is played: a recording with its truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from emotion_lab.benchmark.play import Scene
+from emotion_lab.benchmark.sound import read_sound
+from emotion_node.datatypes import NS_PER_S
+from emotion_node.messages.audio import AUDIO_TYPES
+from emotion_node.messages.image import decode_image
+from emotion_node.recordings.bag import Bag, BagError
+from emotion_node.recordings.truth import read_truth
+
+COMPRESSED: Final = 'sensor_msgs/msg/CompressedImage'
+AFTER_S: Final = 1.2
+"""Of an utterance that counts, so much of what follows is played."""
+
+
+def find_scene(path: Path, length_s: float | None = None) -> Scene:
+    """Return what there is to play in a recording.
+
+    Args:
+        path: the recording; a truth.json lies in its folder.
+        length_s: how much of it to play; all when None.
+
+    Raises:
+        BagError: it has no truth, no audio, no compressed pictures, or no utterance in that time.
+    """
+    file = path / 'truth.json'
+    if not file.exists():
+        raise BagError(f'{path} has no truth.json, so nobody knows when speech really ends in it')
+    truths = read_truth(file)
+    with Bag(path) as bag:
+        images = bag.choose('', (COMPRESSED,), 'image', '--bag')
+        if images is None:
+            raise BagError(f'{path} has no {COMPRESSED}; it has: {bag.list_topics()}')
+        whole_s = (bag.end_ns - bag.start_ns + 1) / NS_PER_S
+        length_s = min(length_s or whole_s, whole_s)
+        end_ns = bag.start_ns + int(length_s * NS_PER_S)
+        pictures = [one for one in bag.messages([images.name]) if one.stamp_ns < end_ns]
+        first = decode_image(bag.decode(pictures[0]), pictures[0].stamp_ns).decode()
+        audio_topic = _audio_topic(bag)
+    counted = [one for one in truths if one.end_ns + AFTER_S * NS_PER_S <= end_ns]
+    if not counted:
+        raise BagError(f'{path} has no whole utterance in its first {length_s:.0f} s')
+    return Scene(
+        path,
+        audio_topic,
+        images.name,
+        length_s,
+        counted,
+        read_sound(path, audio_topic),
+        len(pictures),
+        f'{first.shape[1]}x{first.shape[0]}',
+    )
+
+
+def _audio_topic(bag: Bag) -> str:
+    """Return the name of the topic of audio.
+
+    Raises:
+        BagError: there is none, or several.
+    """
+    topic = bag.choose('', AUDIO_TYPES, 'audio', '--bag')
+    if topic is None:
+        raise BagError(f'{bag.path} has no audio; it has: {bag.list_topics()}')
+    return topic.name

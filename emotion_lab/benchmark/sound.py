@@ -1,0 +1,74 @@
+"""The sound of a recording, and when it got to the node."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from emotion_node.config import AudioConfig
+from emotion_node.core.hearing.audio_buffer import mix_down
+from emotion_node.datatypes import FloatArray
+from emotion_node.messages.audio import AUDIO_TYPES, decode_audio
+from emotion_node.recordings.bag import Bag
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Audio of one topic, played at the pace of recording.
+
+    Attributes:
+        ends_ns: stamps at which its chunks end, rising.
+        played_ns: when each is played, on the clock of /clock.
+        samples: (n,) float32, -1..1.
+        rate: samples per second.
+        start_ns: stamp of the first sample.
+    """
+
+    ends_ns: Sequence[int]
+    played_ns: Sequence[int]
+    samples: FloatArray
+    rate: int
+    start_ns: int
+
+    def heard_at(self, stamp_ns: int) -> int | None:
+        """Return when the chunk is played that audio up to a stamp is in; None after the end."""
+        place = bisect.bisect_left(self.ends_ns, stamp_ns)
+        return self.played_ns[place] if place < len(self.ends_ns) else None
+
+    def loudness(self, start_ns: int, end_ns: int, step_ns: int) -> list[float]:
+        """Return the greatest amplitude in each step from one stamp to another."""
+        edges = (np.arange(start_ns, end_ns + 1, step_ns) - self.start_ns) * self.rate / 1e9
+        places = np.clip(edges.round().astype(int), 0, len(self.samples))
+        return [
+            round(float(np.abs(self.samples[a:b]).max(initial=0.0)), 4)
+            for a, b in itertools.pairwise(places)
+        ]
+
+
+def read_sound(path: Path, topic: str) -> Sound:
+    """Read a recording's sound.
+
+    Raises:
+        BagError: there is no such topic.
+    """
+    config = AudioConfig()
+    ends, played = [], []
+    parts: list[FloatArray] = []
+    rate = start_ns = 0
+    with Bag(path) as bag:
+        chosen = bag.choose(topic, AUDIO_TYPES, 'audio', '--audio-topic')
+        for message in bag.messages([chosen.name] if chosen else []):
+            chunk = decode_audio(bag.decode(message), message.stamp_ns, config)
+            if not parts:
+                rate, start_ns = chunk.rate, chunk.stamp_ns
+            ends.append(chunk.stamp_ns + chunk.duration_ns)
+            played.append(message.stamp_ns)
+            mono = mix_down(chunk.samples)
+            parts.append(np.zeros(len(chunk.samples), np.float32) if mono is None else mono)
+    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    return Sound(ends, played, samples, rate, start_ns)

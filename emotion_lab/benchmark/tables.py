@@ -1,0 +1,199 @@
+"""The figures of the benchmark as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from emotion_lab.benchmark.arrangements import NODE, SAME_SILENCE, SEQUENTIAL, WITHOUT
+
+_NOTHING: Final = '-'
+_SAME_EARLIER: Final = 'sequential_ratio_same_silence_without_faces'
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A figure of every arrangement: what it is, its name, its form."""
+
+    text: str
+    name: str
+    form: str = '{:.0f}'
+
+
+_ROWS: Final = (
+    _Row('true end of speech to final emotion, median (ms)', 'final_latency_ms_p50'),
+    _Row('  95th percentile (ms)', 'final_latency_ms_p95'),
+    _Row('  median without the work on faces in it (ms)', 'final_latency_without_faces_ms_p50'),
+    _Row('silence until the end is decided, median (ms)', 'endpointing_ms_p50'),
+    _Row('from then to the final emotion, median (ms)', 'processing_ms_p50'),
+    _Row('  95th percentile (ms)', 'processing_ms_p95'),
+    _Row('first interim after start of speech, median (s)', 'first_interim_s_p50', '{:.2f}'),
+    _Row('  95th percentile (s)', 'first_interim_s_p95', '{:.2f}'),
+    _Row('interim estimates while speaking (1/s)', 'interim_hz', '{:.2f}'),
+    _Row('processor seconds per second', 'cpu_cores', '{:.2f}'),
+    _Row('resident memory (MB)', 'rss_mb'),
+    _Row('start to active (s)', 'start_s', '{:.1f}'),
+    _Row('pictures dropped', 'frames_dropped'),
+    _Row('pictures that did not get there', 'frames_not_received'),
+    _Row('audio dropped (s)', 'audio_dropped_s', '{:.2f}'),
+    _Row('utterances with an emotion', 'utterances_found'),
+    _Row('utterances cut in two', 'utterances_split'),
+    _Row('utterances taken for one with the next', 'utterances_merged'),
+)
+
+_TARGETS: Final = (
+    ('true end of speech to final emotion, p95', 'final_latency_ms_p95', '<', 550, 300, 'ms'),
+    ('processing after the end is known, p95', 'processing_ms_p95', '<', 60, 20, 'ms'),
+    ('first interim after start of speech, p95', 'first_interim_s_p95', '<', 1.0, 0.5, 's'),
+    ('interim estimates', 'interim_hz', '>', 2, 5, '/s'),
+    ('wrong cut-offs', 'cut_off_rate', '<', 0.05, 0.02, ''),
+    ('sequential arrangement: delay', 'sequential_ratio', '>', 2, 4, 'times'),
+    ('  at the same silence', 'sequential_ratio_same_silence', '', 0, 0, 'times'),
+    ('  and had it looked at pictures earlier', _SAME_EARLIER, '', 0, 0, 'times'),
+    ('processor without transcription', 'cpu_cores_without_asr', '<', 0.5, 0.3, 'cores'),
+    ('annotate without transcription', 'annotate_speed', '>', 4, 10, 'times real time'),
+    ('  with pocketsphinx', 'annotate_speed_with_asr', '', 0, 0, 'times real time'),
+    ('resident memory', 'rss_mb', '<', 1000, 500, 'MB'),
+    ('start to active', 'start_s', '<', 5, 3, 's'),
+)
+"""Text, name, whether less or more is wanted, what must be reached, what is tried for, unit."""
+
+
+def tables(report: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Yield the tables of a report."""
+    yield _heading(report)
+    yield _arrangements(report)
+    yield _stages(report)
+    yield _threads(report)
+    yield _targets(report)
+    if report.get('whisper') is not None:
+        yield _whisper(report['whisper'])
+
+
+def _heading(report: Mapping[str, Any]) -> Text:
+    recording, hardware = report['recording'], report['hardware']
+    return Text(
+        f'\n{recording["played_s"]:.0f} s of {recording["name"]}: {recording["utterances"]} '
+        f'utterances, pictures {recording["picture"]} at {recording["pictures_per_s"]:.1f}/s; '
+        f'{hardware["cores"]} cores of {hardware["cpu"]}; '
+        f'load before {report["load_before"]:.1f}; took {report["took_s"]:.0f} s',
+        'bold',
+    )
+
+
+def _columns(report: Mapping[str, Any]) -> dict[str, str]:
+    standing, usual = report['standing_silence_s'], report['sequential_silence_s']
+    names = {
+        NODE: 'node',
+        SAME_SILENCE: f'sequential,\n{standing:g} s silence',
+        SEQUENTIAL: f'sequential,\n{usual:g} s silence',
+        WITHOUT: 'node without\ntranscription',
+    }
+    return {name: text for name, text in names.items() if name in report['arrangements']}
+
+
+def _table(first: str, columns: Mapping[str, str]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(first, vertical='bottom')
+    for text in columns.values():
+        table.add_column(text, justify='right', vertical='bottom')
+    return table
+
+
+def _arrangements(report: Mapping[str, Any]) -> RenderableType:
+    columns = _columns(report)
+    table = _table('', columns)
+    for row in _ROWS:
+        table.add_row(
+            row.text,
+            *(_show(report['arrangements'][name].get(row.name), row.form) for name in columns),
+        )
+    notes = Text(
+        'sequential: the same node with everything done after the silence; transcription and '
+        'landmarks by the same parts, text by transformers in float32, voice and face by torch '
+        'with random weights of the same size (their time counts, not their answers).',
+        'dim',
+    )
+    return Group(table, notes)
+
+
+def _stages(report: Mapping[str, Any]) -> RenderableType:
+    """Return time per stage: of the node, and of the sequential arrangement."""
+    columns = {name: text for name, text in _columns(report).items() if name in (NODE, SEQUENTIAL)}
+    table = _table('\nstage: runs; median, p95 (ms); of real time', columns)
+    found = {name: report['arrangements'][name]['stages'] for name in columns}
+    for stage in dict.fromkeys(stage for stages in found.values() for stage in stages):
+        table.add_row(stage, *(_stage(found[name].get(stage)) for name in columns))
+    return table
+
+
+def _stage(one: Mapping[str, float] | None) -> str:
+    if one is None:
+        return _NOTHING
+    return f'{one["runs"]}; {one["ms_p50"]:.1f}, {one["ms_p95"]:.1f}; {one["share"]:.1%}'
+
+
+def _threads(report: Mapping[str, Any]) -> RenderableType:
+    columns = _columns(report)
+    table = _table('\nthread: processor seconds per second', columns)
+    found = {name: report['arrangements'][name]['cpu_by_thread'] for name in columns}
+    names = dict.fromkeys(thread for name in columns for thread in found[name])
+    for thread in names:
+        values = [found[name].get(thread, 0.0) for name in columns]
+        if max(values) >= 0.005:
+            table.add_row(thread, *(f'{value:.2f}' if value else _NOTHING for value in values))
+    return table
+
+
+def _targets(report: Mapping[str, Any]) -> RenderableType:
+    table = Table(box=None, pad_edge=False)
+    for text in ('\nfigure', 'measured', 'must', 'try for', ''):
+        table.add_column(text, justify='left' if text in ('\nfigure', '') else 'right')
+    for text, name, wanted, must, goal, unit in _TARGETS:
+        value = report.get(name)
+        measured = _NOTHING if value is None else f'{value:.3g} {unit}'.rstrip()
+        if value is not None and abs(value) >= 100:
+            measured = f'{value:.0f} {unit}'.rstrip()
+        if not wanted:
+            table.add_row(text, measured, '', '', '')
+            continue
+        table.add_row(
+            text, measured, f'{must:g}', f'{goal:g}', _verdict(value, wanted, must, goal)
+        )
+    return table
+
+
+def _verdict(value: float | None, wanted: str, must: float, goal: float) -> Text:
+    if value is None:
+        return Text('not measured', 'yellow')
+    sign = 1 if wanted == '<' else -1
+    if sign * value <= sign * goal:
+        return Text('as tried for', 'green')
+    return Text('reached', 'green') if sign * value <= sign * must else Text('missed', 'red')
+
+
+def _whisper(report: Mapping[str, Any]) -> RenderableType:
+    """Return what `emotion_lab.benchmark.whisper_cost` has measured."""
+    title = f"Whisper's cost ({report['what']}; {report['threads']} threads)"
+    table = Table(title=title, title_justify='left', box=None, pad_edge=False)
+    for column in ('model', 'window', 'speech', 'encoder', 'decoder', 'of real time'):
+        table.add_column(column)
+    for one in report['models']:
+        table.add_row(
+            one['model'],
+            f'{one["window_s"]:g} s',
+            f'{one["speech_s"]:g} s',
+            f'{one["encoder_ms"]:.0f} ms',
+            f'{one["decoder_ms"]:.0f} ms',
+            f'{one["real_time_factor"]:.2f}',
+        )
+    return table
+
+
+def _show(value: Any, form: str) -> str:
+    return _NOTHING if value is None else form.format(value)

@@ -1,0 +1,125 @@
+"""Text as a speech recogniser writes it: for training against it and for measuring under it.
+
+Needs NumPy alone. `plain_text` takes away what most recognisers do not write; `corrupt` also
+makes word errors: words heard as others that sound alike, words missed, words made up. Which
+words sound alike says `sound_alikes.tsv`, which `python -m emotion_lab.training.sound_alikes`
+makes.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+
+SUBSTITUTED: Final = 0.6
+DELETED: Final = 0.22
+"""Shares of word errors; the rest are insertions. Recognisers of spontaneous speech err about
+like this."""
+
+HIDDEN: Final = 1.04
+"""Errors made for each that an alignment finds: a word missed beside one made up is one wrong."""
+
+FILLERS: Final = ('uh', 'um', 'oh', 'ah', 'mm', 'the', 'a', 'and', 'i', 'you', 'to', 'it', 'so')
+"""What a recogniser hears in noise, breath and laughter."""
+
+_TAKEN: Final = {'’': "'", '‘': "'", 'é': 'e', 'è': 'e', 'ñ': 'n', 'í': 'i'}
+_NO_WORD = re.compile(r"[^a-z0-9']+")
+_BARE_QUOTE = re.compile(r"(?<![a-z0-9])'+|'+(?![a-z0-9])")
+
+
+def plain_text(text: str) -> str:
+    """Return `text` in lower case without punctuation; apostrophes inside words stay."""
+    text = text.lower()
+    for old, new in _TAKEN.items():
+        text = text.replace(old, new)
+    return ' '.join(_BARE_QUOTE.sub(' ', _NO_WORD.sub(' ', text)).split())
+
+
+@functools.cache
+def sound_alikes() -> Mapping[str, tuple[str, ...]]:
+    """Return the words that each word is taken for, nearest first."""
+    file = resources.files('emotion_lab.data') / 'sound_alikes.tsv'
+    rows = (line.split('\t') for line in file.read_text(encoding='utf-8').splitlines())
+    return MappingProxyType({word: tuple(others.split()) for word, others in rows})
+
+
+def corrupt(text: str, wer: float, rng: np.random.Generator) -> str:
+    """Return `text` as a recogniser with this word error rate might write it.
+
+    Errors hit each word alike and independently, so that the rate holds on average over many
+    words; a text is never left without any word.
+
+    Args:
+        text: what was said; made plain first.
+        wer: share of words in error, 0 to 1.
+        rng: source of the errors.
+    """
+    words = plain_text(text).split()
+    rate = min(1.0, wer * HIDDEN)
+    heard: list[str] = []
+    for word in words:
+        draw = rng.random()
+        if draw >= rate:
+            heard.append(word)
+        elif draw < rate * SUBSTITUTED:
+            heard.append(_misheard(word, words, rng))
+        elif draw >= rate * (SUBSTITUTED + DELETED):
+            heard += [word, FILLERS[rng.integers(len(FILLERS))]]
+    return ' '.join(heard or words[:1])
+
+
+def _misheard(word: str, words: Sequence[str], rng: np.random.Generator) -> str:
+    others = sound_alikes().get(word, ())
+    if not others:
+        # A word that no dictionary has, so most likely a name.
+        filler = FILLERS[rng.integers(len(FILLERS))]
+        return filler if filler != word else FILLERS[0]
+    # The nearest half the time, the second a quarter of the time, ...
+    place = int(rng.geometric(0.5)) - 1
+    return others[min(place, len(others) - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A fixed way in which text comes to the model.
+
+    Attributes:
+        name: short.
+        description: for people.
+        wer: word error rate; None leaves the text as it is.
+    """
+
+    name: str
+    description: str
+    wer: float | None
+
+    def apply(self, text: str, key: str) -> str:
+        """Return `text` under this condition, the same each time for the same `key`."""
+        if self.wer is None:
+            return text
+        if self.wer == 0:
+            return plain_text(text) or text
+        seed = zlib.crc32(f'{self.name} {key}'.encode())
+        return corrupt(text, self.wer, np.random.default_rng(seed)) or text
+
+
+CONDITIONS: Final = MappingProxyType(
+    {
+        condition.name: condition
+        for condition in (
+            Condition('gold', 'as transcribed by people', None),
+            Condition('plain', 'lower case without punctuation', 0.0),
+            Condition('wer15', '15 % word errors, plain', 0.15),
+            Condition('wer35', '35 % word errors, plain', 0.35),
+        )
+    }
+)
+"""The conditions under which text models are measured."""

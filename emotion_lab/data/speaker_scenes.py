@@ -1,0 +1,75 @@
+"""Scenes of several talkers side by side, one of whom is heard, or somebody out of view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+from typing import Final
+
+from emotion_lab.data.speaker_clips import Clip
+
+SHIFTS_MS: Final = (0, 100, 200)
+STILL: Final = ('still', 'chewing')
+SEED: Final = 1
+
+Clips = Mapping[tuple[str, str], Clip]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Who is seen, and who is heard.
+
+    Attributes:
+        condition: name of the row it counts for.
+        voice: whose voice is heard.
+        shift_ms: by which it comes late.
+        faces: name and manner of those who are seen, from left to right.
+        leaving: index of the one who leaves; None when all stay.
+    """
+
+    condition: str
+    voice: str
+    shift_ms: int
+    faces: tuple[tuple[str, str], ...]
+    leaving: int | None = None
+
+    @property
+    def speaker(self) -> str:
+        """Id of the speaker's face; empty when the speaker is not seen."""
+        speakers = [k for k, (name, _) in enumerate(self.faces) if name == self.voice]
+        return f'f{speakers[0] + 1}' if speakers else ''
+
+
+def make_scenes(names: Sequence[str]) -> list[Scene]:
+    """Return all scenes of these talkers."""
+    scenes = []
+    turn = 0
+
+    def late() -> int:
+        nonlocal turn
+        turn += 1
+        return SHIFTS_MS[turn % len(SHIFTS_MS)]
+
+    for name in names:
+        others = [other for other in names if other != name]
+        speaker = (name, 'talking')
+        for other, shift_ms in product(others, SHIFTS_MS):
+            scenes.append(Scene('two_mouthing', name, shift_ms, (speaker, (other, 'talking'))))
+            scenes += [
+                Scene('two_still', name, shift_ms, ((other, manner), speaker)) for manner in STILL
+            ]
+        for other in others:
+            faces = (speaker, (other, 'talking'))
+            scenes += [Scene('two_leaving', name, late(), faces, k) for k in (0, 1)]
+        for one, other in combinations(others, 2):
+            mouthing = (one, 'talking'), (other, 'talking')
+            scenes.append(
+                Scene('three_mouthing', name, late(), (mouthing[0], speaker, mouthing[1]))
+            )
+            scenes.append(Scene('absent_mouthing', name, late(), mouthing))
+            for manners in (STILL, STILL[::-1]):
+                still = (one, manners[0]), (other, manners[1])
+                scenes.append(Scene('three_still', name, late(), (*still, speaker)))
+                scenes.append(Scene('absent_still', name, late(), still))
+    return scenes

@@ -1,0 +1,217 @@
+"""Measure the fusion on MELD's text, with SIMULATED voices and faces (`evaluation.simulation`).
+
+Text is the shipped model's answers to MELD in its dialogue order, as transcribed by people and
+with 15 and 35 % word errors. Voices and faces are answers of the shipped models' kind to people
+held out, drawn by the utterance's label and degraded until each alone scores 0.40 and 0.35
+weighted F1. They are no recordings of MELD: such figures tell what the fusion does, not how well
+people are understood.
+
+--choose tries weights and temperatures on MELD dev and prints the best; nothing is chosen on test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from emotion_lab.data.datasets import SPLITS, DatasetError, class_shares
+from emotion_lab.evaluation.fusion_choice import choose
+from emotion_lab.evaluation.fusion_dataset import find_pools, make_world
+from emotion_lab.evaluation.fusion_figures import fusion_figures, fusion_time, transition_figures
+from emotion_lab.evaluation.interim import Agreement, compare, replay, replay_file
+from emotion_lab.evaluation.meld_dialogues import read_dialogues
+from emotion_lab.evaluation.text_answers import CONDITIONS, text_answers
+from emotion_node.config import Config
+from emotion_node.factory import load_models
+
+DEMO: Final = Path('demo/conversation')
+SIMULATED_NOTE: Final = (
+    'Voice and face are SIMULATED: answers of such models to other people, drawn by label and '
+    'degraded to a weighted F1 of 0.40 and 0.35.'
+)
+
+POWERS: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+
+
+def interim_figures(config: Config, data: Path | None, demo: Path) -> dict[str, Any]:
+    """Return how often the last interim label is the final one, by recording and in all."""
+    models = load_models(config, time.perf_counter_ns, lambda text: None)
+    by_name: dict[str, Agreement] = {}
+    skipped = []
+    if demo.exists():
+        by_name['demo'] = compare(replay_file(demo, config, models, time.perf_counter_ns))
+    else:
+        skipped.append(f'no recorded conversation at {demo}: run this in a checkout')
+    try:
+        for dialogue in read_dialogues(data):
+            reports = replay(dialogue.chunks(), config, models, time.perf_counter_ns)
+            by_name[f'MELD dialogue {dialogue.number}'] = compare(reports)
+    except DatasetError as error:
+        skipped.append(str(error))
+    total = sum(by_name.values(), Agreement())
+    return {
+        'interim_agreement': total.share,
+        'interim_utterances': total.utterances,
+        'interim_by_recording': {name: dataclasses.asdict(one) for name, one in by_name.items()},
+        'interim_skipped': skipped,
+    }
+
+
+def evaluate_fusion(
+    config: Config,
+    split: str = 'test',
+    data: Path | None = None,
+    cache: Path | None = None,
+    demo: Path = DEMO,
+    interim: bool = True,
+) -> dict[str, Any]:
+    """Return the figures of the fusion; those that cannot be had are None, and `missing` says why.
+
+    Args:
+        config: parameters.
+        split: of MELD.
+        data: folder of the data sets, as in `datasets.data_root`.
+        cache: where the text model's answers are kept.
+        demo: the recorded conversation.
+        interim: whether to replay recordings for `interim_agreement`.
+
+    Returns:
+        As `fusion_figures`, `transition_figures`, `fusion_time` and `interim_figures`.
+
+    Raises:
+        ModelError: the text model cannot be used.
+        DatasetError: MELD is missing.
+    """
+    text = text_answers(split, data, models=config.models_dir, cache=cache)
+    pools, missing = find_pools(config.models_dir, data, cache)
+    figures: dict[str, Any] = {
+        'data': f'MELD {split}',
+        'utterances': len(text.truth),
+        'simulation': SIMULATED_NOTE,
+        'fusion': dataclasses.asdict(config.fusion),
+        'missing': missing,
+        **dict.fromkeys(
+            ('gain_gold', 'gain_wer35', 'worst_subset_loss', 'ece', 'wf1_at_80_coverage')
+        ),
+        'interim_agreement': None,
+        **transition_figures(text, config),
+        **fusion_time(config),
+    }
+    if not missing:
+        figures |= fusion_figures(make_world(text, pools), config)
+    if interim:
+        figures |= interim_figures(config, data, demo)
+    return figures
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments that `run` takes."""
+    parser.add_argument('--split', choices=SPLITS, default='test', help='default %(default)s')
+    parser.add_argument('--models-dir', default='', help='folder of manifest.toml')
+    parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
+    parser.add_argument(
+        '--cache', type=Path, help='folder to keep the answers of models in, for next time'
+    )
+    parser.add_argument('--demo', type=Path, default=DEMO, help='default %(default)s')
+    parser.add_argument('--no-interim', action='store_true', help='replay no recordings')
+    parser.add_argument(
+        '--choose', action='store_true', help='choose weights and temperatures on MELD dev'
+    )
+    parser.add_argument('--json', action='store_true', help='print one JSON object')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the figures.
+
+    Returns:
+        0; or 1 when some of them could not be had.
+    """
+    config = Config(models_dir=args.models_dir)
+    if args.choose:
+        return _choose(args, config)
+    figures = evaluate_fusion(
+        config, args.split, args.data, args.cache, args.demo, not args.no_interim
+    )
+    if args.json:
+        print(json.dumps(figures))
+    else:
+        console = Console()
+        for table in _tables(figures):
+            console.print(table)
+        console.print(figures['simulation'])
+        for reason in figures['missing']:
+            console.print(f'missing: {reason}', markup=False)
+    return 1 if figures['missing'] else 0
+
+
+def _choose(args: argparse.Namespace, config: Config) -> int:
+    pools, missing = find_pools(config.models_dir, args.data, args.cache)
+    text = text_answers('dev', args.data, models=config.models_dir, cache=args.cache)
+    powers = {
+        power: transition_figures(
+            text,
+            dataclasses.replace(
+                config, dialogue=dataclasses.replace(config.dialogue, transition_power=power)
+            ),
+        )
+        for power in POWERS
+    }
+    found: dict[str, Any] = {
+        'missing': missing,
+        'transition_gain': {
+            power: {key: value for key, value in one.items() if key.startswith('transition_gain')}
+            for power, one in powers.items()
+        },
+    }
+    if not missing:
+        chosen, tried = choose(make_world(text, pools), config, class_shares(args.data))
+        found |= {'chosen': dataclasses.asdict(chosen), 'tried': tried}
+    print(json.dumps(found, indent=None if args.json else 2))
+    return 1 if missing else 0
+
+
+def _tables(figures: dict[str, Any]) -> list[Table]:
+    table = Table('figure', 'value', title='Fusion on {data}'.format_map(figures))
+    for key in (
+        'transition_gain',
+        'transition_gain_wer15',
+        'transition_gain_wer35',
+        'gain_gold',
+        'gain_wer15',
+        'gain_wer35',
+        'worst_subset_loss',
+        'weighted_f1_in_dialogue',
+        'ece',
+        'ece_without_calibration',
+        'wer35_ece',
+        'wf1_at_80_coverage',
+        'interim_agreement',
+        'fusion_ms',
+        'fusion_ms_p95',
+    ):
+        value = figures.get(key)
+        if value is None:
+            table.add_row(key, '-')
+            continue
+        interval = figures.get(f'{key}_interval')
+        limits = f' (95 % interval {interval[0]:+.3f} to {interval[1]:+.3f})' if interval else ''
+        sign = '+' if 'gain' in key else ''
+        table.add_row(key, f'{value:{sign}.3f}{limits}')
+    tables = [table]
+    if 'weighted_f1' in figures:
+        subsets = Table('modalities', *CONDITIONS, title='Weighted F1; voice and face SIMULATED')
+        for name, by_condition in figures['weighted_f1'].items():
+            subsets.add_row(name, *(f'{by_condition[one]:.3f}' for one in CONDITIONS))
+        tables.append(subsets)
+        coverage = Table('coverage', 'weighted F1', title='Surest answers; SIMULATED')
+        for share, value in figures['coverage']:
+            coverage.add_row(f'{share:.0%}', f'{value:.3f}')
+        tables.append(coverage)
+    return tables

@@ -1,0 +1,92 @@
+"""Whose face is taken for the speaker's in a recorded conversation with a truth file."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from emotion_lab.evaluation.interim import replay_file
+from emotion_node.config import make_config
+from emotion_node.datatypes import (
+    EmotionReport,
+    FacesReport,
+    SpeechEnded,
+    SpeechStarted,
+    Trigger,
+)
+from emotion_node.faces import SeenFace
+from emotion_node.factory import Models
+from emotion_node.interfaces import FaceFinder, Vad
+
+TRUTH: Final = 'truth.json'
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    """A true utterance and the side of the picture on which its speaker is."""
+
+    start_ns: int
+    end_ns: int
+    side: str
+
+
+def demo_figures(path: Path, finder: FaceFinder, vad: Vad) -> dict[str, float]:
+    """Return how often the speaker was found in a bag of two people side by side.
+
+    Args:
+        path: folder of the bag and its truth file, as `demo/README.md` describes it.
+        finder: of faces.
+        vad: voice activity detector.
+
+    Returns:
+        `demo_pictures`: share of the pictures during speech that had been noticed in which the
+        speaker's score was the highest; `demo_utterances`: share of the utterances that were
+        published with the speaker's face.
+
+    Raises:
+        OSError: there is no such bag or truth file.
+        BagError: the bag cannot be read.
+    """
+    truth = json.loads((path / TRUTH).read_text(encoding='utf-8'))
+    middle = truth['picture']['width'] / 2
+    spoken = [_Spoken(one['start'], one['end'], one['side']) for one in truth['utterances']]
+    sides: dict[str, str] = {}
+    pictures: list[bool] = []
+    found: dict[int, bool] = {}
+    noticed = False
+    config = make_config({'interim.enabled': False})
+    models = Models(vad, None, None, faces=finder)
+    for report in replay_file(path, config, models, time.monotonic_ns):
+        match report:
+            case SpeechStarted():
+                noticed = True
+            case SpeechEnded():
+                noticed = False
+            case FacesReport(faces=faces) if faces:
+                sides |= {face.face_id: _side(face, middle) for face in faces}
+                now = _at(spoken, report.stamp_ns, report.stamp_ns)
+                if noticed and now is not None:
+                    best = max(faces, key=lambda face: face.speaking_score)
+                    pictures.append(sides[best.face_id] == spoken[now].side)
+            case EmotionReport(trigger=Trigger.FINAL):
+                said = _at(spoken, report.start_ns, report.end_ns)
+                if said is not None:
+                    found[said] = sides.get(report.face_id) == spoken[said].side
+    return {
+        'demo_pictures': sum(pictures) / max(len(pictures), 1),
+        'demo_utterances': sum(found.values()) / len(spoken),
+    }
+
+
+def _side(face: SeenFace, middle: float) -> str:
+    return 'left' if face.box.centre[0] < middle else 'right'
+
+
+def _at(spoken: list[_Spoken], start_ns: int, end_ns: int) -> int | None:
+    """Return which true utterance lies there, the one with most of it."""
+    shared = [min(end_ns, one.end_ns) - max(start_ns, one.start_ns) for one in spoken]
+    best = max(range(len(shared)), key=shared.__getitem__)
+    return best if shared[best] >= 0 else None

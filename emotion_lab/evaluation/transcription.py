@@ -1,0 +1,226 @@
+"""Measure speech recognition on the utterances that the node hears: words wrong, and time."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from emotion_lab.data.datasets import data_root
+from emotion_lab.data.metrics import word_errors
+from emotion_lab.data.recordings import join, read_meld_recordings, read_samples
+from emotion_node.backends.asr import choose_transcriber
+from emotion_node.config import AudioConfig, TranscriberConfig, make_config
+from emotion_node.core.hearing.hearing import Hearing
+from emotion_node.datatypes import (
+    SAMPLE_RATE,
+    AudioChunk,
+    FloatArray,
+    SpeechAudio,
+    SpeechDropped,
+    SpeechEnded,
+    SpeechStarted,
+)
+from emotion_node.factory import Models, build_hearing, load_vad
+from emotion_node.interfaces import TranscriberStream
+from emotion_node.recordings.bag import Bag
+from emotion_node.recordings.inputs import BagRecording, TopicNames
+from emotion_node.recordings.truth import read_truth, words_of
+
+PADDING_S: Final = 0.5
+"""Silence left around the demo's utterances."""
+CLIPS_PER_ACTOR: Final = 5
+STATEMENTS: Final = {'01': 'Kids are talking by the door', '02': 'Dogs are sitting by the door'}
+"""What RAVDESS actors say, by the fifth number of the file's name."""
+
+Clip = tuple[str, FloatArray]
+"""What is said, and (n,) samples at `SAMPLE_RATE`."""
+
+
+def demo_clips(bag: Path) -> Iterator[Clip]:
+    """Yield the utterances of the demo conversation, cut by its truth file."""
+    with Bag(bag) as opened:
+        recording = BagRecording(opened, AudioConfig(), TopicNames(), False, False, False)
+        chunks = [step.value for step in recording.steps() if isinstance(step.value, AudioChunk)]
+    samples = join(chunks)
+    begin_ns = chunks[0].stamp_ns
+    for one in read_truth(bag / 'truth.json'):
+        start = round((one.start_ns - begin_ns) / 1e9 * SAMPLE_RATE - PADDING_S * SAMPLE_RATE)
+        end = round((one.end_ns - begin_ns) / 1e9 * SAMPLE_RATE + PADDING_S * SAMPLE_RATE)
+        yield one.text, samples[max(start, 0) : end]
+
+
+def ravdess_clips(folder: Path) -> Iterator[Clip]:
+    """Yield some clips of every actor, the same each time."""
+    rng = np.random.default_rng(0)
+    by_actor: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob('03-01-*')):
+        by_actor.setdefault(path.stem.split('-')[6], []).append(path)
+    for paths in by_actor.values():
+        for index in sorted(rng.choice(len(paths), CLIPS_PER_ACTOR, replace=False)):
+            yield STATEMENTS[paths[index].stem.split('-')[4]], read_samples(paths[index])
+
+
+def meld_clips(root: Path) -> Iterator[Clip]:
+    """Yield the recordings of MELD utterances that come with their text."""
+    for one in read_meld_recordings(root):
+        yield one.text, one.samples
+
+
+def measure(
+    name: str,
+    clips: Sequence[Clip],
+    stream: TranscriberStream,
+    hear: Callable[[], Hearing],
+    period: float,
+) -> dict[str, Any]:
+    """Transcribe the utterances that the node's hearing finds in each clip.
+
+    Args:
+        name: of the data.
+        clips: what is said, and how it sounds.
+        stream: of the recogniser.
+        hear: makes a hearing.
+        period: s of sound after which the words so far are asked for, again and again.
+
+    Returns:
+        `data`, number of `clips` and `words`, `word_error_rate`, `confidence` (mean over
+        utterances), `real_time_factor` while the audio goes in, and `finish_ms_p50`,
+        `finish_ms_p95` from the end of an utterance to its transcript.
+    """
+    errors = words = accepting_ns = length = unasked = 0
+    finishing_ns, confidences = [], []
+    for text, samples in track(clips, name, console=Console(stderr=True), transient=True):
+        hearing = hear()
+        chunk = AudioChunk(0, samples[:, None], SAMPLE_RATE)
+        said: list[str] = []
+        for event in (*hearing.push(chunk), *hearing.flush()):
+            begin = time.perf_counter_ns()
+            match event:
+                case SpeechStarted():
+                    unasked = 0
+                case SpeechAudio():
+                    stream.accept(event.samples)
+                    unasked += len(event.samples)
+                    if unasked >= period * SAMPLE_RATE:
+                        unasked = 0
+                        stream.partial()
+                    accepting_ns += time.perf_counter_ns() - begin
+                    length += len(event.samples)
+                case SpeechEnded():
+                    transcript = stream.finish()
+                    finishing_ns.append(time.perf_counter_ns() - begin)
+                    said += words_of(transcript.text)
+                    confidences.append(transcript.confidence)
+                case SpeechDropped():
+                    stream.reset()
+        expected = words_of(text)
+        errors += word_errors(expected, said)
+        words += len(expected)
+    p50, p95 = np.percentile(finishing_ns, (50, 95)) / 1e6
+    return {
+        'data': name,
+        'clips': len(clips),
+        'words': words,
+        'word_error_rate': errors / words,
+        'confidence': float(np.mean(confidences)),
+        'real_time_factor': accepting_ns / 1e9 / (length / SAMPLE_RATE),
+        'finish_ms_p50': float(p50),
+        'finish_ms_p95': float(p95),
+    }
+
+
+def sources(demo: Path, root: Path) -> Iterator[tuple[str, list[Clip]]]:
+    """Yield the data sets that are there, by name; say on standard error which are not.
+
+    Args:
+        demo: the bag of the demo conversation.
+        root: folder of the data sets.
+    """
+    readers: tuple[tuple[str, Path, Callable[[Path], Iterator[Clip]]], ...] = (
+        ('demo conversation (flite)', demo, demo_clips),
+        ('RAVDESS (acted)', root / 'ravdess', ravdess_clips),
+        ('MELD (television)', root / 'meld_wav', lambda folder: meld_clips(folder.parent)),
+    )
+    for name, folder, read in readers:
+        if folder.exists():
+            yield name, list(read(folder))
+        else:
+            text = f'{name} is left out: there is no {folder}'
+            Console(stderr=True).print(text, style='yellow')
+
+
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare where the recordings and Whisper are."""
+    parser.add_argument(
+        '--whisper-model',
+        default=TranscriberConfig().whisper_model,
+        help='as transcriber.whisper_model; default %(default)s',
+    )
+    parser.add_argument(
+        '--demo', type=Path, default=Path('demo/conversation'), help='default %(default)s'
+    )
+    parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
+    parser.add_argument('--json', action='store_true', help='print one JSON object')
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments that `run` takes."""
+    parser.add_argument(
+        '--backend',
+        choices=('auto', 'whisper', 'pocketsphinx'),
+        default='auto',
+        help='%(default)s',
+    )
+    add_source_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the figures; return the exit status, 1 when there was nothing to measure on."""
+    console = Console(stderr=True)
+    config = make_config(
+        {
+            'transcriber.backend': args.backend,
+            'transcriber.whisper_model': args.whisper_model,
+        }
+    )
+    transcriber = choose_transcriber(config.transcriber, lambda text: console.print(text))
+    assert transcriber is not None
+    stream = transcriber.stream()
+    models = Models(load_vad(config), transcriber, None)
+
+    def hear() -> Hearing:
+        return build_hearing(config, models)
+
+    figures = [
+        measure(name, clips, stream, hear, config.interim.period)
+        for name, clips in sources(args.demo, data_root(args.data))
+    ]
+    if args.json:
+        info = transcriber.info
+        print(json.dumps({'name': info.name, 'version': info.version, 'figures': figures}))
+    else:
+        print(markdown(figures))
+    return 0 if figures else 1
+
+
+def markdown(figures: Sequence[dict[str, Any]]) -> str:
+    """Return the figures as a Markdown table."""
+    lines = [
+        '| speech | clips | words | wrong | confidence | while speaking | after the end |',
+        '|---|--:|--:|--:|--:|--:|--:|',
+    ]
+    lines += [
+        '| {data} | {clips} | {words} | {word_error_rate:.0%} | {confidence:.2f} | '
+        '{real_time_factor:.2f} of real time | {finish_ms_p50:.0f} ms, 95 %: '
+        '{finish_ms_p95:.0f} ms |'.format_map(one)
+        for one in figures
+    ]
+    return '\n'.join(lines)

@@ -1,0 +1,380 @@
+"""What the benchmark says follows from what came and when, and from the truth."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rosgraph_msgs.msg import Clock
+from support.audience import FRAME_NS, Audience, frame, live, spoken
+from support.recordings import CONVERSATION
+from support.robot import Robot, robot
+from support.scripted import SECOND, ScriptedTranscriber, events
+
+from emotion_lab.benchmark.arrangements import find_torch, node, without_transcription
+from emotion_lab.benchmark.figures import (
+    latency_without_faces,
+    match,
+    observed_figures,
+    ratio,
+    stage_figures,
+)
+from emotion_lab.benchmark.observation import Observation, read_observation
+from emotion_lab.benchmark.observer import Observer
+from emotion_lab.benchmark.offline import read_speed
+from emotion_lab.benchmark.play import Arrangement, play
+from emotion_lab.benchmark.scene import find_scene
+from emotion_lab.benchmark.sequential import LateSight, LateTranscriber
+from emotion_lab.benchmark.sound import Sound
+from emotion_lab.benchmark.tables import tables
+from emotion_lab.benchmark.timeline import choose, trace
+from emotion_lab.benchmark.usage import Usage, thread_name
+from emotion_msgs.msg import Emotion
+from emotion_node.annotate.summary import Result, timing_markdown
+from emotion_node.cli.processes import ProcessError
+from emotion_node.config import make_config
+from emotion_node.core.timings import Timings
+from emotion_node.core.vision.vision import FaceSight
+from emotion_node.datatypes import Transcript
+from emotion_node.recordings.truth import TrueUtterance
+
+AHEAD_NS = 7 * SECOND
+"""What the monotonic clock is ahead of that of the stamps in these stories."""
+
+TRUTHS = [
+    TrueUtterance(1 * SECOND, 3 * SECOND, 'I got the job', 'joy', 'a'),
+    TrueUtterance(5 * SECOND, 6 * SECOND, 'Okay', 'neutral', 'b'),
+    TrueUtterance(8 * SECOND, 9 * SECOND, 'Oh my god', 'surprise', 'a'),
+]
+SOUND = Sound(
+    [k * SECOND // 10 for k in range(1, 121)],
+    [k * SECOND // 10 + 2_000_000 for k in range(1, 121)],
+    np.zeros(12 * 16_000, np.float32),
+    16_000,
+    0,
+)
+"""12 s in chunks of 0.1 s, each played 2 ms after its end."""
+
+DIAGNOSTICS = {
+    'state': {'state': 'active'},
+    'image': {'messages': '96'},
+    'hearing': {'given up (s)': '0.500', 'lost (s)': '0.250'},
+    'analysis': {'pictures dropped': '3', 'late_frames': '1'},
+}
+
+
+def emotion(at_s: float, start_s: float, end_s: float, **more: Any) -> dict[str, Any]:
+    """Return an observer's line; the end is decided 0.4 s after speech."""
+    fields = {
+        'utterance_id': f'u{start_s:g}',
+        'trigger': 'final',
+        'cut': 'silence',
+        'label': 'joy',
+        'start': int(start_s * SECOND),
+        'end': int(end_s * SECOND),
+        'endpointing_latency': 0.4,
+        **more,
+    }
+    return {'kind': 'emotion', 'at': int(at_s * SECOND) + AHEAD_NS, 'emotion': fields}
+
+
+def interim(at_s: float, start_s: float) -> dict[str, Any]:
+    return emotion(at_s, start_s, at_s, trigger='interim', endpointing_latency=0.0, cut='')
+
+
+STORY = [
+    {'kind': 'ready', 'at': 1},
+    {'kind': 'state', 'at': 2 * SECOND, 'state': 'inactive'},
+    {'kind': 'state', 'at': 3 * SECOND, 'state': 'active'},
+    {'kind': 'clock', 'at': AHEAD_NS + 900_000, 'stamp': 0},
+    {'kind': 'clock', 'at': AHEAD_NS + SECOND, 'stamp': SECOND},
+    interim(1.5, 1.0),
+    interim(2.0, 1.0),
+    interim(2.5, 1.0),
+    emotion(3.45, 1.0, 3.0),
+    emotion(6.52, 5.1, 6.0),
+    {'kind': 'diagnostics', 'at': AHEAD_NS + 7 * SECOND, 'values': DIAGNOSTICS},
+]
+
+
+def observe(tmp_path: Path, lines: list[dict[str, Any]]) -> Observation:
+    path = tmp_path / 'seen.jsonl'
+    path.write_text(''.join(json.dumps(line) + '\n' for line in lines), encoding='utf-8')
+    return read_observation(path)
+
+
+def test_delays_are_counted_from_the_truth(tmp_path: Path) -> None:
+    seen = observe(tmp_path, STORY)
+    assert (seen.offset_ns, seen.active_ns) == (AHEAD_NS, 3 * SECOND)
+    figures = observed_figures(seen, TRUTHS, SOUND, 100)
+    assert figures['final_latency_ms_p50'] == pytest.approx(485)
+    assert figures['final_latency_ms_p95'] == pytest.approx(450 + 0.95 * 70)
+    assert (figures['utterances'], figures['utterances_found']) == (3, 2)
+    assert figures['cut_off_rate_demo'] == 0
+    # The silence ends at 3.4 s and 6.4 s, in chunks that are played 2 ms later.
+    assert figures['processing_ms_p50'] == pytest.approx((48 + 118) / 2)
+    assert figures['first_interim_s_p95'] == pytest.approx(0.5)
+    assert figures['interim_hz'] == pytest.approx(2.0)
+    assert figures['frames_dropped'] == 3
+    assert figures['frames_not_received'] == 4
+    assert figures['frames_late'] == 1
+    assert figures['audio_dropped_s'] == pytest.approx(0.75)
+
+
+def test_an_observer_that_started_at_another_time_sees_the_same(tmp_path: Path) -> None:
+    expected = observed_figures(observe(tmp_path, STORY), TRUTHS, SOUND, 100)
+    later = [{**line, 'at': line['at'] + 123 * SECOND} for line in STORY]
+    assert observed_figures(observe(tmp_path, later), TRUTHS, SOUND, 100) == expected
+
+
+def test_what_is_cut_in_two_is_answered_by_the_second_half(tmp_path: Path) -> None:
+    lines = [*STORY, emotion(8.9, 8.0, 8.4), emotion(9.6, 8.5, 9.0)]
+    figures = observed_figures(observe(tmp_path, lines), TRUTHS, SOUND, 100)
+    assert figures['utterances_split'] == 1
+    assert figures['cut_off_rate_demo'] == pytest.approx(1 / 3)
+    assert figures['final_latency_ms_p95'] == pytest.approx(520 + 0.9 * 80)
+
+
+def test_an_end_that_was_missed_has_no_delay(tmp_path: Path) -> None:
+    lines = [*STORY[:-3], emotion(6.5, 1.0, 6.0)]
+    seen = observe(tmp_path, lines)
+    figures = observed_figures(seen, TRUTHS, SOUND, 100)
+    assert figures['utterances_merged'] == 1
+    assert figures['final_latency_ms_p95'] == pytest.approx(500)
+    assert figures['frames_dropped'] is None, 'no diagnostics have come'
+
+
+def test_the_utterance_that_is_drawn_took_the_usual_time(tmp_path: Path) -> None:
+    seen = observe(tmp_path, [*STORY, emotion(9.47, 8.0, 9.0)])
+    assert choose(TRUTHS, [seen]) == 2
+    assert choose(TRUTHS, [seen, observe(tmp_path, STORY)]) in (0, 1), 'it was heard in both'
+    assert choose(TRUTHS, [observe(tmp_path, STORY[:1])]) is None
+
+
+def test_of_nothing_no_figure_is_made_up(tmp_path: Path) -> None:
+    figures = observed_figures(observe(tmp_path, STORY[:1]), TRUTHS, SOUND, 100)
+    measured = {name for name, value in figures.items() if value is not None}
+    assert measured == {
+        'utterances',
+        'utterances_found',
+        'utterances_split',
+        'utterances_merged',
+        'interims',
+    }
+    assert ratio(figures, 'interim_hz', figures, 'interim_hz') is None
+    assert ratio(None, 'interim_hz', {'interim_hz': 1.0}, 'interim_hz') is None
+    assert ratio({'a': 3.0}, 'a', {'b': 2.0}, 'b') == 1.5
+
+
+def test_stages_are_told_apart(tmp_path: Path) -> None:
+    begin = AHEAD_NS + int(3.405 * SECOND)
+    stages = [
+        ('face emotion', begin, begin + 30_000_000),
+        ('fusion', begin + 30_000_000, begin + 31_000_000),
+        ('face emotion', AHEAD_NS + SECOND, AHEAD_NS + 2 * SECOND),
+    ]
+    figures = stage_figures(stages, 10.0)
+    assert figures['fusion']['ms_p50'] == pytest.approx(1.0)
+    assert figures['face emotion']['runs'] == 2
+    assert figures['face emotion']['share'] == pytest.approx(0.103)
+    seen = observe(tmp_path, STORY)
+    heard = match(TRUTHS, seen.finals)
+    # Only what came between the end and the answer is taken off.
+    without = latency_without_faces(heard, stages, AHEAD_NS)
+    assert without['final_latency_without_faces_ms_p50'] == pytest.approx((420 + 520) / 2)
+    way = trace(heard[0], seen, stages)
+    assert way['decided'] == pytest.approx(2.4)
+    assert way['published'] == pytest.approx(2.45)
+    assert [one['at'] for one in way['interims']] == pytest.approx([0.5, 1.0, 1.5])
+    assert [one['stage'] for one in way['stages']] == ['face emotion', 'fusion', 'face emotion']
+    assert way['stages'][1]['begin'] == pytest.approx(2.435)
+
+
+@pytest.fixture
+def listener() -> Iterator[Robot]:
+    with robot(int(os.environ['ROS_DOMAIN_ID'])) as one:
+        yield one
+
+
+def test_the_observer_writes_down_when_messages_come(listener: Robot, tmp_path: Path) -> None:
+    file = io.StringIO()
+    before_ns = time.monotonic_ns()
+    Observer(listener.node, 'emotion_node', file)
+    listener.publisher(Emotion, 'emotion').publish(
+        Emotion(utterance_id='u1', trigger='final', label='joy')
+    )
+    clock = Clock()
+    clock.clock.sec = 5
+    listener.publisher(Clock, '/clock').publish(clock)
+
+    def lines() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in file.getvalue().splitlines()]
+
+    listener.until(lambda: {'emotion', 'clock'} <= {one['kind'] for one in lines()}, 'both')
+    seen = observe(tmp_path, lines())
+    assert [one.emotion['label'] for one in seen.finals] == ['joy']
+    assert seen.offset_ns is not None
+    at_ns = seen.finals[0].at_ns + seen.offset_ns
+    assert before_ns <= at_ns <= time.monotonic_ns()
+
+
+@dataclass
+class Attentive(ScriptedTranscriber):
+    """Remembers how much it had heard of each utterance at its end."""
+
+    heard: list[list[int]] = field(default_factory=list)
+
+    def finish(self) -> Transcript:
+        self.heard.append(list(self.accepted))
+        return super().finish()
+
+
+def test_words_are_searched_for_when_all_is_over() -> None:
+    inner = Attentive(['so happy', 'second'])
+    stream = LateTranscriber(inner).stream()
+    for _ in range(3):
+        stream.accept(np.zeros(1600, np.float32))
+        assert stream.partial().text == stream.foresee().text == ''
+        assert inner.accepted == []
+    assert stream.finish().text == 'so happy'
+    stream.accept(np.zeros(160, np.float32))
+    stream.reset()
+    stream.accept(np.zeros(800, np.float32))
+    assert stream.finish().text == 'second'
+    assert inner.heard == [[4800], [800]]
+
+
+def test_late_sight_finds_the_same_speaker() -> None:
+    said = spoken(1)
+    audience = Audience(2, 1)
+    late = LateSight(FaceSight(audience))
+    for event in events(said):
+        late.hear(event)
+    for stamp_ns in range(0, 5 * SECOND, FRAME_NS):
+        assert late.update(frame(stamp_ns)).faces == ()
+    found = late.estimate(said)
+    assert found.face_id == live(FaceSight(Audience(2, 1)), said)[1].face_id == 'f2'
+    late.reset()
+    assert not late.estimate(said).emotion.available
+
+
+def test_processor_time_is_that_of_the_thread_that_took_it() -> None:
+    usage = Usage(os.getpid())
+    named, go, burnt, done = (threading.Event() for _ in range(4))
+
+    def burn() -> None:
+        Path(f'/proc/self/task/{threading.get_native_id()}/comm').write_text('burner/7')
+        named.set()
+        go.wait()
+        until = time.thread_time() + 0.1
+        while time.thread_time() < until:
+            pass
+        burnt.set()
+        done.wait()
+
+    thread = threading.Thread(target=burn)
+    thread.start()
+    named.wait()
+    usage.look()
+    go.set()
+    burnt.wait()
+    usage.look()
+    done.set()
+    thread.join()
+    assert usage.seconds_by_thread()['burner'] == pytest.approx(0.1, abs=0.03)
+    assert usage.cores > 0
+    assert usage.resident > 1e6
+    assert 'main' in usage.by_thread()
+
+
+@pytest.mark.parametrize(
+    ('name', 'is_main', 'shown'),
+    [
+        ('python', True, 'main'),
+        ('dds.udp.7412', False, 'dds.udp'),
+        ('mediapipe/123', False, 'mediapipe'),
+        ('42', False, '42'),
+        ('analysis', False, 'analysis'),
+    ],
+)
+def test_threads_that_are_numbered_are_one(name: str, is_main: bool, shown: str) -> None:
+    assert thread_name(name, is_main) == shown
+
+
+def test_annotates_own_words_tell_its_speed() -> None:
+    result = Result(Path('talk'), [], 41.0, 40.0, 8.0, {})
+    assert read_speed(timing_markdown([result], Timings(lambda: 0))) == pytest.approx(5.0)
+    with pytest.raises(ProcessError, match='has not told'):
+        read_speed('nothing of the kind')
+
+
+@pytest.mark.skipif(importlib.util.find_spec('torch') is not None, reason='torch is here')
+def test_without_torch_it_is_told_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(ProcessError, match='train-setup'):
+        find_torch(tmp_path / 'nowhere', tmp_path / 'one')
+    with pytest.raises(ProcessError, match="No module named 'torch'"):
+        find_torch(None, tmp_path / 'two')
+
+
+def test_parameters_of_the_arrangements_are_known() -> None:
+    for one in (node(), without_transcription()):
+        make_config(one.parameters)
+
+
+def test_a_play_is_measured_from_end_to_end(tmp_path: Path) -> None:
+    scene = find_scene(CONVERSATION, 4.6)
+    assert (len(scene.truths), scene.picture) == (1, '640x360')
+    assert scene.pictures == pytest.approx(4.6 * 12.5, abs=1)
+    parameters = {'transcriber.backend': 'off', 'face.backend': 'off', 'text.backend': 'off'}
+    shown: list[float] = []
+    figures = play(
+        Arrangement('hearing alone', parameters),
+        scene,
+        tmp_path,
+        shown.append,
+        int(os.environ['ROS_DOMAIN_ID']),
+    ).figures
+    assert figures['utterances_found'] == 1
+    # A busy machine may take long, but not less than the silence.
+    assert figures['final_latency_ms_p50'] > 300
+    assert figures['interim_hz'] > 0
+    assert figures['start_s'] > 0
+    assert 0 < figures['cpu_cores'] < (os.cpu_count() or 1)
+    assert {'main', 'hearing', 'analysis', 'sight'} <= set(figures['cpu_by_thread'])
+    assert figures['stages']['voice emotion']['runs'] > 1
+    assert figures['rss_mb'] > 50
+    assert shown == sorted(shown)
+    report = {
+        **figures,
+        'recording': {
+            'name': 'talk',
+            'played_s': 4.6,
+            'utterances': 1,
+            'pictures_per_s': 12.5,
+            'picture': scene.picture,
+        },
+        'hardware': {'cores': 2, 'cpu': 'some'},
+        'load_before': 0.0,
+        'took_s': 1.0,
+        'standing_silence_s': 0.4,
+        'sequential_silence_s': 0.8,
+        'arrangements': {'node': figures},
+    }
+    assert len(list(tables(report))) == 5
+
+
+def test_a_node_that_cannot_start_ends_the_play_with_the_reason(tmp_path: Path) -> None:
+    scene = find_scene(CONVERSATION, 4.6)
+    broken = Arrangement('broken', {'models_dir': '/nowhere'})
+    with pytest.raises(ProcessError, match=r'the node ended with status 1.*/nowhere'):
+        play(broken, scene, tmp_path, lambda s: None, int(os.environ['ROS_DOMAIN_ID']))

@@ -1,0 +1,58 @@
+"""Models of torch for the benchmark: they take their time and answer something."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.scripted import utterance
+
+from emotion_node.datatypes import SAMPLE_RATE, Reason
+from emotion_node.faces import FaceSequence
+from emotion_node.labels import LABELS
+
+pytest.importorskip('torch')
+pytest.importorskip('transformers')
+models = pytest.importorskip('emotion_lab.benchmark.torch_models')
+
+
+def test_the_voice_is_answered() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 3 * SAMPLE_RATE).astype(np.float32)
+    voice = models.TorchVoice(1, itertools.count().__next__)
+    said = dataclasses.replace(utterance(1, 0.0, 3.0), samples=noise)
+    told = voice.estimate(said)
+    assert told.scores.shape == (len(LABELS),)
+    assert told.scores.sum() == pytest.approx(1, abs=1e-5)
+    assert told.model.version == 'torch, random weights'
+    assert voice.estimate(utterance(1, 0.0, 0.2)).reason is Reason.TOO_SHORT
+
+
+def test_a_whisper_of_random_weights_takes_its_time(tmp_path: Path) -> None:
+    cost = pytest.importorskip('emotion_lab.benchmark.whisper_cost')
+    weights = cost.make_model(cost.Size('small', 1, 32, 2), tmp_path)
+    assert weights > cost.VOCABULARY * 32
+    assert (tmp_path / 'int8' / 'model.bin').stat().st_size < 2 * weights
+    found = cost.measure(tmp_path / 'int8', speech_s=1.0, window_s=10.0, threads=1, runs=1)
+    assert found['total_ms'] == found['encoder_ms'] + found['decoder_ms'] > 0
+    assert found['tokens'] == cost.TOKENS_PER_S + cost.TOKENS_BESIDES
+
+
+def test_the_face_is_answered() -> None:
+    face = models.TorchFace(1, itertools.count().__next__)
+    rows = np.log(np.full((5, face.width), 1 / face.width, np.float32))
+    seen = FaceSequence(np.arange(5), rows, np.ones(5, np.float32))
+    told = face.estimate(seen)
+    assert told.scores == pytest.approx(np.full(len(LABELS), 1 / len(LABELS)), abs=1e-5)
+
+
+def test_the_text_model_is_read_by_transformers(tmp_path: Path) -> None:
+    from emotion_node.backends.text_transformers import TransformersTextEmotion
+
+    models.write_text_model(tmp_path / 'model')
+    text = TransformersTextEmotion(str(tmp_path / 'model'), {}, clock=itertools.count().__next__)
+    told = text.estimate('I got the job!')
+    assert told.scores is not None
+    assert np.array_equal(text.labels, np.eye(len(LABELS)))

@@ -1,0 +1,189 @@
+"""Fit the constants of `core.vision.active_speaker`; show what leaving out each talker costs.
+
+The odds of each face, and of nobody, are a conditional logit (McFadden, 1974) of three things
+that are known of each face: the correlation times the seconds of speech, these seconds, and how
+much the jaw moves. It is fitted on scenes of `python -m emotion_lab evaluate speaker`, at moments
+during the speech and at its end.
+
+    python -m emotion_lab.training.active_speaker
+
+prints the fit on all talkers, and then, for each talker, the figures in the scenes with that
+talker of a fit on the scenes without.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from emotion_lab.data.datasets import data_root
+from emotion_lab.data.metrics import Array
+from emotion_lab.data.speaker_clips import Clip, Talker, make_clips, read_talkers
+from emotion_lab.data.speaker_scenes import SEED, Clips, Scene, make_scenes
+from emotion_node.backends.faces_mediapipe import MediaPipeFaces
+from emotion_node.core.vision.active_speaker import MAX_WEIGHT_S, Jaw, Voice, compare
+from emotion_node.core.vision.geometry import find_head, jaw_drop
+from emotion_node.core.voice.level import VoiceTrace
+
+RIDGE: Final = 1e-4
+"""Penalty on squared weights, so that few talkers do not make for certainty."""
+FIRST_NS: Final = 150_000_000
+EVERY: Final = 4
+"""Pictures of a scene that are taken: one in so many, from so long after the start of speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What is known of the faces of a scene at a moment.
+
+    Attributes:
+        condition: of the scene.
+        names: who is seen or heard in it.
+        known: (faces + 1, 4): correlation times seconds, minus seconds, motion, and 1 for nobody.
+        answer: row of the speaker; the last is nobody.
+        final: whether it is the end of the utterance.
+    """
+
+    condition: str
+    names: frozenset[str]
+    known: Array
+    answer: int
+    final: bool
+
+
+def make_moments(talkers: Sequence[Talker], clips: Clips) -> list[Moment]:
+    """Return the moments of all scenes in which nobody leaves."""
+    by_name = {talker.name: talker for talker in talkers}
+
+    @cache
+    def jaw(face: tuple[str, str]) -> Jaw:
+        return _jaw(clips[face])
+
+    @cache
+    def known(
+        name: str, shift_ms: int, face: tuple[str, str], end_ns: int
+    ) -> tuple[float, float, float]:
+        talker, shift_ns = by_name[name], shift_ms * 1_000_000
+        trace = VoiceTrace(shift_ns)
+        trace.append(talker.samples)
+        start_ns = talker.speech[0] + shift_ns
+        seen = jaw(face).stamps <= end_ns
+        past = Jaw(jaw(face).stamps[seen], jaw(face).drop[seen])
+        evidence = compare(Voice(trace.first_ns, trace.levels), past, start_ns, end_ns)
+        seconds = min(evidence.seconds, MAX_WEIGHT_S)
+        return evidence.correlation * seconds, -seconds, evidence.motion
+
+    moments = []
+    for scene in make_scenes(list(by_name)):
+        if scene.leaving is not None:
+            continue
+        for end_ns, final in _times(scene, by_name[scene.voice]):
+            rows = [
+                (*known(scene.voice, scene.shift_ms, face, end_ns), 0.0) for face in scene.faces
+            ]
+            moments.append(
+                Moment(
+                    scene.condition,
+                    frozenset({scene.voice, *(name for name, _ in scene.faces)}),
+                    np.array([*rows, (0.0, 0.0, 0.0, 1.0)]),
+                    int(scene.speaker[1:] or len(rows) + 1) - 1,
+                    final,
+                )
+            )
+    return moments
+
+
+def _times(scene: Scene, talker: Talker) -> Iterable[tuple[int, bool]]:
+    start_ns, end_ns = (stamp_ns + scene.shift_ms * 1_000_000 for stamp_ns in talker.speech)
+    during = [stamp for stamp in talker.stamps_ns if start_ns + FIRST_NS <= stamp < end_ns]
+    return [*((stamp_ns, False) for stamp_ns in during[::EVERY]), (end_ns, True)]
+
+
+def _jaw(clip: Clip) -> Jaw:
+    heads = [
+        (stamp_ns, head)
+        for stamp_ns, face in zip(clip.stamps_ns, clip.faces, strict=True)
+        if face is not None and (head := find_head(face.mesh.landmarks)) is not None
+    ]
+    stamps = np.array([stamp_ns for stamp_ns, _ in heads], np.int64)
+    return Jaw(stamps, np.array([jaw_drop(head) for _, head in heads], np.float32))
+
+
+def fit(moments: Sequence[Moment], steps: int = 30) -> Array:
+    """Return the (4,) weights that make the answers likeliest, by Newton's method.
+
+    The ends of utterances count as much as all moments before, and scenes whose speaker is absent
+    as much as all others.
+    """
+    kinds = [(moment.final, moment.condition.startswith('absent')) for moment in moments]
+    shares = np.array([1 / kinds.count(kind) for kind in kinds]) / len(set(kinds))
+    weights = np.zeros(4)
+    for _ in range(steps):
+        gradient, curvature = 2 * RIDGE * weights, 2 * RIDGE * np.eye(4)
+        for moment, share in zip(moments, shares, strict=True):
+            likely = _likely(moment, weights)
+            mean = likely @ moment.known
+            spread = moment.known - mean
+            gradient += share * (mean - moment.known[moment.answer])
+            curvature += share * (spread.T * likely) @ spread
+        weights = weights - np.linalg.solve(curvature, gradient)
+    return weights
+
+
+def _likely(moment: Moment, weights: Array) -> Array:
+    evidence = moment.known @ weights
+    likely = np.exp(evidence - evidence.max())
+    return np.asarray(likely / likely.sum())
+
+
+def right(moments: Sequence[Moment], weights: Array) -> dict[str, float]:
+    """Return the shares of right answers: of pictures by condition, and of utterances."""
+    shares: dict[str, list[bool]] = {}
+    for moment in moments:
+        evidence = moment.known @ weights
+        if moment.final:
+            row = 'absent' if moment.condition.startswith('absent') else 'utterances'
+            shares.setdefault(row, []).append(int(np.argmax(evidence)) == moment.answer)
+        elif not moment.condition.startswith('absent'):
+            best = int(np.argmax(evidence[:-1]))
+            shares.setdefault(moment.condition, []).append(best == moment.answer)
+    return {row: float(np.mean(values)) for row, values in sorted(shares.items())}
+
+
+def describe(weights: Array) -> str:
+    """Return weights as the constants they are."""
+    per_s, seconds, motion, nobody = weights
+    return (
+        f'WEIGHT_PER_S {per_s:.1f}, TYPICAL {seconds / per_s:.2f}, MOTION_WEIGHT {motion:.1f}, '
+        f'NOBODY {nobody:.1f}'
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the fits; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
+    args = parser.parse_args(argv)
+    talkers = read_talkers(data_root(args.data) / 'grid')
+    moments = make_moments(talkers, make_clips(talkers, MediaPipeFaces(), SEED))
+    print('all:', describe(fit(moments)))
+    held_out = []
+    for talker in talkers:
+        weights = fit([one for one in moments if talker.name not in one.names])
+        held_out.append(right([one for one in moments if talker.name in one.names], weights))
+        figures = ', '.join(f'{row} {share:.3f}' for row, share in held_out[-1].items())
+        print(f'without {talker.name}: {describe(weights)}\n  {figures}')
+    means = {row: np.mean([one[row] for one in held_out]) for row in held_out[0]}
+    print('mean:', ', '.join(f'{row} {share:.3f}' for row, share in means.items()))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""Count in MELD train after which words a sentence ends; prints `core/hearing/endings.tsv`.
+
+python -m emotion_lab.training.endings > emotion_node/core/hearing/endings.tsv
+
+A sentence ends at a full stop, a question or exclamation mark, and at the end of an utterance,
+but not where it trails off within one ("...").
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from emotion_lab.data.datasets import read_meld
+from emotion_lab.data.noise import plain_text
+
+MIN_COUNT: Final = 8
+"""Words met less often are left out: they tell nothing."""
+SMOOTHING: Final = 2.0
+"""How many words of the average kind are added to the counts of each."""
+
+
+def words_and_ends(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield the words of a transcript as recognisers write them, and whether a sentence ends."""
+    tokens = [(plain_text(token), token) for token in text.replace('--', ' ').split()]
+    spoken = [(words.split(), token) for words, token in tokens if words]
+    for place, (words, token) in enumerate(spoken):
+        for word in words[:-1]:
+            yield word, False
+        bare = token.rstrip('"\')*]')
+        stops = bare.endswith(('.', '?', '!')) and not bare.endswith('..')
+        yield words[-1], stops or place == len(spoken) - 1
+
+
+def count_endings(texts: Iterable[str]) -> dict[str, float]:
+    """Return by word the log odds that a sentence ends after it, less those of any word."""
+    ends: Counter[str] = Counter()
+    inner: Counter[str] = Counter()
+    for text in texts:
+        for word, ended in words_and_ends(text):
+            (ends if ended else inner)[word] += 1
+    share = ends.total() / (ends.total() + inner.total())
+    base = math.log(share / (1 - share))
+    return {
+        word: math.log((ends[word] + SMOOTHING * share) / (inner[word] + SMOOTHING * (1 - share)))
+        - base
+        for word in sorted(ends.keys() | inner.keys())
+        if ends[word] + inner[word] >= MIN_COUNT
+    }
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        prog='python -m emotion_lab.training.endings',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
+    given = parser.parse_args(args)
+    for word, odds in count_endings(row.text for row in read_meld('train', given.data)).items():
+        print(f'{word}\t{odds:.2f}')
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

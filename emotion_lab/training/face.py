@@ -1,0 +1,153 @@
+"""Train the face model on FER+, on what shares of ten people saw in each face.
+
+The averaged weights at the end of the last epoch are kept. Figures on dev are printed; FER+ test
+is left to `python -m emotion_lab evaluate face`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from emotion_lab.data.face_images import FaceVariation, vary_all
+from emotion_lab.data.ferplus import FerPlus, read_ferplus
+from emotion_lab.data.metrics import (
+    accuracy,
+    confusion,
+    expected_calibration_error,
+    unweighted_average_recall,
+)
+from emotion_lab.training.face_model import FaceNet, FaceTraining, predict
+from emotion_lab.training.recipes import parse_recipe
+from emotion_lab.training.run_state import RunState, load_run
+
+DEV_EVERY: Final = 2
+"""Epochs between two looks at dev."""
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+"""Faces (batch, side, side) 0..255 and targets (batch, 8)."""
+
+
+class Trainer:
+    """One training run and its files.
+
+    Args:
+        config: the recipe.
+    """
+
+    def __init__(self, config: FaceTraining) -> None:
+        torch.set_num_threads(config.threads)
+        torch.set_flush_denormal(True)
+        torch.manual_seed(config.seed)
+        self.config = config
+        root = Path(config.data) if config.data else None
+        self.faces = read_ferplus('train', root)
+        self.targets = self.faces.targets
+        self.dev = read_ferplus('dev', root)
+        self.how = _scaled(FaceVariation(), config.strength)
+        self.model = FaceNet(config).to(memory_format=torch.channels_last)
+        self.state = RunState(
+            Path(config.out),
+            self.model,
+            rate=config.rate,
+            weight_decay=config.weight_decay,
+            averaging=config.averaging,
+            steps=config.epochs * (len(self.faces) // config.batch),
+            warmup=config.warmup,
+        )
+
+    def run(self) -> dict[str, float]:
+        """Train to the last epoch; return the figures on dev."""
+        state, config = self.state, self.config
+        while state.epoch < config.epochs:
+            begin = time.monotonic()
+            record: dict[str, Any] = {'loss': self._train_epoch()}
+            state.epoch += 1
+            record['epoch'] = state.epoch
+            if state.epoch % DEV_EVERY == 0:
+                record['dev'] = figures(state.average.module, self.dev)
+            state.log(record, time.monotonic() - begin)
+            state.save()
+        state.finish(dataclasses.asdict(config))
+        return figures(state.average.module, self.dev)
+
+    def _train_epoch(self) -> float:
+        seed = self.config.seed * 1000 + self.state.epoch
+        torch.manual_seed(seed)
+        self.model.train()
+        rng = np.random.default_rng((seed, 1))
+        total, steps = 0.0, 0
+        title = f'{self.state.out.name} {self.state.epoch + 1}/{self.config.epochs}'
+        count = len(self.faces) // self.config.batch
+        for faces, targets in tqdm(self._batches(rng), title, count, mininterval=5, leave=False):
+            with torch.autocast('cpu', torch.bfloat16, enabled=self.config.bfloat16):
+                logits = self.model(faces)
+            loss = -(logits.float().log_softmax(-1) * targets).sum(-1).mean()
+            self.state.step(loss)
+            total += loss.item()
+            steps += 1
+        return total / steps
+
+    def _batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        config, side = self.config, self.config.side(self.state.epoch)
+        order = rng.permutation(len(self.faces))
+        for start in range(0, len(order) - config.batch + 1, config.batch):
+            rows = order[start : start + config.batch]
+            varied = vary_all(self.faces.images[rows], self.how, side, rng)
+            faces = torch.from_numpy(varied).float()
+            targets = torch.from_numpy(self.targets[rows])
+            if config.mixup and rng.random() < config.mixed_share:
+                share = float(rng.beta(config.mixup, config.mixup))
+                partners = torch.from_numpy(rng.permutation(len(rows)))
+                faces = share * faces + (1 - share) * faces[partners]
+                targets = share * targets + (1 - share) * targets[partners]
+            yield faces, targets
+
+
+def _scaled(how: FaceVariation, factor: float) -> FaceVariation:
+    return FaceVariation(*(factor * share for share in dataclasses.astuple(how)))
+
+
+def figures(model: torch.nn.Module, faces: FerPlus) -> dict[str, float]:
+    """Return how well a model does on the faces whose votes agree."""
+    agreed = faces.choose(faces.agreed)
+    scores = predict(model, agreed.images).softmax(-1).double().numpy()
+    counts = confusion(agreed.labels, scores.argmax(1), scores.shape[1])
+    return {
+        'accuracy': accuracy(counts),
+        'uar': unweighted_average_recall(counts),
+        'ece': expected_calibration_error(scores, agreed.labels),
+    }
+
+
+def load_face(run: Path) -> tuple[FaceNet, FaceTraining]:
+    """Return the weights of a run that has ended, and its recipe.
+
+    Raises:
+        FileNotFoundError: it has not ended.
+    """
+    return load_run(run, FaceTraining, FaceNet)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Train and report the figures."""
+    config, resume = parse_recipe(
+        FaceTraining, 'python -m emotion_lab.training.face', __doc__ or '', args
+    )
+    trainer = Trainer(config)
+    if resume:
+        trainer.state.load()
+    print(json.dumps({name: round(value, 4) for name, value in trainer.run().items()}))
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

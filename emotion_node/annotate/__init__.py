@@ -1,0 +1,1 @@
+"""The command `annotate`: the pipeline over recordings, without ROS."""

@@ -1,0 +1,170 @@
+"""What `annotate` writes: JSON lines, and copies of bags with the emotion topics added."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import IO, Any
+
+from rosbags.interfaces import (
+    Connection,
+    MessageDefinitionFormat,
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
+from rosbags.rosbag2 import StoragePlugin, Writer
+
+from emotion_node.datatypes import NS_PER_S, Report
+from emotion_node.messages.json_records import Record, as_record
+from emotion_node.messages.reports import OUTPUT_TOPICS, Encoder, plain
+from emotion_node.recordings.bag import Bag, BagError, Message, Topic
+from emotion_node.recordings.definitions import standard_types
+
+_FOREVER = QosTime(2_147_483_647, 4_294_967_295)
+_RELIABLE = Qos(
+    QosHistory.KEEP_LAST,
+    10,
+    QosReliability.RELIABLE,
+    QosDurability.VOLATILE,
+    _FOREVER,
+    _FOREVER,
+    QosLiveliness.AUTOMATIC,
+    _FOREVER,
+    False,
+)
+
+
+class JsonLines:
+    """Writes one line per emotion.
+
+    A line has the fields of emotion_msgs/Emotion under their own names (times as whole
+    nanoseconds) and, before them:
+
+    * `source`: the recording it is of, as given on the command line;
+    * `start_s`, `end_s`: of the utterance, in seconds from the first sample of a bag's audio, or
+      from the beginning of a media file.
+
+    Args:
+        file: open for writing text.
+        interim: write interim estimates too (field `trigger` tells).
+    """
+
+    def __init__(self, file: IO[str], interim: bool) -> None:
+        self.emotions: list[Record] = []
+        self._file = file
+        self._topics = ('emotion', 'emotion/interim') if interim else ('emotion',)
+        self.encoder = Encoder(plain)
+
+    def write(self, report: Report, source: Path, origin_ns: int) -> None:
+        """Write a report if it is one of the kind wanted.
+
+        Args:
+            report: any.
+            source: path of the recording.
+            origin_ns: stamp from which `start_s` and `end_s` count.
+        """
+        for topic, message in self.encoder.encode(report):
+            if topic not in self._topics:
+                continue
+            record = as_record(message)
+            line = {
+                'source': str(source),
+                'start_s': round((record['start'] - origin_ns) / NS_PER_S, 3),
+                'end_s': round((record['end'] - origin_ns) / NS_PER_S, 3),
+                **record,
+            }
+            if topic == 'emotion':
+                self.emotions.append(line)
+            self._file.write(json.dumps(line, ensure_ascii=False) + '\n')
+            self._file.flush()
+
+
+class BagCopy:
+    """Copies a bag, with the topics of the node added.
+
+    An added message's time of recording is that of the audio message that completed it, so a
+    copy does not depend on the speed of the machine that made it.
+
+    Args:
+        folder: to write; must not exist.
+        bag: what is copied.
+        namespace: of the added topics, such as "/robot".
+
+    Attributes:
+        left_out: why topics could not be copied.
+
+    Raises:
+        BagError: the bag has one of the topics already, as another type.
+    """
+
+    def __init__(self, folder: Path, bag: Bag, namespace: str = '') -> None:
+        plugin = StoragePlugin.SQLITE3 if bag.storage == 'sqlite3' else StoragePlugin.MCAP
+        self.left_out: list[str] = []
+        self._types = standard_types()
+        self.encoder = Encoder(self._make)
+        self._writer = Writer(folder, version=9, storage_plugin=plugin)
+        self._connections: dict[str, Connection] = {}
+        self._added: dict[str, Connection] = {}
+        prefix = ''.join(f'/{part}' for part in namespace.split('/') if part)
+        names = {topic: f'{prefix}/{topic}' for topic in OUTPUT_TOPICS}
+        for topic, name in names.items():
+            known = bag.topics.get(name)
+            if known is not None and known.msgtype != OUTPUT_TOPICS[topic]:
+                raise BagError(
+                    f'{bag.path} has a topic {name} of type {known.msgtype} already; add the '
+                    'emotion topics under another namespace with --namespace'
+                )
+        self._writer.open()
+        for recorded in bag.topics.values():
+            if recorded.name not in names.values():
+                self._copy(bag, recorded)
+        for topic, name in names.items():
+            self._added[topic] = self._writer.add_connection(
+                name,
+                OUTPUT_TOPICS[topic],
+                typestore=self._types,
+                offered_qos_profiles=[_RELIABLE],
+            )
+
+    def copy(self, message: Message) -> None:
+        """Copy a message; one of an earlier annotation is left out."""
+        connection = self._connections.get(message.topic)
+        if connection is not None:
+            self._writer.write(connection, message.stamp_ns, message.data)
+
+    def add(self, report: Report, time_ns: int) -> None:
+        """Add a report."""
+        for topic, message in self.encoder.encode(report):
+            data = self._types.serialize_cdr(message, OUTPUT_TOPICS[topic])
+            self._writer.write(self._added[topic], time_ns, data)
+
+    def close(self) -> None:
+        """Complete the bag."""
+        self._writer.close()
+
+    def _copy(self, bag: Bag, topic: Topic) -> None:
+        if topic.definition.format != MessageDefinitionFormat.NONE and topic.digest:
+            connection = self._writer.add_connection(
+                topic.name,
+                topic.msgtype,
+                msgdef=topic.definition.data,
+                rihs01=topic.digest,
+                offered_qos_profiles=topic.qos,
+            )
+        else:
+            try:
+                types = bag.typestore(topic.msgtype)
+            except BagError as error:
+                self.left_out.append(str(error))
+                return
+            connection = self._writer.add_connection(
+                topic.name, topic.msgtype, typestore=types, offered_qos_profiles=topic.qos
+            )
+        self._connections[topic.name] = connection
+
+    def _make(self, typename: str, **fields: Any) -> Any:
+        return self._types.types[typename](**fields)

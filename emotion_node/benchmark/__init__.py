@@ -1,1 +1,0 @@
-"""What the node takes and how long one waits for it, measured: `python -m emotion_node bench`."""

@@ -1,0 +1,1 @@
+"""The command line: `python -m emotion_node COMMAND`."""

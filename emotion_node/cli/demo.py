@@ -1,0 +1,210 @@
+"""`python -m emotion_node demo`: the node, a player and a view in three processes, over DDS."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import signal
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from emotion_node.cli.processes import Running, Stage
+from emotion_node.messages.json_records import Record
+from emotion_node.model_store.catalogue import WHISPER, fetch_command, find_fetchable
+from emotion_node.recordings.truth import Score, TrueUtterance, heard_in, read_truth, score
+
+DESCRIPTION = """\
+Replay the recorded demo conversation (synthetic voices and moving portraits) through the real
+node over DDS, and show the emotions that it publishes as they come.
+
+Three processes: the node, a player of the recording, and a view of the node's topic.
+"""
+
+_START_S = 60.0
+_AFTER_S = 30.0
+_POLL_S = 0.05
+_ENOUGH = 8
+"""Emotions that make a success where the truth is not known."""
+
+
+class DemoError(Exception):
+    """The demo could not be run; the text says why."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    parser.add_argument(
+        'bag', nargs='?', type=Path, metavar='BAG', help='another recording than the one shipped'
+    )
+    parser.add_argument('--audio-topic', default='/audio', metavar='NAME', help="the recording's")
+    parser.add_argument(
+        '--image-topic',
+        default='/camera/image_raw/compressed',
+        metavar='NAME',
+        help="the recording's (compressed images)",
+    )
+    parser.add_argument('--rate', type=float, default=1.0, help='times real time (default 1)')
+    parser.add_argument('--interim', action='store_true', help='show interim estimates too')
+    parser.add_argument(
+        '-p',
+        '--param',
+        action='append',
+        default=[],
+        metavar='NAME:=VALUE',
+        help='set a parameter of the node; may be repeated',
+    )
+    parser.add_argument(
+        '--domain', type=int, metavar='ID', help='ROS_DOMAIN_ID; one of its own by default'
+    )
+    parser.add_argument('--keep', type=Path, metavar='FILE', help='keep the emotions (JSON lines)')
+
+
+def find_bag() -> Path:
+    """Return the demo recording, in the checkout or where the package is installed.
+
+    Raises:
+        DemoError: it is in neither.
+    """
+    package = Path(__file__).resolve().parents[1]
+    places = [
+        package.parent / 'demo' / 'conversation',
+        *(prefix / 'share/emotion_node/demo/conversation' for prefix in package.parents),
+    ]
+    for place in places:
+        if place.is_dir():
+            return place
+    raise DemoError(
+        f'the demo recording is not in {places[0]}; make it with demo/make_demo.py, or name '
+        'another recording'
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo.
+
+    Returns:
+        0 when an emotion was published for every utterance.
+    """
+    for module in ('rclpy', 'emotion_msgs'):
+        spec = importlib.util.find_spec(module)
+        if spec is None or spec.origin is None:  # without: the folder of its sources
+            raise ModuleNotFoundError(f'No module named {module!r}', name=module)
+    bag = args.bag or find_bag()
+    truth_file = bag / 'truth.json'
+    truths = read_truth(truth_file) if truth_file.exists() else []
+    console = Console(width=None if Console().is_terminal else 100)
+    signal.signal(signal.SIGTERM, _terminated)
+    console.print(
+        f'Starting the node; then {bag} is played to it, {_length(truths)}.\n', style='dim'
+    )
+    with tempfile.TemporaryDirectory(prefix='emotion_node_demo_') as folder:
+        saved = Path(folder) / 'emotions.jsonl'
+        stage = Stage(Path(folder), args.domain)
+        begin = time.monotonic()
+        with (
+            stage.process('node', _node_command(args)) as node,
+            stage.process('view', _view_command(args, saved), shown=True) as view,
+        ):
+            with stage.process('player', _player_command(args, bag)) as player:
+                stage.wait(player, (node, view))
+            _wait_for_last(stage, saved, truths, (node, view))
+            emotions = _read(saved)
+        seconds = time.monotonic() - begin
+        if args.keep is not None:
+            args.keep.write_bytes(saved.read_bytes())
+    result = score(truths, emotions)
+    console.print(_summary(result, emotions, seconds))
+    succeeded = result.found == result.utterances if truths else len(emotions) >= _ENOUGH
+    if not succeeded:
+        console.print(_missing(truths, emotions))
+    return 0 if succeeded else 1
+
+
+def _length(truths: Sequence[TrueUtterance]) -> str:
+    if not truths:
+        return 'to its end'
+    seconds = (truths[-1].end_ns - truths[0].start_ns) / 1e9
+    return f'{seconds:.0f} s of synthetic voices in {len(truths)} utterances'
+
+
+def _terminated(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _node_command(args: argparse.Namespace) -> list[str]:
+    parameters = ['use_sim_time:=true', 'image.transport:=compressed', *args.param]
+    return [
+        '-m',
+        'emotion_node.ros.node',
+        '--ros-args',
+        *(part for text in parameters for part in ('-p', text)),
+        *('-r', f'audio:={args.audio_topic}'),
+        *('-r', f'image:={args.image_topic}'),
+    ]
+
+
+def _view_command(args: argparse.Namespace, saved: Path) -> list[str]:
+    interim = ['--interim'] if args.interim else []
+    return ['-m', 'emotion_node', 'view', '--save', str(saved), *interim]
+
+
+def _player_command(args: argparse.Namespace, bag: Path) -> list[str]:
+    return [
+        *('-m', 'emotion_node', 'replay', str(bag)),
+        *('--rate', str(args.rate)),
+        *('--wait-for-subscribers', str(_START_S)),
+    ]
+
+
+def _read(saved: Path) -> list[Record]:
+    if not saved.exists():
+        return []
+    lines = saved.read_text(encoding='utf-8').splitlines()
+    records = [json.loads(line) for line in lines if line.endswith('}')]
+    return [record for record in records if record['trigger'] == 'final']
+
+
+def _wait_for_last(
+    stage: Stage, saved: Path, truths: Sequence[TrueUtterance], needed: Sequence[Running]
+) -> None:
+    """Wait until an emotion has come for the last utterance, or long enough."""
+    deadline = time.monotonic() + _AFTER_S
+    while time.monotonic() < deadline:
+        stage.check(needed)
+        if truths and heard_in(truths[-1], _read(saved)):
+            return
+        time.sleep(_POLL_S)
+
+
+def _summary(result: Score, emotions: Sequence[Record], seconds: float) -> Text:
+    text = Text.assemble((f'{len(emotions)} emotions', 'bold'), f' in {seconds:.0f} s')
+    if result.utterances:
+        text.append(
+            f' for {result.found} of {result.utterances} utterances; '
+            f'{result.words_right} of {result.words} words right; '
+            f'the emotion that was meant for {result.emotions_right}'
+        )
+    if emotions:
+        latency = statistics.median(one['total_latency'] for one in emotions)
+        text.append(f'; median latency {latency:.2f} s')
+    text.append(
+        '.\nNext: "ros2 run emotion_node emotion_node" or "python -m emotion_node.ros.node" with '
+        'your microphone, "python -m emotion_node annotate FILE" for recordings; see README.md.'
+    )
+    if not find_fetchable(WHISPER).fetched:
+        text.append(f' For the words of real people, "{fetch_command(WHISPER)}".')
+    return text
+
+
+def _missing(truths: Sequence[TrueUtterance], emotions: Sequence[Record]) -> Text:
+    missed = [one.text for one in truths if not heard_in(one, emotions)]
+    if not missed:
+        return Text(f'Expected at least {_ENOUGH} emotions.', 'red')
+    return Text('No emotion came for: ' + ' / '.join(missed), 'red')

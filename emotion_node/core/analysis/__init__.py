@@ -1,0 +1,1 @@
+"""From an utterance to its emotion: transcription, text, voice, face, reliability, fusion."""

@@ -1,0 +1,93 @@
+"""The emotion of the words, read once each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emotion_node.core.analysis.perception import Guard
+from emotion_node.core.analysis.reliability import rely_on_words
+from emotion_node.core.dialogue.turns import Dialogue, DialogueTurn
+from emotion_node.datatypes import ModalityEmotion, Reason, Transcript
+from emotion_node.interfaces import TextEmotion
+from emotion_node.labels import Modality
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What the model was given, and what it said of it."""
+
+    text: str
+    history: tuple[DialogueTurn, ...]
+    speaker_id: str
+    emotion: ModalityEmotion
+
+
+class Reading:
+    """Asks the text model, but not about the same words in the same dialogue again.
+
+    Args:
+        model: text emotion model, or None where there is none (`model_off`).
+        dialogue: the dialogue so far.
+        guard: asks the model.
+        min_confidence: transcripts below it are not read.
+    """
+
+    def __init__(
+        self, model: TextEmotion | None, dialogue: Dialogue, guard: Guard, min_confidence: float
+    ) -> None:
+        self.model = model
+        self._dialogue = dialogue
+        self._guard = guard
+        self._min_confidence = min_confidence
+        self._last: _Read | None = None
+
+    def read(self, transcript: Transcript, speaker_id: str, start_ns: int) -> ModalityEmotion:
+        """Return the emotion of a transcript, or why there is none.
+
+        Args:
+            transcript: what was said.
+            speaker_id: by whom; empty when unknown.
+            start_ns: start of the utterance: what was said before is the dialogue.
+        """
+        if self.model is None:
+            return ModalityEmotion.absent(Modality.TEXT, Reason.MODEL_OFF)
+        reason = transcript.reason
+        if reason is Reason.NONE and not transcript.text.strip():
+            reason = Reason.NO_SPEECH_RECOGNISED
+        if reason is Reason.NONE and transcript.confidence < self._min_confidence:
+            reason = Reason.LOW_CONFIDENCE
+        if reason is not Reason.NONE:
+            return ModalityEmotion.absent(Modality.TEXT, reason, model=self.model.info)
+        emotion = self._ask(self.model, transcript.text, speaker_id, start_ns)
+        return rely_on_words(emotion, transcript)
+
+    def prepare(self, text: str, speaker_id: str, start_ns: int) -> None:
+        """Ask the model what `read` will ask it if these prove to be the words."""
+        if self.model is not None and text.strip():
+            self._ask(self.model, text, speaker_id, start_ns)
+
+    def read_alone(self, text: str) -> ModalityEmotion:
+        """Return the emotion of a text outside of the dialogue.
+
+        May be called by another thread than the rest.
+        """
+        if not text.strip():
+            return ModalityEmotion.absent(Modality.TEXT, Reason.NO_SPEECH_RECOGNISED)
+        if self.model is None:
+            return ModalityEmotion.absent(Modality.TEXT, Reason.MODEL_OFF)
+        return self.model.estimate(text)
+
+    def _ask(
+        self, model: TextEmotion, text: str, speaker_id: str, start_ns: int
+    ) -> ModalityEmotion:
+        history = tuple(self._dialogue.before(start_ns))
+        last = self._last
+        if last is not None and (last.text, last.speaker_id) == (text, speaker_id):
+            same = len(last.history) == len(history) and all(
+                one is other for one, other in zip(last.history, history, strict=True)
+            )
+            if same:
+                return last.emotion
+        emotion = self._guard.ask(Modality.TEXT, lambda: model.estimate(text, history, speaker_id))
+        self._last = _Read(text, history, speaker_id, emotion)
+        return emotion

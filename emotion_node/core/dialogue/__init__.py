@@ -1,0 +1,1 @@
+"""The dialogue so far: turns, speakers, reaction, transitions."""

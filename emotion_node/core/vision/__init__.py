@@ -1,0 +1,1 @@
+"""From frames to face tracks, facial cues and the active speaker."""

@@ -1,0 +1,1 @@
+"""How a voice sounds: prosody, level, signature."""

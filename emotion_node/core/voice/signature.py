@@ -1,0 +1,106 @@
+"""What stays the same in a voice whatever it says: a light signature to know a speaker again by.
+
+Means and spreads of the cepstrum of the voiced, loud frames and the pitch, turned and scaled such
+that one unit is how much a speaker differs from one utterance to the next (linear discriminant
+analysis; `emotion_lab.training.voice_signature` makes the table). It tells a handful of people in
+one room apart, and does not identify anybody.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+
+from emotion_node.core.voice.prosody import pitch_contour
+from emotion_node.datatypes import SAMPLE_RATE, FloatArray
+
+Array = npt.NDArray[np.float64]
+
+FILE: Final = 'signature.npz'
+WINDOW: Final = SAMPLE_RATE // 40
+HOP: Final = SAMPLE_RATE // 100
+MELS: Final = 40
+CEPSTRA: Final = 19
+LOW_HZ: Final = 100.0
+HIGH_HZ: Final = 7000.0
+LOUD_DB: Final = 25.0
+"""Frames further below the loudest are left out."""
+MIN_FRAMES: Final = 40
+"""Loud frames without which there is no signature: 0.4 s."""
+MAX_SAMPLES: Final = 6 * SAMPLE_RATE
+"""Of longer speech, the last is listened to."""
+FEATURES: Final = 2 * CEPSTRA + 2
+
+_FFT: Final = 512
+
+
+def describe_voice(samples: FloatArray) -> Array | None:
+    """Return (`FEATURES`,) means and spreads of the cepstrum, then pitch and its spread.
+
+    Pitch is in semitones above 100 Hz; not a number where too little is voiced. None where there
+    is too little speech.
+
+    Args:
+        samples: (n,) float32 at `SAMPLE_RATE`, speech without what is around it.
+    """
+    samples = np.nan_to_num(samples[-MAX_SAMPLES:], nan=0.0, posinf=0.0, neginf=0.0)
+    if len(samples) < WINDOW + MIN_FRAMES * HOP:
+        return None
+    frames = sliding_window_view(samples, WINDOW)[::HOP]
+    spectra = np.fft.rfft(frames * np.hanning(WINDOW), _FFT)
+    power = np.square(spectra.real) + np.square(spectra.imag)
+    level = power.sum(axis=1)
+    loud = level > level.max() * 10 ** (-LOUD_DB / 10)
+    if level.max() <= 0 or loud.sum() < MIN_FRAMES:
+        return None
+    mel = np.log(power[loud] @ _filters() + 1e-10)
+    cepstra = mel @ _cosines()
+    pitch = pitch_contour(samples)
+    voiced = 12 * np.log2(pitch[~np.isnan(pitch)] / 100)
+    known = len(voiced) >= MIN_FRAMES // 4
+    tone = [float(np.median(voiced)), float(voiced.std())] if known else [np.nan, np.nan]
+    return np.array([*cepstra.mean(axis=0), *cepstra.std(axis=0), *tone])
+
+
+def sign_voice(samples: FloatArray) -> Array | None:
+    """Return the signature of an utterance; None where there is too little speech.
+
+    Args:
+        samples: (n,) float32 at `SAMPLE_RATE`, speech without what is around it.
+    """
+    features = describe_voice(samples)
+    if features is None:
+        return None
+    mean, projection = _table()
+    return np.asarray(np.where(np.isnan(features), 0.0, features - mean) @ projection)
+
+
+@functools.cache
+def _table() -> tuple[Array, Array]:
+    """Return the mean (`FEATURES`,) and the projection (`FEATURES`, dimensions)."""
+    file = resources.files('emotion_node.core.voice') / FILE
+    with file.open('rb') as opened, np.load(opened) as stored:
+        return stored['mean'].astype(np.float64), stored['projection'].astype(np.float64)
+
+
+@functools.cache
+def _filters() -> Array:
+    """Return (`_FFT` / 2 + 1, `MELS`) triangular filters, equally wide in mel."""
+    low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (LOW_HZ, HIGH_HZ))
+    edges = 700 * (10 ** (np.linspace(low, high, MELS + 2) / 2595) - 1)
+    hertz = np.arange(_FFT // 2 + 1)[:, None] * SAMPLE_RATE / _FFT
+    rising = (hertz - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - hertz) / (edges[2:] - edges[1:-1])
+    return np.asarray(np.maximum(0.0, np.minimum(rising, falling)))
+
+
+@functools.cache
+def _cosines() -> Array:
+    """Return (`MELS`, `CEPSTRA`), the cosine transform without its constant: loudness."""
+    places = (np.arange(MELS)[:, None] + 0.5) * np.arange(1, CEPSTRA + 1) * np.pi / MELS
+    return np.asarray(np.cos(places) * np.sqrt(2 / MELS))

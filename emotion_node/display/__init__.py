@@ -1,0 +1,1 @@
+"""How emotions are shown to people."""

@@ -1,0 +1,1 @@
+"""The models: manifest, catalogue, fetching, verification."""

@@ -1,0 +1,1 @@
+"""Camera and microphone nodes for machines without drivers of their own."""

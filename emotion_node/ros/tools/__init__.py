@@ -1,0 +1,1 @@
+"""Nodes that play recordings and show emotions."""

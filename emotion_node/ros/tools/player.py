@@ -1,0 +1,182 @@
+"""Plays recordings onto ROS topics: a `ros2 bag play` that needs rclpy and nothing else of ROS."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import rclpy
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from emotion_node.datatypes import NS_PER_S
+from emotion_node.recordings.bag import Bag, BagError
+from emotion_node.ros.executable import run_executable
+from emotion_node.ros.tools.playback import Player
+
+DESCRIPTION = """\
+Play a rosbag2 recording, MCAP or SQLite, onto ROS topics, with the time of recording on /clock.
+
+Messages are published as they were recorded, stamps included, with the reliability and
+durability that their publishers offered. Start the nodes that listen with use_sim_time:=true.
+"""
+EPILOG = """\
+Examples:
+  python -m emotion_node replay demo/conversation
+  python -m emotion_node replay talk.mcap --rate 2 --remap /mic:=/audio --topics /mic
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    parser.add_argument('bag', type=Path, metavar='BAG', help='folder, .mcap or .db3 file')
+    parser.add_argument(
+        '--rate', type=_positive, default=1.0, help='times real time (default 1)', metavar='R'
+    )
+    parser.add_argument('--loop', action='store_true', help='begin again at the end')
+    parser.add_argument(
+        '--start-offset',
+        type=_not_negative,
+        default=0.0,
+        metavar='S',
+        help='leave out the first seconds',
+    )
+    parser.add_argument(
+        '--duration',
+        type=_positive,
+        metavar='S',
+        help='stop after so many seconds of the recording',
+    )
+    parser.add_argument(
+        '--clock',
+        type=_not_negative,
+        default=100.0,
+        metavar='HZ',
+        help='messages on /clock per second of the recording; 0 for none (default 100)',
+    )
+    parser.add_argument('--topics', nargs='+', default=[], metavar='NAME', help='only these')
+    parser.add_argument(
+        '--remap',
+        action='append',
+        default=[],
+        metavar='FROM:=TO',
+        help='publish a topic under another name; may be repeated',
+    )
+    parser.add_argument(
+        '--wait-for-subscribers',
+        type=_not_negative,
+        default=5.0,
+        metavar='S',
+        help='wait at most so long until every topic has a subscriber, so that none misses the '
+        'beginning (default 5)',
+    )
+    parser.add_argument('-q', '--quiet', action='store_true', help='no progress line')
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float('inf'):
+        raise argparse.ArgumentTypeError(f'{text} is not a positive number')
+    return value
+
+
+def _not_negative(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float('inf'):
+        raise argparse.ArgumentTypeError(f'{text} is negative')
+    return value
+
+
+def run(args: argparse.Namespace, ros_args: Sequence[str] = ()) -> int:
+    """Play a bag.
+
+    Args:
+        args: as `add_arguments` describes them.
+        ros_args: `--ros-args` and what follows.
+    """
+    remaps = [part for rule in args.remap for part in ('-r', _remap(rule))]
+    # No handlers for signals: an interrupt ends the program here, not the context below it.
+    rclpy.init(
+        args=[*ros_args, '--ros-args', *remaps],
+        signal_handler_options=SignalHandlerOptions.NO,
+    )
+    try:
+        with Bag(args.bag) as bag:
+            node = rclpy.create_node('bag_player')
+            try:
+                _play(args, node, bag)
+            finally:
+                node.destroy_node()
+    finally:
+        rclpy.try_shutdown()
+    return 0
+
+
+def _play(args: argparse.Namespace, node: Node, bag: Bag) -> None:
+    player = Player(node, bag, args.topics, clock=args.clock > 0)
+    for line in player.skipped:
+        _say(f'not played: {line}')
+    if bag.damage:
+        _say(bag.damage)
+    alone = player.wait_for_subscribers(args.wait_for_subscribers)
+    if alone and args.wait_for_subscribers:
+        _say(f'nobody subscribes to {", ".join(alone)}; playing all the same')
+    offset_ns = int(args.start_offset * NS_PER_S)
+    length_ns = bag.end_ns - bag.start_ns
+    if offset_ns > length_ns:
+        raise BagError(
+            f'{args.bag} is {length_ns / NS_PER_S:.1f} s long; --start-offset is beyond its end'
+        )
+    clock_ns = int(NS_PER_S / args.clock) if args.clock else 0
+    end_ns = None
+    if args.duration is not None:
+        end_ns = bag.start_ns + offset_ns + int(args.duration * NS_PER_S)
+    show = _progress_line(bag, args.rate) if sys.stderr.isatty() and not args.quiet else _nothing
+    while True:
+        player.play(args.rate, offset_ns, clock_ns, show, end_ns)
+        if not args.loop:
+            break
+    player.finish()
+    if not args.quiet:
+        _say(f'{player.published} messages played')
+
+
+def _remap(rule: str) -> str:
+    source, separator, target = rule.partition(':=')
+    if not (source and separator and target):
+        raise BagError(f'--remap {rule}: expected FROM:=TO, such as /mic/audio:=/audio')
+    return rule
+
+
+def _progress_line(bag: Bag, rate: float) -> Callable[[int], None]:
+    length_s = (bag.end_ns - bag.start_ns) / NS_PER_S
+    shown_s = -1.0
+
+    def show(stamp_ns: int) -> None:
+        nonlocal shown_s
+        at_s = (stamp_ns - bag.start_ns) / NS_PER_S
+        if abs(at_s - shown_s) >= 0.1 * rate:
+            shown_s = at_s
+            end = '\r' if at_s < length_s else '\n'
+            print(f'\r{at_s:7.1f} of {length_s:.1f} s', end=end, file=sys.stderr, flush=True)
+
+    return show
+
+
+def _nothing(stamp_ns: int) -> None:
+    """Show no progress."""
+
+
+def _say(text: str) -> None:
+    print(f'replay: {text}', file=sys.stderr, flush=True)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run as a ROS executable, with `--ros-args` allowed."""
+    return run_executable('replay', sys.modules[__name__], args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

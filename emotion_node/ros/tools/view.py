@@ -1,0 +1,182 @@
+"""Shows the emotions that a running node publishes, here or on a robot."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+from rich.console import Console
+
+from emotion_msgs.msg import Emotion
+from emotion_node.display.terminal import EmotionDisplay
+from emotion_node.messages.json_records import as_record
+from emotion_node.ros.executable import run_executable
+
+DESCRIPTION = """\
+Show the emotions that a running node publishes, as they come: when, who, the words, a bar per
+emotion, what each modality says or why it says nothing, and how long it took.
+
+The node may run on another machine: set ROS_DOMAIN_ID as it is there.
+"""
+EPILOG = """\
+Examples:
+  python -m emotion_node view
+  python -m emotion_node view --namespace /robot --interim
+  python -m emotion_node view --json --count 10 > emotions.jsonl
+"""
+
+_DEPTH = 100
+_SPIN_S = 0.1
+_WIDTH = 100
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    parser.add_argument(
+        '--topic', default='emotion', metavar='NAME', help='topic of emotions (default emotion)'
+    )
+    parser.add_argument('--namespace', default='', help="the node's, such as /robot")
+    parser.add_argument('--interim', action='store_true', help='interim estimates too')
+    parser.add_argument('--json', action='store_true', help='a line of JSON per emotion')
+    parser.add_argument(
+        '--save', type=Path, metavar='FILE', help='write a line of JSON per emotion to a file too'
+    )
+    parser.add_argument(
+        '--count', type=int, default=0, metavar='N', help='end after N final emotions'
+    )
+    parser.add_argument(
+        '--timeout',
+        type=float,
+        default=0.0,
+        metavar='S',
+        help='end when no emotion has come for so long, with status 1 if none came at all',
+    )
+
+
+class Viewer:
+    """Shows what comes on a topic of emotions.
+
+    Args:
+        node: to subscribe with.
+        topic: relative to the node's namespace.
+        interim: whether to show interim estimates too.
+        display: where emotions are shown; None for JSON on standard output.
+        save: gets a line of JSON for each.
+
+    Attributes:
+        finals: final emotions so far.
+        last_at: `time.monotonic()` of the last emotion, or of the beginning.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        topic: str,
+        interim: bool,
+        display: EmotionDisplay | None,
+        save: IO[str] | None,
+    ) -> None:
+        self.finals = 0
+        self.last_at = time.monotonic()
+        self._display = display
+        self._save = save
+        self._subscriptions = [
+            node.create_subscription(Emotion, topic, self._take, QoSProfile(depth=_DEPTH))
+        ]
+        if interim:
+            qos = QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT)
+            self._subscriptions.append(
+                node.create_subscription(Emotion, f'{topic}/interim', self._take, qos)
+            )
+
+    @property
+    def topic(self) -> str:
+        """Full name of the topic."""
+        return str(self._subscriptions[0].topic_name)
+
+    def _take(self, message: Any) -> None:
+        record = as_record(message)
+        self.finals += record['trigger'] == 'final'
+        self.last_at = time.monotonic()
+        line = json.dumps(record, ensure_ascii=False)
+        if self._save is not None:
+            print(line, file=self._save, flush=True)
+        if self._display is None:
+            print(line, flush=True)
+        else:
+            self._display.show(record)
+
+
+def run(args: argparse.Namespace, ros_args: Sequence[str] = ()) -> int:
+    """Show emotions until interrupted, or until there were enough.
+
+    Args:
+        args: as `add_arguments` describes them.
+        ros_args: `--ros-args` and what follows.
+
+    Returns:
+        0; or 1 when the time was over before any emotion came.
+    """
+    rclpy.init(args=list(ros_args), signal_handler_options=SignalHandlerOptions.NO)
+    save = None if args.save is None else args.save.open('w', encoding='utf-8')
+    executor = SingleThreadedExecutor()
+    node = rclpy.create_node('emotion_view', namespace=args.namespace)
+    try:
+        executor.add_node(node)
+        terminal = Console()
+        console = Console(width=min(terminal.width, _WIDTH) if terminal.is_terminal else _WIDTH)
+        display = None if args.json else EmotionDisplay(console)
+        viewer = Viewer(node, args.topic, args.interim, display, save)
+        return _watch(args, node, executor, viewer)
+    finally:
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.try_shutdown()
+        if save is not None:
+            save.close()
+
+
+def _watch(
+    args: argparse.Namespace, node: Node, executor: SingleThreadedExecutor, viewer: Viewer
+) -> int:
+    told = False
+    begin = time.monotonic()
+    while not args.count or viewer.finals < args.count:
+        executor.spin_once(timeout_sec=_SPIN_S)
+        now = time.monotonic()
+        if not told and now - begin > 1.0:
+            told = True
+            if not node.count_publishers(viewer.topic):
+                _say(f'waiting for a node that publishes {viewer.topic}')
+        if args.timeout and now - viewer.last_at > args.timeout:
+            if viewer.finals:
+                return 0
+            _say(
+                f'no emotion on {viewer.topic} within {args.timeout:g} s; does the node run, in '
+                'this ROS_DOMAIN_ID, and does anybody speak?'
+            )
+            return 1
+    return 0
+
+
+def _say(text: str) -> None:
+    print(f'view: {text}', file=sys.stderr, flush=True)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run as a ROS executable, with `--ros-args` allowed."""
+    return run_executable('view', sys.modules[__name__], args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,250 @@
+"""`annotate` finds the same emotions as the node, in whatever is recorded, and loses no file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.recordings import (
+    CONVERSATION,
+    START_NS,
+    Samples,
+    audio_rows,
+    cut,
+    header,
+    make,
+    noise,
+    storage_file,
+    write_bag,
+    write_media,
+)
+
+from emotion_node.cli.main import main
+from emotion_node.recordings.bag import Bag
+from emotion_node.recordings.truth import heard_in, read_truth
+
+# Where only speech has to be found, nothing has to be understood.
+EARS_ONLY = ('-q', '-p', 'transcriber.backend:=off', '-p', 'text.backend:=off')
+
+Record = dict[str, Any]
+
+
+def annotate(*arguments: object) -> int:
+    return main(['annotate', *EARS_ONLY, *map(str, arguments)])
+
+
+def lines(path: Path) -> list[Record]:
+    return [json.loads(line) for line in path.read_text(encoding='utf-8').splitlines()]
+
+
+@pytest.fixture(scope='module')
+def speech() -> Samples:
+    """The sound of the recorded conversation."""
+    with Bag(CONVERSATION) as bag:
+        return np.concatenate([bag.decode(one).data for one in bag.messages({'/audio'})])
+
+
+@pytest.fixture(scope='module')
+def beginning(speech: Samples) -> Samples:
+    """Its first utterances."""
+    return speech[: 12 * 16_000]
+
+
+def test_every_utterance_of_the_conversation_becomes_a_line(tmp_path: Path) -> None:
+    out = tmp_path / 'out.jsonl'
+    assert annotate(CONVERSATION, '-o', out) == 0
+    found = lines(out)
+    for truth in read_truth(CONVERSATION / 'truth.json'):
+        (heard,) = heard_in(truth, found)
+        assert heard['start'] == pytest.approx(truth.start_ns, abs=0.15e9)
+        assert heard['end'] == pytest.approx(truth.end_ns, abs=0.25e9)
+    first = found[0]
+    assert first['source'] == str(CONVERSATION)
+    assert first['header'] == {'stamp': first['end'], 'frame_id': 'microphone'}
+    assert first['end_s'] - first['start_s'] == pytest.approx(
+        (first['end'] - first['start']) / 1e9, abs=0.002
+    )
+    assert [one['modality'] for one in first['modalities']] == ['text', 'voice', 'face']
+    assert {one['trigger'] for one in found} == {'final'}
+
+
+def test_a_file_and_a_bag_of_the_same_sound_say_the_same(
+    tmp_path: Path, beginning: Samples
+) -> None:
+    bag = write_bag(tmp_path / 'bag', audio_rows(beginning), 'sqlite3')
+    wav = write_media(tmp_path / 'sound.wav', beginning)
+    out = tmp_path / 'out.jsonl'
+    assert annotate(bag, wav, '-o', out) == 0
+    of_bag, of_wav = ([one for one in lines(out) if one['source'] == str(s)] for s in (bag, wav))
+    assert len(of_bag) == len(of_wav) > 2
+    for one, other in zip(of_bag, of_wav, strict=True):
+        assert one['start_s'] == pytest.approx(other['start_s'], abs=0.001)
+        assert one['end_s'] == pytest.approx(other['end_s'], abs=0.001)
+        assert (one['clock_source'], other['clock_source']) == ('header', 'file')
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_a_bag_is_copied_with_the_emotions_added(
+    tmp_path: Path, beginning: Samples, storage: str
+) -> None:
+    other = make('std_msgs/msg/String', data='hello')
+    rows = [('/chatter', 'std_msgs/msg/String', START_NS, other), *audio_rows(beginning)]
+    path = write_bag(tmp_path / 'talk', rows, storage)
+    assert annotate(path, '-o', tmp_path / 'out', '--namespace', 'robot') == 0
+    found = lines(tmp_path / 'out' / 'talk.jsonl')
+    with Bag(path) as before, Bag(tmp_path / 'out' / 'talk') as after:
+        assert after.damage == ''
+        assert after.storage == storage
+        old = list(before.messages())
+        assert [one for one in after.messages() if one.topic in before.topics] == old
+        emotions = [after.decode(one) for one in after.messages({'/robot/emotion'})]
+        assert [one.utterance_id for one in emotions] == [one['utterance_id'] for one in found]
+        counts = {name: topic.count for name, topic in after.topics.items()}
+        assert counts['/robot/emotion/text'] == counts['/robot/transcript'] == len(found)
+        assert counts['/robot/speech_activity'] >= 2 * len(found)
+        assert counts['/robot/emotion/interim'] > len(found)
+        for message in after.messages({'/robot/emotion'}):
+            emotion = after.decode(message)
+            said_ns = message.stamp_ns - emotion.end.sec * 10**9 - emotion.end.nanosec
+            assert 0.3e9 < said_ns < 0.6e9
+
+
+def test_a_copy_can_be_annotated_again(tmp_path: Path, beginning: Samples) -> None:
+    path = write_bag(tmp_path / 'talk', audio_rows(beginning))
+    assert annotate(path, '-o', tmp_path / 'one') == 0
+    assert annotate(tmp_path / 'one' / 'talk', '-o', tmp_path / 'two') == 0
+    with Bag(tmp_path / 'one' / 'talk') as one, Bag(tmp_path / 'two' / 'talk') as two:
+        assert {t.name: t.count for t in one.topics.values()} == {
+            t.name: t.count for t in two.topics.values()
+        }
+
+
+def test_nothing_is_overwritten_unasked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], beginning: Samples
+) -> None:
+    path = write_bag(tmp_path / 'talk', audio_rows(beginning))
+    out = tmp_path / 'out'
+    assert annotate(path, '-o', out) == 0
+    before = (out / 'talk.jsonl').read_bytes()
+    assert annotate(path, '-o', out) == 1
+    assert 'exists already; choose another output, or add --force' in capsys.readouterr().err
+    assert (out / 'talk.jsonl').read_bytes() == before
+    assert annotate(path, '-o', out, '--force') == 0
+    # An input is not replaced even then, nor is a folder that is no recording.
+    assert annotate(path, '-o', tmp_path, '--force') == 1
+    assert 'is an input' in capsys.readouterr().err
+    shutil.rmtree(out)
+    (out / 'talk' / 'precious').mkdir(parents=True)
+    assert annotate(path, '-o', out, '--force') == 1
+    assert 'is a folder, but no recording' in capsys.readouterr().err
+    assert (out / 'talk' / 'precious').exists()
+
+
+def test_two_inputs_of_one_name_are_not_mixed_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ('a', 'b'):
+        (tmp_path / folder).mkdir()
+        write_media(tmp_path / folder / 'talk.wav', noise(1.0))
+    inputs = (tmp_path / 'a' / 'talk.wav', tmp_path / 'b' / 'talk.wav')
+    assert annotate(*inputs, '-o', tmp_path / 'out') == 1
+    assert 'several inputs are called talk' in capsys.readouterr().err
+    assert annotate(*inputs, '-o', tmp_path / 'out.jsonl') == 0
+
+
+def test_a_bag_cut_off_is_annotated_up_to_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], speech: Samples
+) -> None:
+    path = write_bag(tmp_path / 'talk', audio_rows(speech))
+    cut(storage_file(path))
+    arguments = [one for one in EARS_ONLY if one != '-q']
+    assert main(['annotate', *arguments, str(path), '-o', str(tmp_path / 'out.jsonl')]) == 0
+    assert 'damaged or cut off' in ' '.join(capsys.readouterr().err.split())
+    found = lines(tmp_path / 'out.jsonl')
+    assert len(found) >= 3
+    assert found[-1]['end_s'] <= len(speech) / 16_000 / 2 + 1
+
+
+def test_interim_estimates_come_before_their_final_one(tmp_path: Path, beginning: Samples) -> None:
+    wav = write_media(tmp_path / 'sound.wav', beginning)
+    assert annotate(wav, '-o', tmp_path / 'out.jsonl', '--interim') == 0
+    found = lines(tmp_path / 'out.jsonl')
+    triggers = [one['trigger'] for one in found if one['utterance_id'] == 'u1']
+    assert triggers == ['interim'] * (len(triggers) - 1) + ['final']
+    assert len(triggers) > 2
+
+
+def test_json_goes_to_standard_output_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], beginning: Samples
+) -> None:
+    wav = write_media(tmp_path / 'sound.wav', beginning)
+    arguments = [one for one in EARS_ONLY if one != '-q']
+    assert main(['annotate', *arguments, str(wav)]) == 0
+    said = capsys.readouterr()
+    assert all(json.loads(line)['source'] == str(wav) for line in said.out.splitlines())
+    assert 'times real time' in said.err
+
+
+def test_timings_are_a_markdown_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], beginning: Samples
+) -> None:
+    wav = write_media(tmp_path / 'sound.wav', beginning)
+    assert annotate(wav, '-o', tmp_path / 'out.jsonl', '--timings') == 0
+    table = [line for line in capsys.readouterr().out.splitlines() if line.startswith('|')]
+    assert table[0] == '| stage | runs | mean | median | p95 | of real time |'
+    assert any(line.startswith('| hearing |') for line in table)
+
+
+def test_the_robots_own_voice_is_left_out(tmp_path: Path, beginning: Samples) -> None:
+    kind = 'std_msgs/msg/Bool'
+    speaking = ('/robot_speaking', kind, START_NS, make(kind, data=True))
+    path = write_bag(tmp_path / 'talk', [speaking, *audio_rows(beginning)])
+    assert annotate(path, '-o', tmp_path / 'out.jsonl') == 0
+    assert lines(tmp_path / 'out.jsonl') == []
+
+
+def test_transcripts_are_taken_from_their_topic(tmp_path: Path, beginning: Samples) -> None:
+    kind = 'emotion_msgs/msg/Transcript'
+    rows = audio_rows(beginning)
+    last_ns = rows[-1][2]
+    for stamp_ns in range(START_NS, last_ns, 500_000_000):
+        words = make(
+            kind,
+            header=header(stamp_ns),
+            utterance_id='',
+            text='hello there',
+            confidence=0.9,
+            locale='en',
+            final=True,
+            reason='',
+        )
+        rows.append(('/transcript_in', kind, stamp_ns, words))
+    rows.sort(key=lambda row: row[2])
+    path = write_bag(tmp_path / 'talk', rows)
+    parameters = ('-q', '-p', 'transcriber.backend:=topic', '-p', 'text.backend:=off')
+    assert main(['annotate', *parameters, str(path), '-o', str(tmp_path / 'out.jsonl')]) == 0
+    assert {one['text'] for one in lines(tmp_path / 'out.jsonl')} == {'hello there'}
+
+
+def test_audio_that_nobody_can_hear_is_a_failure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kind = 'emotion_msgs/msg/AudioChunk'
+    message = make(kind, header=header(START_NS), sample_rate=4_000, channels=1, data=noise(0.1))
+    path = write_bag(tmp_path / 'talk', [('/audio', kind, START_NS, message)])
+    arguments = [one for one in EARS_ONLY if one != '-q']
+    assert main(['annotate', *arguments, str(path), '-o', str(tmp_path / 'out.jsonl')]) == 1
+    said = ' '.join(capsys.readouterr().err.split())
+    assert '/audio: audio has a sample rate of 4000 Hz, expected 8000 to 96000' in said
+    assert 'no audio could be used' in said
+
+
+def test_a_bag_without_audio_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = make('std_msgs/msg/String', data='hello')
+    path = write_bag(tmp_path / 'talk', [('/chatter', 'std_msgs/msg/String', START_NS, other)])
+    assert annotate(path) == 1
+    assert 'has no audio topic; it has: /chatter (std_msgs/msg/String)' in capsys.readouterr().err

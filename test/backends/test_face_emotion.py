@@ -1,0 +1,172 @@
+"""What a face expresses: the picture that the model sees, and its answers over an utterance."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import cv2
+import faster_whisper
+import numpy as np
+import pytest
+from support.scripted import Ticker
+
+from emotion_node.backends.face_onnx import (
+    EXPRESSIONS,
+    MIN_PICTURES,
+    OnnxFaceEmotion,
+    shown_over,
+)
+from emotion_node.backends.face_picture import PLACES, SIDE, face_picture
+from emotion_node.datatypes import FloatArray, ModalityEmotion, Reason
+from emotion_node.faces import FaceMesh, FaceRegion, FaceSequence
+from emotion_node.interfaces import ModelError
+from emotion_node.labels import LABELS
+from emotion_node.model_store.manifest import ModelEntry, ModelFile, find_model, read_manifest
+
+SECOND = 1_000_000_000
+
+
+def face(x: float, y: float, size: float, degrees: float, crop: int = 192) -> FaceMesh:
+    """Return a face with light eyes and mouth on black, `size` pixels from chin to forehead."""
+    turn = np.deg2rad(degrees)
+    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    places = np.array(list(PLACES.values())) - (SIDE - 1) / 2
+    points = places @ rotation.T * size / SIDE + (x, y)
+    landmarks = np.zeros((478, 3), np.float32)
+    for pair, point in zip(PLACES, points, strict=True):
+        landmarks[list(pair), :2] = point
+    picture = np.zeros((600, 800, 3), np.uint8)
+    for px, py in points:
+        middle = (round(16 * px), round(16 * py))
+        cv2.circle(picture, middle, round(16 * size / 16), (255, 255, 255), -1, cv2.LINE_AA, 4)
+    region = FaceRegion(x, y, 1.5 * size, turn)
+    scale = region.side / crop
+    matrix = np.column_stack(
+        [rotation * scale, (x, y) - rotation @ np.full(2, (crop - 1) / 2) * scale]
+    )
+    seen = cv2.warpAffine(picture, matrix, (crop, crop), flags=cv2.WARP_INVERSE_MAP)
+    return FaceMesh(landmarks, np.asarray(seen, np.uint8), region)
+
+
+@pytest.mark.parametrize('size', [60.0, 150.0, 320.0])
+@pytest.mark.parametrize('degrees', [-30.0, 0.0, 20.0])
+def test_eyes_and_mouth_are_where_the_model_expects_them(size: float, degrees: float) -> None:
+    picture = face_picture(face(400.0, 300.0, size, degrees))
+    assert picture.shape == (SIDE, SIDE)
+    assert picture.dtype == np.uint8
+    light = picture > 128
+    count, _, _, centres = cv2.connectedComponentsWithStats(light.astype(np.uint8))
+    found = sorted(map(tuple, centres[1:count]))
+    assert np.array(found) == pytest.approx(np.array(sorted(PLACES.values())), abs=0.7)
+
+
+@pytest.mark.parametrize('crop', [192, 256])
+def test_size_place_and_turn_of_a_face_change_nothing(crop: int) -> None:
+    one = face_picture(face(400.0, 300.0, 200.0, 0.0, crop)).astype(float)
+    other = face_picture(face(300.0, 250.0, 130.0, 25.0, crop)).astype(float)
+    assert np.abs(one - other).mean() < 4
+
+
+def rows(*shown: dict[str, float]) -> FloatArray:
+    """Return pictures in each of which expressions have these probabilities."""
+    made = np.full((len(shown), len(EXPRESSIONS)), 0.01)
+    for row, given in zip(made, shown, strict=True):
+        for label, share in given.items():
+            row[EXPRESSIONS.index(label)] = share
+    made /= made.sum(axis=1, keepdims=True)
+    return np.asarray(np.log(made), np.float32)
+
+
+def sequence(seen: FloatArray, quality: float | list[float] = 1.0) -> FaceSequence:
+    return FaceSequence(
+        np.arange(len(seen)) * SECOND // 10,
+        seen,
+        np.broadcast_to(np.asarray(quality, np.float32), len(seen)),
+    )
+
+
+def test_pictures_that_show_the_face_badly_count_less() -> None:
+    seen = rows({'joy': 0.9}, {'anger': 0.9})
+    assert EXPRESSIONS[shown_over(sequence(seen, [1.0, 0.2])).argmax()] == 'joy'
+    assert EXPRESSIONS[shown_over(sequence(seen, [0.2, 1.0])).argmax()] == 'anger'
+
+
+def test_one_odd_picture_does_not_change_the_answer() -> None:
+    seen = rows(*[{'sadness': 0.6}] * 9, {'surprise': 0.97})
+    assert EXPRESSIONS[shown_over(sequence(seen)).argmax()] == 'sadness'
+
+
+@pytest.fixture(scope='module')
+def entry() -> ModelEntry:
+    if 'face' not in read_manifest():
+        pytest.skip('there is no face model in the manifest')
+    return find_model('face', labels=EXPRESSIONS)
+
+
+@pytest.fixture(scope='module')
+def model(entry: ModelEntry) -> OnnxFaceEmotion:
+    return OnnxFaceEmotion(entry, clock=Ticker(1000))
+
+
+def summed(emotion: ModalityEmotion) -> float:
+    assert emotion.scores is not None
+    assert emotion.scores.shape == (len(LABELS),)
+    return float(emotion.scores.sum())
+
+
+def test_an_utterance_gets_probabilities_and_a_place_on_the_circumplex(
+    model: OnnxFaceEmotion,
+) -> None:
+    emotion = model.estimate(sequence(rows(*[{'joy': 0.8}] * 5), 0.8))
+    assert (emotion.label, emotion.reason) == ('joy', Reason.NONE)
+    assert summed(emotion) == pytest.approx(1, abs=1e-5)
+    assert emotion.valence > 0.4
+    assert emotion.samples_used == 5
+    assert 0.7 < emotion.reliability <= 0.8
+    assert emotion.model == model.info
+
+
+def test_contempt_lowers_the_reliability_and_where_it_prevails_there_is_no_answer(
+    model: OnnxFaceEmotion,
+) -> None:
+    some = model.estimate(sequence(rows(*[{'anger': 0.5, 'contempt': 0.4}] * 3)))
+    assert some.label == 'anger'
+    assert summed(some) == pytest.approx(1, abs=1e-5)
+    assert some.reliability < 0.7
+    most = model.estimate(sequence(rows(*[{'anger': 0.2, 'contempt': 0.7}] * 3)))
+    assert (most.available, most.reason) == (False, Reason.LOW_CONFIDENCE)
+
+
+def test_too_few_or_too_bad_pictures_are_no_answer(model: OnnxFaceEmotion) -> None:
+    few = model.estimate(sequence(rows(*[{'joy': 0.9}] * (MIN_PICTURES - 1))))
+    assert (few.available, few.reason) == (False, Reason.TOO_SHORT)
+    bad = model.estimate(sequence(rows(*[{'joy': 0.9}] * 5), 0.01))
+    assert (bad.available, bad.reason) == (False, Reason.LOW_CONFIDENCE)
+
+
+@pytest.mark.parametrize('light', [0.25, 0.5, 1.0])
+def test_how_bright_a_picture_is_does_not_count(model: OnnxFaceEmotion, light: float) -> None:
+    rng = np.random.default_rng(0)
+    picture = cv2.GaussianBlur(rng.integers(0, 256, (SIDE, SIDE)).astype(np.uint8), (9, 9), 3)
+    picture = np.clip((picture.astype(float) - 128) * 4 + 128, 0, 255)
+    plain = model.run(picture.astype(np.uint8))
+    dim = model.run((picture * light).astype(np.uint8))
+    assert dim == pytest.approx(plain, abs=0.08)
+
+
+def test_a_picture_without_any_contrast_is_no_fault(model: OnnxFaceEmotion) -> None:
+    for brightness in (0, 128, 255):
+        told = model.run(np.full((SIDE, SIDE), brightness, np.uint8))
+        assert np.isfinite(told).all()
+        assert told.sum() == pytest.approx(1, abs=1e-4)
+
+
+def test_a_model_for_something_else_is_refused(entry: ModelEntry) -> None:
+    path = next((Path(faster_whisper.__file__).parent / 'assets').glob('silero*.onnx'))
+    data = path.read_bytes()
+    file = ModelFile('weights', path, hashlib.sha256(data).hexdigest(), len(data))
+    other = dataclasses.replace(entry, files={'weights': file})
+    with pytest.raises(ModelError, match='a face model takes faces'):
+        OnnxFaceEmotion(other, clock=Ticker(1))

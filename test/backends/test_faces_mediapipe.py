@@ -1,0 +1,188 @@
+"""Real faces, found by MediaPipe's models in the recorded conversation."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from support.face_scenes import finder, recorded_frames
+from support.recordings import CONVERSATION
+
+from emotion_node.backends.faces_mediapipe import MediaPipeFaces
+from emotion_node.config import FaceConfig, make_config
+from emotion_node.core.vision.geometry import box_of, find_head, region_of, region_of_detection
+from emotion_node.core.vision.tracker import FaceTracker
+from emotion_node.datatypes import FloatArray
+from emotion_node.faces import Box, FaceRegion, Picture
+from emotion_node.factory import load_models
+from emotion_node.interfaces import ModelError
+
+TASK = Path(__file__).parents[3] / 'shared' / 'reference' / 'face_landmarker.task'
+FRAME_NS = 80_000_000
+
+
+@pytest.fixture(scope='module')
+def picture() -> Picture:
+    (frame,) = recorded_frames(1)
+    return frame.decode()
+
+
+FACES: dict[str, object] = {'face.backend': 'mediapipe', 'transcriber.backend': 'off'}
+
+
+def people() -> list[dict[str, Any]]:
+    truth = json.loads((CONVERSATION / 'truth.json').read_text(encoding='utf-8'))
+    found: list[dict[str, Any]] = truth['people']
+    return found
+
+
+def whole(picture: Picture) -> Box:
+    height, width = picture.shape[:2]
+    return Box(0, 0, width, height)
+
+
+def middle_of_mouth(landmarks: FloatArray) -> tuple[float, float]:
+    x, y = landmarks[[61, 291, 13, 14], :2].mean(axis=0)
+    return float(x), float(y)
+
+
+def holds(box: list[float], point: tuple[float, float]) -> bool:
+    left, top, width, height = box
+    return left <= point[0] <= left + width and top <= point[1] <= top + height
+
+
+def test_both_faces_and_their_mouths_are_where_they_are(picture: Picture) -> None:
+    detections = finder().detect(picture, whole(picture))
+    assert len(detections) == 2
+    mouths = []
+    for detection in detections:
+        assert detection.confidence > 0.7
+        mesh = finder().fit(picture, region_of_detection(detection.box))
+        assert mesh is not None
+        assert mesh.landmarks.shape == (478, 3)
+        assert mesh.landmarks.dtype == np.float32
+        again = finder().fit(picture, region_of(mesh.landmarks))
+        assert again is not None
+        assert np.abs(again.landmarks - mesh.landmarks)[:, :2].mean() < 2
+        mouths.append(middle_of_mouth(mesh.landmarks))
+        head = find_head(mesh.landmarks)
+        assert head is not None
+        assert max(abs(head.yaw), abs(head.pitch), abs(head.roll)) < 25
+    for person in people():
+        assert sum(holds(person['mouth'], mouth) for mouth in mouths) == 1
+
+
+def test_the_picture_is_not_changed(picture: Picture) -> None:
+    before = picture.copy()
+    finder().detect(picture, whole(picture))
+    finder().fit(picture, FaceRegion(158, 183, 230, 0.1))
+    np.testing.assert_array_equal(picture, before)
+
+
+def test_where_no_face_is_there_is_none(picture: Picture) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, picture.shape, np.uint8)
+    assert finder().detect(noise, whole(noise)) == []
+    assert finder().fit(noise, FaceRegion(300, 200, 200, 0)) is None
+
+
+def test_a_head_that_is_tilted_is_found_by_its_turned_region(picture: Picture) -> None:
+    left = people()[0]['face']
+    centre = (left[0] + left[2] / 2, left[1] + left[3] / 2)
+    turn = cv2.getRotationMatrix2D(centre, -30, 1.0)  # clockwise
+    height, width = picture.shape[:2]
+    tilted = cv2.warpAffine(picture, turn, (width, height)).astype(np.uint8)
+    mesh = finder().fit(tilted, FaceRegion(*centre, 240, np.radians(30)))
+    assert mesh is not None
+    head = find_head(mesh.landmarks)
+    assert head is not None
+    assert head.roll == pytest.approx(30, abs=10)
+
+
+@pytest.mark.parametrize(('x', 'y'), [(20, 30), (600, 300), (1060, 480)])
+def test_a_face_of_80_pixels_in_a_large_picture_is_found_in_three_pictures(
+    picture: Picture, x: int, y: int
+) -> None:
+    left, top, width, height = people()[0]['face']
+    mesh = finder().fit(picture, FaceRegion(left + width / 2, top + height / 2, 230, 0))
+    assert mesh is not None
+    face = box_of(mesh.landmarks)
+    half = picture[:, : picture.shape[1] // 2]
+    small = cv2.resize(half, None, fx=80 / face.width, fy=80 / face.width)
+    room = np.full((720, 1280, 3), 90, np.uint8)
+    room[y : y + len(small), x : x + small.shape[1]] = small
+    tracker = FaceTracker(FaceConfig(), finder())
+    found = [tracker.update(number * 3 * FRAME_NS, room) for number in range(3)]
+    (face_found,) = found[-1]
+    assert 60 <= face_found.box.width <= 100
+
+
+@pytest.mark.skipif(not TASK.is_file(), reason=f'{TASK.name} is not on this machine')
+def test_a_landmarker_file_gives_blendshapes(picture: Picture) -> None:
+    landmarker = MediaPipeFaces(TASK)
+    (one, _) = landmarker.detect(picture, whole(picture))
+    mesh = landmarker.fit(picture, region_of_detection(one.box))
+    assert mesh is not None
+    assert mesh.landmarks.shape == (478, 3)
+    assert len(mesh.blendshapes) == 52
+    assert all(0 <= value <= 1 for value in mesh.blendshapes.values())
+    plain = finder().fit(picture, region_of_detection(one.box))
+    assert plain is not None
+    assert np.abs(plain.landmarks - mesh.landmarks)[:, :2].mean() < 5
+
+
+def test_a_landmarker_that_is_missing_or_something_else_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r'missing\.task cannot be read'):
+        MediaPipeFaces(tmp_path / 'missing.task')
+    text = tmp_path / 'text.task'
+    text.write_text('no archive')
+    with pytest.raises(ModelError, match=r'text\.task is no face_landmarker\.task'):
+        MediaPipeFaces(text)
+    other = tmp_path / 'other.task'
+    with zipfile.ZipFile(other, 'w') as archive:
+        archive.writestr('hand_landmarks_detector.tflite', b'')
+    with pytest.raises(ModelError, match='or is damaged'):
+        MediaPipeFaces(other)
+    damaged = tmp_path / 'damaged.task'
+    with zipfile.ZipFile(damaged, 'w') as archive:
+        for name in ('face_landmarks_detector.tflite', 'face_blendshapes.tflite'):
+            archive.writestr(name, b'nonsense')
+    with pytest.raises(ModelError, match='MediaPipe refuses a model'):
+        MediaPipeFaces(damaged)
+    config = make_config({**FACES, 'face.landmarker': str(text)})
+    with pytest.raises(ModelError, match=r'text\.task'):
+        load_models(config, lambda: 0, print)
+
+
+def test_without_mediapipe_it_is_told_and_everything_else_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = importlib.util.find_spec
+
+    def hidden(name: str, package: str | None = None) -> Any:
+        return None if name == 'mediapipe' else real(name, package)
+
+    monkeypatch.delitem(sys.modules, 'mediapipe')
+    monkeypatch.setattr(importlib.util, 'find_spec', hidden)
+    told: list[str] = []
+    models = load_models(make_config(FACES), lambda: 0, told.append)
+    assert models.faces is None
+    assert models.describe()['faces'] == 'off'
+    assert any('MediaPipe, which finds faces, is not installed' in text for text in told)
+
+
+@pytest.mark.parametrize('change', [{'face.backend': 'off'}, {'image.transport': 'off'}])
+def test_nothing_is_loaded_where_nobody_looks(change: dict[str, object]) -> None:
+    config = make_config({**FACES, 'text.backend': 'off', **change})
+    assert load_models(config, lambda: 0, print).faces is None
+
+
+def test_matplotlib_and_the_like_are_not_imported_for_it() -> None:
+    finder()
+    assert not {'matplotlib', 'jax', 'sentencepiece'} & set(sys.modules)

@@ -1,0 +1,293 @@
+"""Which recogniser is chosen, and how pocketsphinx understands people."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.recordings import CONVERSATION
+from support.speech import feed, noise, silence
+
+from emotion_lab.data.datasets import DatasetError, data_root
+from emotion_node.backends.asr import choose_transcriber
+from emotion_node.backends.asr_pocketsphinx import PocketsphinxTranscriber
+from emotion_node.backends.asr_whisper import WhisperTranscriber
+from emotion_node.config import TranscriberConfig
+from emotion_node.datatypes import (
+    NS_PER_S,
+    NS_PER_SAMPLE,
+    SAMPLE_RATE,
+    FloatArray,
+    Reason,
+    Transcript,
+)
+from emotion_node.interfaces import ModelError, Transcriber
+from emotion_node.recordings.bag import Bag
+from emotion_node.recordings.media import read_audio
+from emotion_node.recordings.truth import read_truth
+
+
+@pytest.fixture(scope='module')
+def pocketsphinx() -> PocketsphinxTranscriber:
+    return PocketsphinxTranscriber()
+
+
+@pytest.fixture(scope='module')
+def conversation() -> list[tuple[str, FloatArray]]:
+    """The utterances of the demo: their words, and their sound with a little around it."""
+    if not CONVERSATION.is_dir():
+        pytest.skip('the demo recording is not there: make it with demo/make_demo.py')
+    with Bag(CONVERSATION) as bag:
+        messages = [bag.decode(message) for message in bag.messages({'/audio'})]
+    stamp = messages[0].header.stamp
+    start_ns = stamp.sec * NS_PER_S + stamp.nanosec
+    sound = np.concatenate([message.data for message in messages]).astype(np.float32) / 32768.0
+    assert messages[0].sample_rate == SAMPLE_RATE
+
+    def at(stamp_ns: int) -> int:
+        return int((stamp_ns - start_ns) // NS_PER_SAMPLE)
+
+    padding = SAMPLE_RATE // 5
+    return [
+        (
+            ' '.join(re.findall(r"[a-z']+", one.text.lower())),
+            sound[at(one.start_ns) - padding : at(one.end_ns) + padding],
+        )
+        for one in read_truth(CONVERSATION / 'truth.json')
+    ]
+
+
+def words_right(words: str, heard: str) -> int:
+    match = difflib.SequenceMatcher(None, words.split(), heard.split(), autojunk=False)
+    return sum(block.size for block in match.get_matching_blocks())
+
+
+@pytest.fixture(scope='module')
+def ravdess() -> Path:
+    try:
+        folder = data_root() / 'ravdess'
+    except DatasetError as error:
+        pytest.skip(str(error))
+    if not folder.is_dir():
+        pytest.skip(f'no recordings of RAVDESS in {folder}')
+    return folder
+
+
+def test_pocketsphinx_understands_most_words_of_the_conversation(
+    pocketsphinx: PocketsphinxTranscriber, conversation: list[tuple[str, FloatArray]]
+) -> None:
+    stream = pocketsphinx.stream()
+    right = total = 0
+    for words, sound in conversation[:4]:
+        heard = feed(stream, sound)
+        assert (heard.final, heard.locale, heard.reason) == (True, 'en', Reason.NONE)
+        assert 0.0 < heard.confidence <= 1.0
+        right += words_right(words, heard.text)
+        total += len(words.split())
+    assert right / total > 0.75
+
+
+def test_the_same_utterance_gives_pocketsphinx_the_same_words_whatever_came_before(
+    pocketsphinx: PocketsphinxTranscriber, conversation: list[tuple[str, FloatArray]]
+) -> None:
+    (_, first), (_, second), *_ = conversation
+    stream = pocketsphinx.stream()
+    heard = feed(stream, first)
+    feed(stream, second * 0.05)
+    feed(stream, noise(1.0, level=0.3))
+    assert feed(stream, first) == heard
+    assert feed(pocketsphinx.stream(), first) == heard
+
+
+def test_how_sound_is_cut_changes_nothing_for_pocketsphinx(
+    pocketsphinx: PocketsphinxTranscriber, conversation: list[tuple[str, FloatArray]]
+) -> None:
+    _, sound = conversation[1]
+    stream = pocketsphinx.stream()
+    whole = feed(stream, sound)
+    assert feed(stream, sound, [1, 0, 799, 801, 9_999]) == whole
+    assert feed(stream, sound, [512] * (len(sound) // 512)) == whole
+
+
+def test_pocketsphinx_understands_so_far_while_somebody_speaks(
+    pocketsphinx: PocketsphinxTranscriber, conversation: list[tuple[str, FloatArray]]
+) -> None:
+    _, sound = conversation[1]
+    stream = pocketsphinx.stream()
+    assert stream.partial() == Transcript(
+        '', 0.0, 'en', final=False, reason=Reason.NO_SPEECH_RECOGNISED
+    )
+    lengths = []
+    for begin in range(0, len(sound), SAMPLE_RATE // 4):
+        stream.accept(sound[begin : begin + SAMPLE_RATE // 4])
+        partial = stream.partial()
+        assert not partial.final
+        assert partial == stream.partial()
+        lengths.append(len(partial.text.split()))
+    assert lengths[-1] >= 4
+    assert lengths[len(lengths) // 2] >= 1
+    assert stream.finish() == feed(pocketsphinx.stream(), sound), 'looking changes nothing'
+
+
+def test_pocketsphinx_forgets_on_reset(
+    pocketsphinx: PocketsphinxTranscriber, conversation: list[tuple[str, FloatArray]]
+) -> None:
+    (_, first), (_, second), *_ = conversation
+    stream = pocketsphinx.stream()
+    heard = feed(stream, second)
+    for length in (SAMPLE_RATE // 4, SAMPLE_RATE):  # before and after the search has begun
+        stream.accept(first[:length])
+        stream.reset()
+        assert not stream.partial().text
+        assert feed(stream, second) == heard
+
+
+@pytest.mark.parametrize(
+    'sound',
+    [silence(0), silence(0.01), silence(0.1), silence(2.0), noise(2.0, level=1e-4)],
+    ids=['nothing', 'a moment', 'a tenth', 'silence', 'a quiet room'],
+)
+def test_pocketsphinx_hears_no_words_in_silence(
+    pocketsphinx: PocketsphinxTranscriber, sound: FloatArray
+) -> None:
+    assert feed(pocketsphinx.stream(), sound) == Transcript(
+        '', 0.0, 'en', reason=Reason.NO_SPEECH_RECOGNISED
+    )
+
+
+def test_pocketsphinx_takes_sound_beyond_full_scale(
+    pocketsphinx: PocketsphinxTranscriber, conversation: list[tuple[str, FloatArray]]
+) -> None:
+    _, sound = conversation[1]
+    assert feed(pocketsphinx.stream(), sound * 30).final
+
+
+@pytest.mark.parametrize(
+    ('clip', 'words'),
+    [
+        ('03-01-02-01-01-01-23', 'kids are talking by the door'),
+        ('03-01-02-01-02-01-23', 'dogs are sitting by the door'),
+    ],
+)
+def test_pocketsphinx_understands_calm_people(
+    clip: str, words: str, pocketsphinx: PocketsphinxTranscriber, ravdess: Path
+) -> None:
+    chunks = [chunk.samples[:, 0] for chunk in read_audio(ravdess / f'{clip}.flac')]
+    sound = np.concatenate(chunks).astype(np.float32) / 32768.0
+    heard = feed(pocketsphinx.stream(), sound[SAMPLE_RATE // 2 :])
+    assert words_right(words, heard.text) >= 4
+
+
+# ------------------------------------------------------------------------------------- choosing
+
+
+def choose(**changes: object) -> tuple[Transcriber | None, list[str]]:
+    log: list[str] = []
+    config = dataclasses.replace(TranscriberConfig(threads=1), **changes)  # type: ignore[arg-type]
+    return choose_transcriber(config, log.append), log
+
+
+@pytest.mark.parametrize('backend', ['topic', 'off'])
+def test_no_recogniser_runs_when_words_come_from_elsewhere(backend: str) -> None:
+    assert choose(backend=backend) == (None, [])
+
+
+def test_auto_takes_the_whisper_that_is_there(tiny_whisper: Callable[..., Path]) -> None:
+    transcriber, log = choose(whisper_model=str(tiny_whisper('english')))
+    assert isinstance(transcriber, WhisperTranscriber)
+    assert len(log) == 1
+    assert 'whisper' in log[0]
+
+
+def test_auto_finds_a_whisper_in_the_hub_cache(
+    tiny_whisper: Callable[..., Path], no_hub: Path
+) -> None:
+    repository = no_hub / 'models--Systran--faster-whisper-base'
+    (repository / 'refs').mkdir(parents=True)
+    (repository / 'refs' / 'main').write_text('1234')
+    (repository / 'snapshots').mkdir()
+    (repository / 'snapshots' / '1234').symlink_to(tiny_whisper('english'))
+    transcriber, _ = choose()
+    assert isinstance(transcriber, WhisperTranscriber)
+    assert transcriber.info.name == 'whisper-base'
+
+
+@pytest.fixture
+def fetched(
+    tiny_whisper: Callable[..., Path], no_hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """The folder of a whisper-tiny that was fetched, and nothing else to be had."""
+    cache = no_hub.parent / 'cache'
+    shutil.copytree(tiny_whisper('english'), cache / 'whisper-tiny')
+    monkeypatch.setenv('EMOTION_MODELS_CACHE', str(cache))
+    return cache / 'whisper-tiny'
+
+
+@pytest.mark.parametrize('name', ['whisper-tiny', 'tiny'])
+def test_auto_finds_a_whisper_that_was_fetched(name: str, fetched: Path) -> None:
+    transcriber, log = choose(whisper_model=name)
+    assert isinstance(transcriber, WhisperTranscriber)
+    assert transcriber.info.name == 'whisper-tiny'
+    assert 'whisper-tiny' in log[0]
+
+
+def test_a_fetched_whisper_that_is_damaged_stops_the_start(
+    fetched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = fetched / 'config.json'
+    digest = hashlib.sha256(whole.read_bytes()).hexdigest()
+    models = fetched.parents[1] / 'models'
+    models.mkdir()
+    (models / 'manifest.toml').touch()
+    (models / 'fetchable.toml').write_text(
+        f"""
+        [whisper-tiny]
+        description = 'hears'
+        licence = 'MIT'
+        origin = 'this test'
+        wheels = []
+        files.'config.json' = {{ sha256 = '{digest}', size = 1, parts = [] }}
+        """
+    )
+    monkeypatch.setenv('EMOTION_MODELS', str(models))
+    choose(whisper_model='whisper-tiny')
+    whole.write_text('{}')
+    with pytest.raises(ModelError, match=r'config\.json is damaged.*models fetch whisper-tiny'):
+        choose(whisper_model='whisper-tiny')
+
+
+def test_auto_does_with_pocketsphinx_and_says_so_once(no_hub: Path) -> None:
+    transcriber, log = choose()
+    assert transcriber is not None
+    assert transcriber.info.name == 'pocketsphinx'
+    assert len(log) == 1
+    assert 'models fetch whisper-base' in log[0]
+
+
+def test_auto_tries_the_hub_when_it_may(no_hub: Path) -> None:
+    transcriber, log = choose(whisper_local_files_only=False)
+    assert transcriber is not None
+    assert transcriber.info.name == 'pocketsphinx'
+    assert 'could not be fetched' in log[0]
+
+
+def test_auto_does_not_hide_a_damaged_whisper(
+    tiny_whisper: Callable[..., Path], tmp_path: Path
+) -> None:
+    (tmp_path / 'model.bin').write_bytes(b'no weights')
+    with pytest.raises(ModelError, match='missing'):
+        choose(whisper_model=str(tmp_path))
+
+
+def test_nothing_but_whisper_understands_german(no_hub: Path) -> None:
+    with pytest.raises(ModelError, match=r"English only, not 'de'.*Whisper would do"):
+        choose(language='de')
+    with pytest.raises(ModelError, match='English only'):
+        choose(backend='pocketsphinx', language='de')

@@ -1,0 +1,181 @@
+"""The voice model as the node runs it; needs one in the manifest."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import faster_whisper
+import numpy as np
+import pytest
+from support.scripted import Ticker, utterance
+
+from emotion_lab.data.datasets import DatasetError
+from emotion_lab.data.speech import read_audio, read_ravdess
+from emotion_lab.data.voice_conditions import CONDITIONS
+from emotion_lab.evaluation.false_alarms import strange_sounds
+from emotion_lab.evaluation.voice import as_utterance, false_alarm_figures, held_out_figures
+from emotion_lab.evaluation.voice_folds import load_answers
+from emotion_node.backends.voice_onnx import MAX_SAMPLES, MIN_RELIABILITY, OnnxVoiceEmotion
+from emotion_node.config import make_config
+from emotion_node.datatypes import SAMPLE_RATE, FloatArray, ModalityEmotion, Reason, Utterance
+from emotion_node.factory import load_models
+from emotion_node.interfaces import ModelError
+from emotion_node.labels import LABELS, Modality
+from emotion_node.model_store.manifest import ModelEntry, ModelFile, find_model, read_manifest
+
+
+@pytest.fixture(scope='module')
+def entry() -> ModelEntry:
+    if 'voice' not in read_manifest():
+        pytest.skip('there is no voice model in the manifest')
+    return find_model('voice')
+
+
+@pytest.fixture(scope='module')
+def model(entry: ModelEntry) -> OnnxVoiceEmotion:
+    return load(entry)
+
+
+def load(entry: ModelEntry) -> OnnxVoiceEmotion:
+    return OnnxVoiceEmotion(entry, clock=Ticker(1000))
+
+
+@pytest.fixture(scope='module')
+def speech() -> FloatArray:
+    try:
+        clip = next(clip for clip in read_ravdess() if LABELS[clip.label] == 'anger')
+    except DatasetError as error:
+        pytest.skip(str(error))
+    return CONDITIONS['clean'].apply(read_audio(clip.path), clip.name, ())
+
+
+def noise(seconds: float) -> FloatArray:
+    rng = np.random.default_rng(0)
+    return (0.1 * rng.standard_normal(round(seconds * SAMPLE_RATE))).astype(np.float32)
+
+
+def scores(emotion: ModalityEmotion) -> list[float]:
+    assert emotion.scores is not None
+    return [float(score) for score in emotion.scores]
+
+
+def test_speech_gets_probabilities_affect_and_reliability(
+    model: OnnxVoiceEmotion, speech: FloatArray
+) -> None:
+    emotion = model.estimate(as_utterance(speech))
+    assert emotion.modality is Modality.VOICE
+    assert emotion.available
+    assert emotion.model == model.info
+    assert sum(scores(emotion)) == pytest.approx(1, abs=1e-5)
+    assert emotion.label == 'anger'  # this actor was in training
+    assert emotion.arousal > 0.3
+    assert 0.5 < emotion.reliability <= 1
+    assert emotion.samples_used == len(speech)
+    assert emotion.inference_ns == 1000
+
+
+@pytest.mark.parametrize('seconds', [0.5, 0.7, 2.0, 15.0, 29.0])
+def test_any_length_will_do(model: OnnxVoiceEmotion, speech: FloatArray, seconds: float) -> None:
+    samples = np.resize(speech, round(seconds * SAMPLE_RATE))
+    scores_, affect, reliability = model.run(samples[-MAX_SAMPLES:])
+    assert np.isfinite([*scores_, *affect, reliability]).all()
+    emotion = model.estimate(as_utterance(samples))
+    if emotion.available:
+        assert emotion.samples_used == min(len(samples), MAX_SAMPLES)
+
+
+@pytest.mark.parametrize('gain', [0.01, 0.1, 3.0, 30.0])
+def test_how_loud_the_microphone_is_does_not_count(
+    model: OnnxVoiceEmotion, speech: FloatArray, gain: float
+) -> None:
+    plain = model.estimate(as_utterance(speech))
+    louder = model.estimate(as_utterance(speech * np.float32(gain)))
+    assert scores(louder) == pytest.approx(scores(plain), abs=1e-3)
+
+
+def test_clipped_speech_is_still_heard(model: OnnxVoiceEmotion, speech: FloatArray) -> None:
+    limit = 0.3 * np.abs(speech).max()
+    emotion = model.estimate(as_utterance(np.clip(speech, -limit, limit)))
+    assert emotion.available
+    assert emotion.arousal > 0
+
+
+@pytest.mark.parametrize('spoken', [utterance(length_s=0.3), as_utterance(noise(0))])
+def test_too_little_speech_is_absent(model: OnnxVoiceEmotion, spoken: Utterance) -> None:
+    emotion = model.estimate(spoken)
+    assert (emotion.reason, emotion.scores) == (Reason.TOO_SHORT, None)
+    assert emotion.model == model.info
+
+
+@pytest.mark.parametrize('sound', [np.zeros(SAMPLE_RATE, np.float32), noise(2.0)])
+def test_what_is_no_voice_is_absent(model: OnnxVoiceEmotion, sound: FloatArray) -> None:
+    emotion = model.estimate(as_utterance(sound))
+    assert (emotion.reason, emotion.scores) == (Reason.LOW_CONFIDENCE, None)
+    assert emotion.reliability < MIN_RELIABILITY
+
+
+def test_samples_that_are_no_numbers_are_an_error(model: OnnxVoiceEmotion) -> None:
+    broken = noise(1.0)
+    broken[[5, 70]] = np.nan, np.inf
+    with pytest.raises(ValueError, match='2 of 16000 audio samples are not finite'):
+        model.estimate(as_utterance(broken))
+
+
+def test_the_less_reliable_the_flatter(model: OnnxVoiceEmotion) -> None:
+    for sound in list(strange_sounds())[::7]:
+        if len(sound.samples) > SAMPLE_RATE:
+            told, affect, reliability = model.run(sound.samples)
+            assert told.max() <= reliability + (1 - reliability) / len(LABELS) + 1e-5
+            assert max(map(abs, affect)) <= reliability + 1e-5
+
+
+def test_strange_sounds_are_not_shouted_about(model: OnnxVoiceEmotion) -> None:
+    assert false_alarm_figures(model, strange_sounds())['rate'] <= 0.05
+
+
+def test_calls_from_several_threads_do_not_mix(model: OnnxVoiceEmotion) -> None:
+    sounds = [sound.samples for sound in strange_sounds()][::30]
+    alone = [model.run(sound)[0].tolist() for sound in sounds]
+    with ThreadPoolExecutor(4) as pool:
+        assert [told[0].tolist() for told in pool.map(model.run, sounds)] == alone
+
+
+def test_the_stored_answers_bear_out_the_manifest(entry: ModelEntry) -> None:
+    figures = held_out_figures(load_answers(entry))
+    for name in ('ravdess_uar', 'emodb_uar', 'cross_arousal_accuracy', 'noise10_drop', 'ece'):
+        assert figures[name] == pytest.approx(entry.figures[name], abs=0.002)
+
+
+def test_the_node_loads_it_unless_told_not_to(entry: ModelEntry) -> None:
+    quiet = {'transcriber.backend': 'off', 'text.backend': 'off'}
+    there = load_models(make_config(quiet), Ticker(), print)
+    assert there.voice is not None
+    assert there.describe()['voice emotion'] == f'{entry.name} {entry.version}'
+    assert (
+        load_models(make_config({**quiet, 'voice.backend': 'off'}), Ticker(), print).voice is None
+    )
+
+
+def with_weights(entry: ModelEntry, path: Path) -> ModelEntry:
+    data = path.read_bytes()
+    file = ModelFile('weights', path, hashlib.sha256(data).hexdigest(), len(data))
+    return dataclasses.replace(entry, files={**entry.files, 'weights': file})
+
+
+def test_a_file_that_is_no_voice_model_is_refused(entry: ModelEntry, tmp_path: Path) -> None:
+    (tmp_path / 'file').write_bytes(b'no model at all')
+    with pytest.raises(ModelError, match=r'is no ONNX model that onnxruntime .* can run'):
+        load(with_weights(entry, tmp_path / 'file'))
+    silero = next((Path(faster_whisper.__file__).parent / 'assets').glob('silero*.onnx'))
+    with pytest.raises(ModelError, match='a voice model takes spectra of'):
+        load(with_weights(entry, silero))
+
+
+def test_a_label_table_of_another_size_or_order_is_refused(entry: ModelEntry) -> None:
+    with pytest.raises(ModelError, match='model and manifest do not belong together'):
+        load(dataclasses.replace(entry, labels=LABELS[:6]))
+    with pytest.raises(ModelError, match=r'has the labels disgust, .*; expected neutral'):
+        load(dataclasses.replace(entry, labels=tuple(reversed(LABELS))))

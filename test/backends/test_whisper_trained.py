@@ -1,0 +1,92 @@
+"""What Whisper base, with its trained weights, makes of people and of noise.
+
+Skipped where it has not been fetched: python -m emotion_node models fetch whisper-base.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.recordings import CONVERSATION
+from support.speech import feed, noise, silence, tone
+
+from emotion_lab.data.metrics import word_errors
+from emotion_lab.evaluation.hallucinations import noises
+from emotion_lab.evaluation.transcription import demo_clips
+from emotion_node.backends.asr_whisper import WhisperTranscriber
+from emotion_node.datatypes import FloatArray, Reason
+from emotion_node.recordings.truth import words_of
+
+Clip = tuple[str, FloatArray]
+
+
+@pytest.fixture(scope='module')
+def whisper(whisper_base: Path) -> WhisperTranscriber:
+    return WhisperTranscriber(str(whisper_base))
+
+
+@pytest.fixture(scope='module')
+def conversation() -> list[Clip]:
+    return list(demo_clips(CONVERSATION))
+
+
+def test_whisper_understands_the_conversation(
+    whisper: WhisperTranscriber, conversation: list[Clip]
+) -> None:
+    stream = whisper.stream()
+    wrong = total = 0
+    for text, samples in conversation[:4]:
+        heard = feed(stream, samples)
+        assert (heard.final, heard.locale, heard.reason) == (True, 'en', Reason.NONE)
+        assert heard.confidence > 0.6
+        assert heard.text[0].isupper(), 'written as people write'
+        assert heard.text[-1] in '.!?'
+        wrong += word_errors(words_of(text), words_of(heard.text))
+        total += len(words_of(text))
+    assert wrong / total < 0.05
+
+
+def test_whisper_knows_most_words_before_the_end(
+    whisper: WhisperTranscriber, conversation: list[Clip]
+) -> None:
+    text, samples = conversation[0]
+    stream = whisper.stream()
+    stream.accept(samples[: len(samples) * 2 // 3])
+    partial = stream.partial()
+    assert not partial.final
+    said = words_of(partial.text)
+    expected = words_of(text)
+    assert len(said) >= len(expected) // 3
+    assert word_errors(expected[: len(said)], said) <= 2
+    stream.accept(samples[len(samples) * 2 // 3 :])
+    assert stream.finish() == feed(whisper.stream(), samples)
+
+
+def test_loud_and_soft_speech_are_the_same_words(
+    whisper: WhisperTranscriber, conversation: list[Clip]
+) -> None:
+    text, samples = conversation[1]
+    for gain in (0.05, 1.5):
+        heard = feed(whisper.stream(), np.clip(samples * np.float32(gain), -1, 1))
+        assert word_errors(words_of(text), words_of(heard.text)) <= 1
+
+
+@pytest.mark.parametrize(
+    'sound',
+    [silence(1.0) + noise(1.0, level=3e-4), noise(3.0, level=0.03), tone(2.0)],
+    ids=['silence', 'noise', 'a tone'],
+)
+def test_whisper_hears_no_words_where_there_are_none(
+    sound: FloatArray, whisper: WhisperTranscriber
+) -> None:
+    (raw, *_), _ = whisper.segments(sound, final=True)
+    assert raw.text.strip(), 'it says something, and is not believed'
+    assert feed(whisper.stream(), sound).reason is Reason.NO_SPEECH_RECOGNISED
+
+
+@pytest.mark.parametrize('kind', ['hum', 'knocks', 'music'])
+def test_whisper_hears_no_words_in(kind: str, whisper: WhisperTranscriber) -> None:
+    for sound in noises(kind, 2, np.random.default_rng(3)):
+        assert feed(whisper.stream(), sound).reason is Reason.NO_SPEECH_RECOGNISED

@@ -1,0 +1,111 @@
+"""What the turns before say of the next one."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from support.scripted import SECOND, known, scores
+
+from emotion_lab.data.datasets import MeldUtterance
+from emotion_lab.training.transitions import as_toml, count_transitions
+from emotion_node.config import DialogueConfig
+from emotion_node.core.dialogue.transitions import TransitionFilter, counted_transitions
+from emotion_node.core.dialogue.turns import DialogueTurn
+from emotion_node.datatypes import FusedScores, ModalityEmotion, Reason
+from emotion_node.labels import LABELS, MODALITIES
+
+CONFIG = DialogueConfig(transition_power=0.5, half_life=30.0)
+
+
+def doubtful() -> FusedScores:
+    text, voice, face = (ModalityEmotion.absent(one, Reason.MODEL_OFF) for one in MODALITIES)
+    return FusedScores(scores(neutral=0.3), 0.0, 0.0, (text, voice, face))
+
+
+def turn(speaker: str, label: str, end_s: float = 10.0) -> DialogueTurn:
+    end_ns = round(end_s * SECOND)
+    return DialogueTurn(
+        'u1', speaker, end_ns - SECOND, end_ns, 'words', label, scores(**{label: 0.9})
+    )
+
+
+def told(*turns: DialogueTurn, speaker: str = 'a', at_s: float = 11.0) -> dict[str, float]:
+    after = TransitionFilter(CONFIG).apply(doubtful(), turns, speaker, round(at_s * SECOND))
+    assert after.scores is not None
+    assert after.scores.sum() == pytest.approx(1.0, abs=1e-6)
+    return dict(zip(LABELS, after.scores.tolist(), strict=True))
+
+
+@pytest.mark.parametrize('label', LABELS)
+def test_people_stay_in_a_mood(label: str) -> None:
+    before = dict(zip(LABELS, scores(neutral=0.3).tolist(), strict=True))
+    assert told(turn('a', label))[label] > before[label]
+
+
+def test_anothers_anger_is_caught_less_than_ones_own_lasts() -> None:
+    plain = told()['anger']
+    assert plain < told(turn('b', 'anger'))['anger'] < told(turn('a', 'anger'))['anger']
+
+
+def test_nobody_known_and_nothing_said_change_nothing() -> None:
+    answer = doubtful()
+    held = TransitionFilter(CONFIG)
+    for given in (
+        held.apply(answer, (), 'a', 0),
+        held.apply(answer, (turn('a', 'anger'),), '', 11 * SECOND),
+        held.apply(answer, (turn('', 'anger'),), 'a', 11 * SECOND),
+    ):
+        np.testing.assert_allclose(known(given.scores), known(answer.scores), rtol=1e-6)
+    off = TransitionFilter(dataclasses.replace(CONFIG, transition_power=0.0))
+    assert off.apply(answer, (turn('a', 'anger'),), 'a', 11 * SECOND) is answer
+
+
+def test_an_unknown_answer_stays_unknown() -> None:
+    unknown = dataclasses.replace(doubtful(), scores=None)
+    assert TransitionFilter(CONFIG).apply(unknown, (turn('a', 'joy'),), 'a', 0) is unknown
+
+
+def test_moods_fade_with_time() -> None:
+    angers = [told(turn('a', 'anger'), at_s=at_s)['anger'] for at_s in (10, 20, 60, 3600)]
+    assert angers == sorted(angers, reverse=True)
+    assert angers[-1] == pytest.approx(told()['anger'], abs=1e-4)
+
+
+def test_shifting_time_changes_nothing() -> None:
+    shift_s = 1_700_000_000
+    moved = told(turn('a', 'fear', 10 + shift_s), at_s=11 + shift_s)
+    assert moved == pytest.approx(told(turn('a', 'fear')))
+
+
+def test_only_the_last_turn_of_each_side_counts() -> None:
+    long = told(turn('a', 'joy', 5.0), turn('b', 'fear', 6.0), turn('a', 'anger'))
+    assert long == pytest.approx(told(turn('b', 'fear', 6.0), turn('a', 'anger')))
+
+
+def test_shipped_table_is_of_probabilities() -> None:
+    table = counted_transitions()
+    for rows in (table.own, table.other, table.shares[None]):
+        np.testing.assert_allclose(rows.sum(axis=1), 1.0)
+        assert rows.min() > 0
+
+
+def test_transitions_are_counted_within_dialogues_and_by_speaker() -> None:
+    joy, anger = LABELS.index('joy'), LABELS.index('anger')
+
+    def said(dialogue: int, number: int, speaker: str, label: int) -> MeldUtterance:
+        return MeldUtterance('train', dialogue, number, speaker, 'words', label, None)
+
+    shares, own, other = count_transitions(
+        [
+            said(0, 0, 'Ross', joy),
+            said(0, 1, 'Joey', anger),
+            said(0, 2, 'Ross', joy),
+            said(1, 0, 'Ross', anger),
+        ]
+    )
+    assert shares.sum() == 4
+    assert (own.sum(), own[joy, joy]) == (1, 1)
+    assert (other.sum(), other[joy, anger], other[anger, joy]) == (2, 1, 1)
+    assert 'own = [' in as_toml(shares, own, other)

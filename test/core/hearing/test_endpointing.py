@@ -1,0 +1,208 @@
+"""When a pause is the end: sooner after what sounds finished, later in mid-sentence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.scripted import ScriptedText, ScriptedTranscriber, Ticker
+from support.speech import STAMP, LoudnessVad, chunks, noise, seconds, silence, sound
+
+from emotion_lab.evaluation.concatenated import find_quiet
+from emotion_lab.evaluation.endpointing import count_cut_offs, delays
+from emotion_lab.evaluation.endpointing_choice import fit_logistic
+from emotion_lab.evaluation.mixtures import Clip
+from emotion_lab.training.endings import count_endings, words_and_ends
+from emotion_node.backends.resampler_soxr import SoxrResampler
+from emotion_node.config import Config, ConfigError, EndpointingConfig, make_config
+from emotion_node.core.analysis.analysis import Analysis
+from emotion_node.core.hearing.endpointing import (
+    PARTIAL_TRUST,
+    Endpointing,
+    PauseEvidence,
+    finished,
+    gather_evidence,
+    last_sound,
+    word_endings,
+)
+from emotion_node.core.hearing.hearing import Hearing
+from emotion_node.core.pipeline import Pipeline
+from emotion_node.datatypes import (
+    NS_PER_S,
+    SAMPLE_RATE,
+    ClockSource,
+    Cut,
+    Report,
+    SpeechEnded,
+    Transcript,
+    Utterance,
+)
+
+BOUNDS = EndpointingConfig(min_silence=0.25, max_silence=0.6)
+
+
+def utterance(start_s: float, end_s: float, decided_s: float, cut: Cut = Cut.SILENCE) -> Utterance:
+    samples = noise(end_s - start_s)
+    start, end, decided = (round(one * NS_PER_S) for one in (start_s, end_s, decided_s))
+    return Utterance('u1', start, end, decided, samples, start, cut, ClockSource.FILE)
+
+
+def required(text: str, confidence: float = 0.9) -> float:
+    words = Transcript(text, confidence, 'en', final=False)
+    evidence = gather_evidence(utterance(0, 2, 2.4), words)
+    return Endpointing(BOUNDS).required_silence(evidence) / NS_PER_S
+
+
+def test_what_sounds_finished_ends_sooner_than_what_does_not() -> None:
+    assert required('I have seen him') < required('I have seen my')
+    assert required('that is okay.') < required('that is okay and')
+    assert required('that is Okay') == required('that is okay!')
+
+
+def test_words_that_nobody_is_sure_of_count_for_less() -> None:
+    sure, doubtful = (required('I went to the', one) for one in (0.9, 0.3))
+    unknown = required('I went to the', 0.0)
+    nothing = required('')
+    assert sure > doubtful > unknown > nothing
+    assert required('I went to the', PARTIAL_TRUST) == unknown
+
+
+def test_a_word_never_met_tells_nothing() -> None:
+    assert required('xylophonically') == required('')
+    assert 'xylophonically' not in word_endings()
+
+
+@settings(max_examples=40)
+@given(st.floats(-20, 20), st.floats(0, 100), st.floats(0, 2))
+def test_the_silence_stays_within_its_bounds(word: float, spoken: float, last: float) -> None:
+    evidence = PauseEvidence(word, spoken, last)
+    assert 0 <= finished(evidence) <= 1
+    silence_ns = Endpointing(BOUNDS).required_silence(evidence)
+    assert 0.25 * NS_PER_S <= silence_ns <= 0.6 * NS_PER_S
+
+
+def test_bounds_that_cross_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r'min_silence must not exceed'):
+        make_config({'endpointing.min_silence': 0.7})
+
+
+def test_the_last_sound_is_measured_from_the_quiet_before_it() -> None:
+    speech = np.concatenate([noise(0.5), noise(0.05, 0.001), noise(0.2), noise(0.1, 0.001)])
+    assert last_sound(speech) == pytest.approx(0.2, abs=0.011)
+    assert last_sound(noise(1.0)) == pytest.approx(1.0, abs=0.011)
+    assert last_sound(silence(1.0)) == last_sound(silence(0)) == last_sound(noise(0.004)) == 0.0
+
+
+class Room:
+    """A pipeline whose recogniser has always heard the same words."""
+
+    def __init__(self, words: str, **parameters: Any) -> None:
+        config = replace(
+            make_config(
+                {'endpointing.adaptive': True}
+                | {f'endpointing.{key}': one for key, one in parameters.items()}
+            ),
+            interim=Config().interim,
+        )
+        analysis = Analysis(config, Knowing([words] * 20), ScriptedText(), None, None, Ticker())
+        hearing = Hearing(config.audio, config.segmenter, 0.3, LoudnessVad(), SoxrResampler)
+        self.pipeline = Pipeline(hearing, analysis)
+
+    def hear(self, pieces: list[tuple[float, float]], size: int = 320) -> list[Report]:
+        reports: list[Report] = []
+        for chunk in chunks(sound(*pieces), [size]):
+            reports += self.pipeline.push_audio(chunk)
+        return [*reports, *self.pipeline.flush()]
+
+
+class Knowing(ScriptedTranscriber):
+    """Knows its words before they are said."""
+
+    def foresee(self) -> Transcript:
+        return Transcript(self.lines[0], 0.9, 'en', final=True)
+
+
+def endings(reports: list[Report]) -> list[tuple[float, float]]:
+    """Return when speech ended and when that was decided."""
+    ended = [one.utterance for one in reports if isinstance(one, SpeechEnded)]
+    return [(seconds(one.end_ns), seconds(one.decided_ns)) for one in ended]
+
+
+SPOKEN = [(0.5, 0.0), (1.0, 0.1), (0.42, 0.0), (1.0, 0.1), (1.0, 0.0)]
+
+
+def test_a_speaker_in_mid_sentence_is_given_time() -> None:
+    assert len(endings(Room('I went to the').hear(SPOKEN))) == 1
+    assert len(endings(Room('I have seen him').hear(SPOKEN))) == 2
+
+
+def test_without_it_only_the_standing_rule_counts() -> None:
+    for words in ('I went to the', 'I have seen him'):
+        ends = endings(Room(words, adaptive=False).hear(SPOKEN))
+        assert [round(decided - end, 2) for end, decided in ends] == [0.4, 0.4]
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(30, 9000), st.sampled_from(['I went to the', 'I have seen him', '']))
+def test_how_audio_is_cut_into_chunks_changes_nothing(size: int, words: str) -> None:
+    assert endings(Room(words).hear(SPOKEN, size)) == endings(Room(words).hear(SPOKEN))
+
+
+def test_shifted_stamps_change_nothing_but_themselves() -> None:
+    room = Room('I have seen him')
+    reports: list[Report] = []
+    for chunk in chunks(sound(*SPOKEN), [320], STAMP + 12_345_678_900):
+        reports += room.pipeline.push_audio(chunk)
+    shifted = endings([*reports, *room.pipeline.flush()])
+    plain = endings(Room('I have seen him').hear(SPOKEN))
+    np.testing.assert_allclose(np.array(shifted) - 12.3456789, plain, atol=1e-6)
+
+
+def test_a_sentence_ends_at_its_mark_and_not_where_it_trails_off() -> None:
+    assert list(words_and_ends('Oh my God! Well... I, "Really?"')) == [
+        ('oh', False),
+        ('my', False),
+        ('god', True),
+        ('well', False),
+        ('i', False),
+        ('really', True),
+    ]
+    table = count_endings(['we went home. and then', 'and we stayed home.'] * 8)
+    assert table['home'] > 0 > table['and']
+
+
+def test_pauses_at_which_an_utterance_was_ended_are_cut_offs() -> None:
+    pauses = [(NS_PER_S, NS_PER_S * 13 // 10)]
+    assert count_cut_offs(pauses, [utterance(0, 1, 1.3), utterance(1.3, 2, 2.4)]) == 1
+    assert count_cut_offs(pauses, [utterance(0, 2, 2.4)]) == 0
+    assert count_cut_offs(pauses, [utterance(0, 1, 1.3, Cut.GAP)]) == 0
+
+
+def test_the_delay_counts_from_the_true_end_and_a_merged_one_has_none() -> None:
+    truth = [(0, NS_PER_S), (2 * NS_PER_S, 3 * NS_PER_S)]
+    heard = [utterance(0, 1.05, 1.45), utterance(2, 3, 3.4)]
+    assert delays(truth, heard) == [NS_PER_S * 45 // 100, NS_PER_S * 4 // 10]
+    assert delays(truth, [utterance(0, 3, 3.4)]) == [None, NS_PER_S * 4 // 10]
+
+
+def test_pauses_are_made_where_it_is_quiet() -> None:
+    speech = np.concatenate([noise(0.5), noise(0.1, 0.001), noise(0.5)])
+    first, at, last = (
+        place / SAMPLE_RATE for place in find_quiet(Clip(speech, 0, len(speech), 0.1))
+    )
+    assert first == pytest.approx(0.51, abs=0.01)
+    assert last == pytest.approx(0.59, abs=0.01)
+    assert first < at < last
+    first, at, last = find_quiet(Clip(noise(1.0), 0, SAMPLE_RATE, 0.1))
+    assert last - first < 10
+
+
+def test_the_regression_finds_the_odds_that_made_its_data() -> None:
+    rng = np.random.default_rng(0)
+    features = np.stack([np.ones(4000), rng.normal(size=4000)], axis=1)
+    truth = rng.random(4000) < 1 / (1 + np.exp(-2 * features[:, 1]))
+    assert fit_logistic(features, truth) == pytest.approx([0, 2], abs=0.2)

@@ -1,0 +1,194 @@
+"""Whose mouth goes with the voice."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emotion_node.core.vision.active_speaker import Jaw, Voice, compare, find_speaker
+from emotion_node.core.voice.level import HOP_NS, VoiceTrace
+from emotion_node.datatypes import NS_PER_SAMPLE, SAMPLE_RATE, FloatArray
+
+SECOND = 1_000_000_000
+FRAME_NS = 40_000_000
+START_NS = 5 * SECOND
+LENGTH_NS = 3 * SECOND
+MARGIN_NS = SECOND
+
+
+def syllables(seed: int) -> FloatArray:
+    """Return (n,) how far somebody's mouth is open every 10 ms, 0..1, from a second before."""
+    rng = np.random.default_rng(seed)
+    steps = rng.normal(size=(LENGTH_NS + 2 * MARGIN_NS) // HOP_NS + 200)
+    smooth = np.convolve(steps, np.hanning(20), 'same')[100:-100]
+    spread = smooth - smooth.min()
+    opened: FloatArray = (spread / spread.max()).astype(np.float32)
+    return opened
+
+
+def voice(seed: int, late_ns: int = 0, gain_db: float = 0.0) -> Voice:
+    levels = -50 + 30 * syllables(seed) + np.float32(gain_db)
+    return Voice(START_NS - MARGIN_NS + late_ns, levels.astype(np.float32))
+
+
+def jaw(seed: int, opens_cm: float = 0.6, frame_ns: int = FRAME_NS) -> Jaw:
+    stamps = np.arange(START_NS - MARGIN_NS, START_NS + LENGTH_NS + MARGIN_NS, frame_ns)
+    places = (stamps - stamps[0]) // HOP_NS
+    rng = np.random.default_rng(seed + 1000)
+    trembling = rng.normal(0, 0.02, len(stamps))
+    drop = 8 + opens_cm * syllables(seed)[places] + trembling
+    return Jaw(stamps.astype(np.int64), drop.astype(np.float32))
+
+
+def still(seed: int = 0) -> Jaw:
+    return jaw(seed, opens_cm=0.0)
+
+
+def end(late_ns: int = 0) -> int:
+    return START_NS + LENGTH_NS + late_ns
+
+
+def test_the_one_whose_mouth_goes_with_the_voice_speaks() -> None:
+    verdict = find_speaker(voice(1), {'f1': jaw(2), 'f2': jaw(1)}, START_NS, end())
+    assert verdict.face_id == 'f2'
+    assert verdict.confidence > 0.9
+
+
+@pytest.mark.parametrize('late_ms', [0, 50, 100, 150, 200])
+def test_sound_may_come_late(late_ms: int) -> None:
+    late_ns = late_ms * 1_000_000
+    heard = voice(1, late_ns)
+    verdict = find_speaker(heard, {'f1': jaw(2), 'f2': jaw(1)}, START_NS + late_ns, end(late_ns))
+    assert verdict.face_id == 'f2'
+    assert abs(verdict.lags_ns['f2'] - late_ns) <= FRAME_NS
+
+
+def test_nobody_in_sight_speaks_when_no_mouth_goes_with_the_voice() -> None:
+    verdicts = [
+        find_speaker(voice(1), {'f1': jaw(seed), 'f2': still()}, START_NS, end())
+        for seed in range(3, 23)
+    ]
+    nobody = [verdict for verdict in verdicts if not verdict.face_id]
+    assert len(nobody) >= 17  # some go with any voice by chance
+    assert {verdict.confidence for verdict in nobody} == {0.0}
+
+
+def test_a_still_face_is_not_the_speaker() -> None:
+    assert find_speaker(voice(1), {'f1': still()}, START_NS, end()).nobody > 0.9
+
+
+def test_without_faces_nobody_is_the_speaker() -> None:
+    assert find_speaker(voice(1), {}, START_NS, end()).nobody == 1.0
+
+
+def test_certainty_grows_with_what_was_heard() -> None:
+    faces = {'f1': jaw(2), 'f2': jaw(1)}
+    heard = [START_NS + k * SECOND // 2 for k in range(1, 5)]
+    shares = [find_speaker(voice(1), faces, START_NS, now_ns).scores['f2'] for now_ns in heard]
+    assert shares[-1] > shares[0]
+    assert shares[-1] > 0.9
+
+
+@settings(max_examples=30)
+@given(shift=st.integers(-(2**62), 2**62))
+def test_stamps_shifted_by_a_constant_change_nothing(shift: int) -> None:
+    shift -= shift % FRAME_NS  # what the clock says does not matter; where pictures lie does
+    here = compare(voice(1), jaw(1), START_NS, end())
+    heard, seen = voice(1), jaw(1)
+    there = compare(
+        dataclasses.replace(heard, first_ns=heard.first_ns + shift),
+        dataclasses.replace(seen, stamps=seen.stamps + shift),
+        START_NS + shift,
+        end() + shift,
+    )
+    assert there == here
+
+
+@settings(max_examples=20)
+@given(order=st.permutations(['f1', 'f2', 'f3']), gain_db=st.floats(-30, 30))
+def test_neither_order_nor_loudness_matters(order: list[str], gain_db: float) -> None:
+    faces = {'f1': jaw(2), 'f2': jaw(1), 'f3': still()}
+    one = find_speaker(voice(1), faces, START_NS, end())
+    other = find_speaker(
+        voice(1, gain_db=gain_db), {name: faces[name] for name in order}, START_NS, end()
+    )
+    assert other.scores == pytest.approx(one.scores, abs=1e-4)
+
+
+@settings(max_examples=20)
+@given(dropped=st.sets(st.integers(30, 70), max_size=10))
+def test_some_pictures_less_do_not_change_the_answer(dropped: set[int]) -> None:
+    seen = jaw(1)
+    kept = [k for k in range(len(seen.stamps)) if k not in dropped]
+    faces = {'f1': jaw(2), 'f2': Jaw(seen.stamps[kept], seen.drop[kept])}
+    assert find_speaker(voice(1), faces, START_NS, end()).face_id == 'f2'
+
+
+def test_a_face_counts_for_as_long_as_it_was_seen() -> None:
+    seen = jaw(1)
+
+    def until(stamp_ns: int) -> Jaw:
+        kept = seen.stamps < stamp_ns
+        return Jaw(seen.stamps[kept], seen.drop[kept])
+
+    half = compare(voice(1), until(START_NS + SECOND), START_NS, end())
+    assert half.seconds == pytest.approx(1.0, abs=0.4)
+    gone = compare(voice(1), until(START_NS - SECOND // 2), START_NS, end())
+    assert gone.seconds == 0.0
+
+
+def test_next_to_nothing_to_go_by_is_no_evidence() -> None:
+    nothing = np.zeros(0)
+    empty = Jaw(nothing.astype(np.int64), nothing.astype(np.float32))
+    assert compare(voice(1), empty, START_NS, end()).seconds == 0.0
+    silent = Voice(START_NS, nothing.astype(np.float32))
+    assert compare(silent, jaw(1), START_NS, end()).seconds == 0.0
+    assert compare(voice(1), jaw(1), START_NS, START_NS + 1).seconds == 0.0
+
+
+class TestVoiceTrace:
+    """How loud the voice is."""
+
+    def tone(self, hertz: float, loud: float = 0.1, seconds: float = 1.0) -> FloatArray:
+        times = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+        samples: FloatArray = (loud * np.sin(2 * np.pi * hertz * times)).astype(np.float32)
+        return samples
+
+    def levels(self, samples: FloatArray) -> FloatArray:
+        trace = VoiceTrace(0)
+        trace.append(samples)
+        return trace.levels
+
+    def test_ten_times_the_amplitude_is_twenty_decibels(self) -> None:
+        soft, loud = (self.levels(self.tone(1000, amplitude)) for amplitude in (0.01, 0.1))
+        np.testing.assert_allclose(loud - soft, 20, atol=0.1)
+
+    def test_only_the_band_of_the_first_formants_counts(self) -> None:
+        inside = self.levels(self.tone(900)).mean()
+        for hertz in (120, 3000):
+            assert inside - self.levels(self.tone(hertz)).mean() > 30
+
+    @settings(max_examples=30)
+    @given(sizes=st.lists(st.integers(0, 1000), min_size=1, max_size=40))
+    def test_how_sound_is_cut_into_pieces_changes_nothing(self, sizes: list[int]) -> None:
+        samples = np.random.default_rng(0).normal(0, 0.1, sum(sizes)).astype(np.float32)
+        trace = VoiceTrace(0)
+        for first, size in zip(np.cumsum([0, *sizes]), sizes, strict=False):
+            trace.append(samples[first : first + size])
+        np.testing.assert_array_equal(trace.levels, self.levels(samples))
+
+    def test_a_knock_shows_where_it_was(self) -> None:
+        samples = np.zeros(SAMPLE_RATE, np.float32)
+        samples[SAMPLE_RATE // 2 : SAMPLE_RATE // 2 + 160] = self.tone(1000, seconds=0.01)
+        trace = VoiceTrace(7 * SECOND)
+        trace.append(samples)
+        loudest_ns = trace.first_ns + int(np.argmax(trace.levels)) * HOP_NS
+        knock_ns = 7 * SECOND + (SAMPLE_RATE // 2 + 80) * NS_PER_SAMPLE
+        assert abs(loudest_ns - knock_ns) <= HOP_NS
+
+    def test_silence_is_a_level_too(self) -> None:
+        assert np.isfinite(self.levels(np.zeros(4000, np.float32))).all()

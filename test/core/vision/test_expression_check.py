@@ -1,0 +1,274 @@
+"""What was understood, and what the speaker's face shows of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.face_scenes import finder
+from support.scripted import (
+    SECOND,
+    ScriptedText,
+    ScriptedTranscriber,
+    ScriptedVoice,
+    Ticker,
+    events,
+    scores,
+    utterance,
+)
+
+from emotion_lab.data.speaker_clips import read_talkers
+from emotion_node.config import Config, FaceConfig
+from emotion_node.core.analysis.analysis import Analysis
+from emotion_node.core.vision.expression_check import (
+    MIN_PICTURES,
+    PROTOTYPES,
+    audible_or_visible,
+    belongs,
+    check,
+    strengths,
+    strongest,
+)
+from emotion_node.core.vision.facial_cues import UNITS
+from emotion_node.core.vision.tracker import FaceTracker
+from emotion_node.core.vision.vision import FaceSight
+from emotion_node.datatypes import (
+    ClockSource,
+    Cut,
+    EmotionReport,
+    FaceEstimate,
+    FacesReport,
+    FacialCue,
+    FloatArray,
+    ModalityEmotion,
+    ModelInfo,
+    Reason,
+    SpeechEvent,
+    Utterance,
+    VideoFrame,
+)
+from emotion_node.faces import Box, FacePeak
+from emotion_node.labels import LABELS, Modality
+
+EXPRESSIVE = [label for label in LABELS if label != 'neutral']
+VERDICTS = {'shown', 'partly shown', 'neutral face', 'not visible'} | {
+    f'another expression ({label})' for label in EXPRESSIVE
+}
+GRID = Path(os.environ.get('EMOTION_DATA', '../shared/data')) / 'grid'
+
+
+def cues(**moves: float) -> list[FacialCue]:
+    """Return all cues of a face of which some units move, as in `cues(au12=0.8)`."""
+    return [
+        FacialCue(unit.name, unit.number, moves.get(f'au{unit.number}', 0.0)) for unit in UNITS
+    ]
+
+
+def rows(*pictures: Sequence[FacialCue]) -> FloatArray:
+    return np.array([[cue.intensity for cue in picture] for picture in pictures], np.float32)
+
+
+SMILE = cues(au12=0.8, au6=0.5)
+FROWN = cues(au4=0.8, au7=0.6, au23=0.5)
+STARTLE = cues(au1=0.8, au2=0.8, au5=0.7, au26=0.6)
+STILL = cues()
+TALK = cues(au25=1.0, au26=1.0, au10=0.12, au12=0.15, au20=0.18, au23=0.2, au43=0.2)
+
+
+@pytest.mark.parametrize('label', EXPRESSIVE)
+def test_a_face_that_shows_all_of_an_emotions_cues_shows_it(label: str) -> None:
+    full = {f'au{units[0]}': 1.0 for units, _ in PROTOTYPES[label].cues}
+    assert check(label, cues(**full)).verdict == 'shown'
+    assert check(label, STILL).verdict == 'neutral face'
+    assert check(label, ()).verdict == 'not visible'
+
+
+@pytest.mark.parametrize(
+    ('label', 'face', 'verdict'),
+    [
+        ('joy', SMILE, 'shown'),
+        ('joy', cues(au12=0.8), 'partly shown'),  # a smile that does not reach the eyes
+        ('joy', FROWN, 'another expression (anger)'),
+        ('anger', SMILE, 'another expression (joy)'),
+        ('anger', cues(au4=0.8), 'partly shown'),
+        ('surprise', STARTLE, 'shown'),
+        ('fear', STARTLE, 'partly shown'),  # wide eyes and raised brows belong to both
+        ('fear', cues(au1=0.8, au2=0.8, au5=0.7, au20=0.6), 'shown'),
+        ('disgust', cues(au9=0.7, au7=0.5), 'shown'),
+        ('sadness', cues(au1=0.7, au15=0.6), 'shown'),
+        ('neutral', STILL, 'shown'),
+        ('neutral', SMILE, 'another expression (joy)'),
+    ],
+)
+def test_an_analyst_would_say_the_same(
+    label: str, face: Sequence[FacialCue], verdict: str
+) -> None:
+    assert check(label, face).verdict == verdict
+
+
+@pytest.mark.parametrize('label', LABELS)
+def test_talking_alone_is_no_expression(label: str) -> None:
+    assert check(label, TALK).verdict == ('shown' if label == 'neutral' else 'neutral face')
+
+
+def test_without_an_emotion_there_is_no_question() -> None:
+    assert check('', SMILE).verdict == ''
+
+
+@given(st.lists(st.floats(0, 1), min_size=len(UNITS), max_size=len(UNITS)))
+def test_every_face_gets_one_of_the_verdicts(moved: list[float]) -> None:
+    face = [FacialCue(u.name, u.number, m) for u, m in zip(UNITS, moved, strict=True)]
+    strength = strengths(rows(face))
+    assert strength.shape == (1, len(LABELS))
+    assert strength.min() >= 0.0
+    assert strength.max() <= 1.0
+    answers = {label: check(label, face) for label in LABELS}
+    assert {one.verdict for one in answers.values()} <= VERDICTS - {'not visible'}
+    for label, one in answers.items():
+        assert one.expression in LABELS
+        # What is shown instead is never the emotion itself.
+        assert one.expression == label or one.verdict == f'another expression ({one.expression})'
+
+
+@given(st.sampled_from(EXPRESSIVE), st.floats(0, 1), st.floats(0, 1))
+def test_more_of_a_cue_never_shows_less(label: str, one: float, other: float) -> None:
+    weak, strong = sorted((one, other))
+    for units, _ in PROTOTYPES[label].cues:
+        for unit in units:
+            less, more = strengths(
+                rows(cues(**{f'au{unit}': weak}), cues(**{f'au{unit}': strong}))
+            )
+            assert less[LABELS.index(label)] <= more[LABELS.index(label)]
+
+
+def test_each_emotion_has_its_moment() -> None:
+    pictures = [STILL] * 20 + [SMILE] * 7 + [STILL] * 20 + [FROWN] * 7 + [STILL] * 20
+    at = dict(zip(LABELS, strongest(rows(*pictures)), strict=True))
+    assert 20 <= at['joy'] < 27
+    assert 47 <= at['anger'] < 54
+    assert strongest(rows(*[SMILE] * (MIN_PICTURES - 1))) == []
+
+
+def test_a_blink_is_not_the_picture_to_show() -> None:
+    blink = cues(au12=0.9, au6=0.9, au43=1.0)
+    pictures = [STILL] * 5 + [SMILE] * 3 + [blink] * 3 + [SMILE] * 3 + [STILL] * 5
+    at = strongest(rows(*pictures))[LABELS.index('joy')]
+    assert at in {5, 6, 7, 11, 12, 13}
+
+
+def test_only_its_own_cues_belong_to_an_emotion() -> None:
+    assert belongs('joy', 12)
+    assert not belongs('joy', 4)
+    assert not belongs('surprise', 26)  # that is speech
+    assert not any(belongs('neutral', unit.number) for unit in UNITS)
+
+
+class TestAudibleOrVisible:
+    def estimate(self, modality: Modality, **shares: float) -> ModalityEmotion:
+        return ModalityEmotion.from_scores(modality, scores(**shares), ModelInfo())
+
+    def test_the_one_that_plainly_expresses_it_more(self) -> None:
+        voice = self.estimate(Modality.VOICE, anger=0.8)
+        face = self.estimate(Modality.FACE, anger=0.2)
+        assert audible_or_visible('anger', voice, face) == 'more audible than visible'
+        assert audible_or_visible('anger', face, voice) == 'more visible than audible'
+
+    def test_neither_where_they_agree_or_one_is_absent_or_nothing_is_expressed(self) -> None:
+        voice = self.estimate(Modality.VOICE, anger=0.8)
+        absent = ModalityEmotion.absent(Modality.FACE, Reason.NO_FACE)
+        assert audible_or_visible('anger', voice, voice) == ''
+        assert audible_or_visible('anger', voice, absent) == ''
+        assert audible_or_visible('neutral', voice, self.estimate(Modality.FACE, joy=0.9)) == ''
+        assert audible_or_visible('', voice, voice) == ''
+
+
+class Beholder:
+    """Sees a face that shows the same all the time (an `interfaces.Sight`)."""
+
+    info = ModelInfo('beholder', '1')
+    peaks = tuple(FacePeak(k * SECOND, Box(0, 0, 9, 9)) for k in range(len(LABELS)))
+
+    def __init__(self, face: Sequence[FacialCue], peaks: tuple[FacePeak, ...] = peaks) -> None:
+        self._estimate = FaceEstimate(
+            ModalityEmotion(Modality.FACE, scores(anger=0.1), cues=tuple(face)), 'f1', 0.9, peaks
+        )
+
+    def update(self, frame: VideoFrame) -> FacesReport | None:
+        return None
+
+    def hear(self, event: SpeechEvent) -> None:
+        pass
+
+    def estimate(self, utterance: Utterance) -> FaceEstimate:
+        return self._estimate
+
+    def reset(self) -> None:
+        pass
+
+
+def said(words: str, sight: Beholder | None, voice: ScriptedVoice | None = None) -> EmotionReport:
+    transcriber = ScriptedTranscriber([words])
+    analysis = Analysis(Config(), transcriber, ScriptedText(), voice, sight, Ticker())
+    reports = [one for event in events(utterance()) for one in analysis.handle(event)]
+    emotions = [one for one in reports if isinstance(one, EmotionReport)]
+    assert len(emotions) > 1  # interim ones before it
+    for one in emotions:
+        assert bool(one.fused.modalities[2].expression_check) == bool(one.fused.label)
+    return emotions[-1]
+
+
+def test_each_report_says_whether_the_face_shows_it() -> None:
+    happy = said('so happy', Beholder(SMILE))
+    assert happy.fused.modalities[2].expression_check == 'shown'
+    assert happy.peak == Beholder.peaks[LABELS.index('joy')]
+    cross = said('so happy', Beholder(FROWN))
+    assert cross.fused.modalities[2].expression_check == 'another expression (anger)'
+    assert cross.peak == Beholder.peaks[LABELS.index('anger')]
+
+
+def test_a_face_seen_too_shortly_or_not_at_all_is_not_visible() -> None:
+    for sight in (Beholder(SMILE, peaks=()), Beholder(()), None):
+        report = said('so happy', sight)
+        assert report.fused.modalities[2].expression_check == 'not visible'
+    assert said('so happy', None).peak is None
+
+
+def test_where_nothing_was_understood_nothing_is_asked() -> None:
+    assert said('', None).fused.modalities[2].expression_check == ''
+
+
+def test_anger_in_the_voice_alone_is_more_audible() -> None:
+    report = said('', Beholder(STILL), ScriptedVoice())
+    assert report.fused.label == 'anger'
+    face = report.fused.modalities[2]
+    assert face.expression_check == 'neutral face'
+    assert face.audible_or_visible == 'more audible than visible'
+
+
+def test_people_who_talk_without_expression_have_neutral_faces() -> None:
+    if not GRID.is_dir():
+        pytest.skip(f'no GRID talkers in {GRID} (set EMOTION_DATA)')
+    talker = read_talkers(GRID)[-1]
+    sight = FaceSight(FaceTracker(FaceConfig(), finder()))
+    for stamp_ns, picture in zip(talker.stamps_ns[:50], talker.pictures[:50], strict=True):
+        sight.update(VideoFrame(stamp_ns, lambda picture=picture: picture))  # type: ignore[misc]
+    start_ns, _ = talker.speech
+    spoken = Utterance(
+        'u1', start_ns, 2 * SECOND, 2 * SECOND, talker.samples, 0, Cut.SILENCE, ClockSource.FILE
+    )
+    estimate = sight.estimate(spoken)
+    intensity = {cue.action_unit: cue.intensity for cue in estimate.emotion.cues}
+    assert max(intensity[25], intensity[26]) > 0.4
+    for label in EXPRESSIVE:
+        assert check(label, estimate.emotion.cues).verdict == 'neutral face'
+    assert check('neutral', estimate.emotion.cues).verdict == 'shown'
+    assert len(estimate.peaks) == len(LABELS)
+    for peak in estimate.peaks:
+        assert peak.stamp_ns in talker.stamps_ns
+        assert start_ns <= peak.stamp_ns <= spoken.end_ns
+        assert Box(0, 0, 360, 288).intersection(peak.box).area > 0.9 * peak.box.area > 0

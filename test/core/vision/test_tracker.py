@@ -1,0 +1,250 @@
+"""Who is who, picture after picture."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.face_scenes import (
+    FRAME_NS,
+    Somebody,
+    World,
+    away,
+    finder,
+    recorded_frames,
+    still,
+    walk,
+)
+
+from emotion_node.config import FaceConfig
+from emotion_node.core.vision.assignment import assign
+from emotion_node.core.vision.scene_cuts import CutDetector
+from emotion_node.core.vision.tracker import FaceTracker
+from emotion_node.core.vision.views import Schedule, views
+from emotion_node.faces import Box, Picture, TrackedFace
+
+SECOND = 1_000_000_000
+
+
+def watch(
+    world: World,
+    seconds: float,
+    start_ns: int = 0,
+    dropped: Iterable[int] = (),
+    config: FaceConfig | None = None,
+) -> list[dict[str, tuple[int, int]]]:
+    """Return, for each picture, where the middle of each face is, by id."""
+    tracker = FaceTracker(config or FaceConfig(), world)
+    seen = []
+    for number in range(round(seconds * SECOND / FRAME_NS)):
+        if number in set(dropped):
+            continue
+        stamp_ns = start_ns + number * FRAME_NS
+        picture = world.picture(stamp_ns, number * FRAME_NS / SECOND)
+        seen.append({face.face_id: middle(face) for face in tracker.update(stamp_ns, picture)})
+    return seen
+
+
+def middle(face: TrackedFace) -> tuple[int, int]:
+    x, y = face.box.centre
+    return round(x), round(y)
+
+
+def ids(seen: list[dict[str, tuple[int, int]]]) -> set[str]:
+    return set().union(*seen)
+
+
+def test_two_people_keep_their_ids() -> None:
+    seen = watch(World([Somebody(still(200), 1), Somebody(still(450), 2)]), 4.0)
+    assert all(faces == {'f1': (200, 240), 'f2': (450, 240)} for faces in seen)
+
+
+def test_a_detector_that_misses_somebody_for_a_while_does_not_lose_them() -> None:
+    world = World([Somebody(still(200), 1)], missed=lambda seconds: 0.2 < seconds < 1.6)
+    assert all(faces == {'f1': (200, 240)} for faces in watch(world, 3.0))
+
+
+def test_the_detector_looks_only_now_and_then_while_everybody_is_followed() -> None:
+    world = World([Somebody(still(200), 1)])
+    watch(world, 4.0, config=FaceConfig(detection_period=0.5))
+    assert world.looks <= 10  # of 100 pictures
+
+
+def test_a_hand_before_the_face_does_not_make_somebody_new() -> None:
+    world = World([Somebody(away(still(200), 1.0, 2.0), 1), Somebody(still(450), 2)])
+    seen = watch(world, 4.0)
+    assert ids(seen) == {'f1', 'f2'}
+    assert 'f1' not in seen[40]
+    assert seen[-1] == {'f1': (200, 240), 'f2': (450, 240)}
+
+
+def test_whoever_was_away_for_long_is_somebody_new() -> None:
+    world = World([Somebody(away(still(200), 1.0, 5.0), 1)])
+    assert ids(watch(world, 6.0, config=FaceConfig(keep_lost=2.0))) == {'f1', 'f2'}
+
+
+def test_somebody_else_in_the_same_place_is_somebody_new() -> None:
+    first = Somebody(lambda seconds: (200, 240) if seconds < 1 else None, 1)
+    second = Somebody(away(still(200), 0, 1.5), 2)
+    assert ids(watch(World([first, second]), 3.0)) == {'f1', 'f2'}
+
+
+def test_people_who_pass_each_other_keep_their_ids() -> None:
+    world = World([Somebody(walk(150, 80), 1), Somebody(walk(500, -80), 2)])
+    seen = watch(world, 4.0)
+    assert ids(seen) == {'f1', 'f2'}
+    left, right = seen[0], seen[-1]
+    assert left['f1'][0] < left['f2'][0]
+    assert right['f1'][0] > right['f2'][0]
+
+
+def test_somebody_who_walks_out_of_the_picture_is_gone() -> None:
+    seen = watch(World([Somebody(walk(500, 100), 1)]), 3.0)
+    assert seen[0] == {'f1': (500, 240)}
+    assert seen[-1] == {}
+
+
+def test_what_the_detector_takes_for_a_face_but_has_no_landmarks_is_none() -> None:
+    world = World([Somebody(still(450), 1)], ghosts=(Box(100, 100, 90, 90),))
+    assert ids(watch(world, 2.0)) == {'f1'}
+
+
+def test_no_more_faces_are_followed_than_asked_for() -> None:
+    people = [Somebody(still(60 + 120 * k), k) for k in range(5)]
+    seen = watch(World(people), 1.0, config=FaceConfig(max_faces=3))
+    assert len(seen[-1]) == 3
+
+
+@settings(max_examples=12)
+@given(dropped=st.sets(st.integers(1, 74), max_size=25))
+def test_dropped_pictures_do_not_change_ids(dropped: set[int]) -> None:
+    people = [Somebody(walk(150, 40), 1), Somebody(away(still(450), 1.0, 1.4), 2)]
+    seen = watch(World(people), 3.0, dropped=dropped)
+    assert ids(seen) == {'f1', 'f2'}
+    assert seen[-1]['f2'] == (450, 240)
+
+
+@settings(max_examples=12)
+@given(shift=st.integers(-(10**18), 10**18))
+def test_stamps_shifted_by_a_constant_change_nothing(shift: int) -> None:
+    def story(start_ns: int) -> list[dict[str, tuple[int, int]]]:
+        people = [Somebody(walk(150, 40), 1), Somebody(away(still(450), 1.0, 1.5), 2)]
+        return watch(World(people), 2.5, start_ns)
+
+    assert story(shift) == story(0)
+
+
+@settings(max_examples=12)
+@given(order=st.permutations(range(3)))
+def test_the_order_in_which_faces_are_found_does_not_matter(order: list[int]) -> None:
+    people = [Somebody(away(still(120 + 200 * k), 0.5 * k, 0.5 * k + 0.4), k) for k in range(3)]
+    seen = watch(World([people[k] for k in order]), 3.0)
+    names = {at: name for name, at in seen[-1].items()}
+    assert len(names) == 3
+    for faces in seen:
+        assert all(names[at] == name for name, at in faces.items())
+
+
+def test_real_faces_are_followed_through_blinks_and_speech() -> None:
+    tracker = FaceTracker(FaceConfig(), finder())
+    seen: dict[str, list[float]] = {}
+    for frame in recorded_frames(60):
+        for face in tracker.update(frame.stamp_ns, frame.decode()):
+            seen.setdefault(face.face_id, []).append(face.box.centre[0])
+    assert {name: len(places) for name, places in seen.items()} == {'f1': 60, 'f2': 60}
+    assert all(max(places) - min(places) < 30 for places in seen.values())
+
+
+class TestCuts:
+    """Cuts between scenes."""
+
+    def picture(self, seed: int = 1, shift: int = 0) -> Picture:
+        rng = np.random.default_rng(seed)
+        tones = rng.integers(0, 255, 3)
+        cells = np.clip(rng.normal(tones, 50, (12, 24, 3)), 0, 255).astype(np.uint8)
+        wide = np.kron(cells, np.ones((30, 30, 1), np.uint8))
+        return wide[:, shift : shift + 480]
+
+    def test_another_scene_is_a_cut_and_the_same_one_is_not(self) -> None:
+        cuts = CutDetector()
+        found = [cuts.is_cut(self.picture(seed)) for seed in (1, 1, 2, 2, 3)]
+        assert found == [False, False, True, False, True]
+
+    def test_a_camera_that_pans_makes_no_cut(self) -> None:
+        cuts = CutDetector()
+        assert not any(cuts.is_cut(self.picture(1, shift)) for shift in range(0, 240, 20))
+
+    def test_after_a_cut_everybody_is_new(self) -> None:
+        world = World([Somebody(still(200), 1)])
+        tracker = FaceTracker(FaceConfig(), world)
+        names = []
+        for number in range(20):
+            picture = world.picture(0, number / 25)
+            picture[:] = 30 if number < 10 else 220
+            picture[:, ::2] = 90 if number < 10 else 120
+            faces = tracker.update(number * FRAME_NS, picture)
+            names += [face.face_id for face in faces]
+        assert names == ['f1'] * 10 + ['f2'] * 10
+
+
+class TestViews:
+    """Which parts of a picture are searched."""
+
+    @given(
+        width=st.integers(160, 4000),
+        height=st.integers(120, 3000),
+        size=st.integers(20, 300),
+        place=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    )
+    def test_the_smallest_face_is_whole_and_large_enough_in_some_view(
+        self, width: int, height: int, size: int, place: tuple[float, float]
+    ) -> None:
+        if size > min(width, height):
+            return
+        face = Box(place[0] * (width - size), place[1] * (height - size), size, size)
+        assert any(
+            view.intersection(face).area > 0.999 * face.area
+            and size >= 0.11 * max(view.width, view.height)
+            for view in views(width, height, size)
+        )
+
+    def test_a_picture_in_which_faces_are_large_is_searched_as_a_whole(self) -> None:
+        assert views(640, 480, 80) == [Box(0, 0, 640, 480)]
+        assert len(views(1280, 720, 80)) == 3
+
+    def test_all_views_come_in_turn(self) -> None:
+        schedule = Schedule(FaceConfig(min_size=80, detection_period=0.5))
+        found = [schedule.next(k * SECOND // 2, 1280, 720, False) for k in range(6)]
+        assert found[:3] == found[3:] == views(1280, 720, 80)
+        assert schedule.next(5 * SECOND // 2 + 1, 1280, 720, False) is None
+
+
+@given(
+    cost=st.integers(0, 4).flatmap(
+        lambda rows: st.lists(
+            st.lists(st.floats(0, 1), min_size=3, max_size=3), min_size=rows, max_size=rows
+        )
+    ),
+    limit=st.floats(0.1, 1.2),
+)
+def test_pairs_are_the_cheapest_there_are(cost: list[list[float]], limit: float) -> None:
+    table = np.array(cost).reshape(-1, 3)
+    rows, columns = table.shape
+
+    def total(pairs: Iterable[tuple[int, int]]) -> float:
+        made = list(pairs)
+        alone = rows + columns - 2 * len(made)
+        return float(sum(table[pair] for pair in made)) + limit / 2 * alone
+
+    possible = (
+        list(zip(chosen, order, strict=True))
+        for count in range(min(rows, columns) + 1)
+        for chosen in itertools.combinations(range(rows), count)
+        for order in itertools.permutations(range(columns), count)
+    )
+    best = min(total(pairs) for pairs in possible)
+    assert total(assign(table, limit)) == pytest.approx(best)

@@ -1,0 +1,194 @@
+"""Hearing and seeing together: whose face it is that speaks."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+from support.audience import FRAME_NS, Audience, frame, live, spoken
+from support.scripted import SECOND, events
+
+from emotion_node.core.vision.vision import FaceSight
+from emotion_node.datatypes import (
+    FacesReport,
+    FloatArray,
+    ModalityEmotion,
+    ModelInfo,
+    Reason,
+    SpeechStarted,
+    VideoFrame,
+)
+from emotion_node.faces import FaceMesh, FaceSequence, Picture
+from emotion_node.labels import LABELS, Modality
+
+
+def scores(reports: Iterable[FacesReport], name: str) -> list[float]:
+    return [face.speaking_score for one in reports for face in one.faces if face.face_id == name]
+
+
+def test_the_face_whose_mouth_goes_with_the_voice_spoke() -> None:
+    reports, estimate = live(FaceSight(Audience(2, 1, None)), spoken(1))
+    assert estimate.face_id == 'f2'
+    assert estimate.speaker_confidence > 0.9
+    # There is no model of expressions yet, but what moves in the face is told.
+    assert estimate.emotion.reason is Reason.MODEL_OFF
+    assert estimate.emotion.samples_used in (75, 76)
+    moving = {cue.action_unit for cue in estimate.emotion.cues if cue.intensity > 0.1}
+    assert moving & {25, 26}
+    assert [one.frame_id for one in reports] == ['camera'] * len(reports)
+
+
+def test_while_somebody_speaks_each_face_has_a_score_and_before_and_after_it_none_has() -> None:
+    said = spoken(1)
+    reports, _ = live(FaceSight(Audience(2, 1)), said)
+    during = [one for one in reports if said.start_ns + SECOND <= one.stamp_ns < said.end_ns]
+    assert min(scores(during, 'f2')) > 0.8
+    assert max(scores(during, 'f1')) < 0.2
+    others = [one for one in reports if one.stamp_ns <= said.start_ns]
+    others += [one for one in reports if one.stamp_ns > said.decided_ns]
+    assert set(scores(others, 'f1') + scores(others, 'f2')) == {0.0}
+
+
+def test_whoever_speaks_out_of_sight_is_not_visible() -> None:
+    _, estimate = live(FaceSight(Audience(None, None)), spoken(1))
+    assert estimate.face_id == ''
+    assert estimate.speaker_confidence == 0.0
+    assert estimate.emotion.reason is Reason.SPEAKER_NOT_VISIBLE
+    assert estimate.emotion.cues == ()
+
+
+def test_without_a_face_there_is_none() -> None:
+    _, estimate = live(FaceSight(Audience()), spoken(1))
+    assert estimate.emotion.reason is Reason.NO_FACE
+    blind = FaceSight(Audience(1)).estimate(spoken(1))
+    assert blind.emotion.reason is Reason.NO_FACE
+
+
+def test_an_utterance_that_was_not_heard_piece_by_piece_is_judged_by_its_sound() -> None:
+    sight = FaceSight(Audience(2, 1))
+    for stamp_ns in range(0, 5 * SECOND, FRAME_NS):
+        sight.update(frame(stamp_ns))
+    heard = live(FaceSight(Audience(2, 1)), spoken(1))[1]
+    estimate = sight.estimate(spoken(1))
+    assert estimate.face_id == heard.face_id == 'f2'
+    assert estimate.speaker_confidence == pytest.approx(heard.speaker_confidence, abs=1e-6)
+
+
+@pytest.mark.parametrize('shift', [0, 1_750_000_000 * SECOND + 7])
+def test_stamps_shifted_by_a_constant_change_nothing(shift: int) -> None:
+    audience = Audience(2, 1)
+    audience.origin_ns = shift
+    said = spoken(1)
+    moved = dataclasses.replace(
+        said,
+        start_ns=said.start_ns + shift,
+        end_ns=said.end_ns + shift,
+        decided_ns=said.decided_ns + shift,
+        samples_start_ns=said.samples_start_ns + shift,
+    )
+    reports, estimate = live(FaceSight(audience), moved, shift)
+    before, at_zero = live(FaceSight(Audience(2, 1)), said)
+    peaks = tuple(
+        dataclasses.replace(peak, stamp_ns=peak.stamp_ns - shift) for peak in estimate.peaks
+    )
+    assert len(peaks) == len(LABELS)
+    assert dataclasses.replace(estimate, peaks=peaks) == at_zero
+    assert scores(reports, 'f2') == scores(before, 'f2')
+
+
+def test_a_late_picture_is_left_out_and_not_decoded() -> None:
+    sight = FaceSight(Audience(1))
+    sight.update(frame(SECOND))
+
+    def never() -> Picture:
+        raise AssertionError('looked at')
+
+    assert sight.update(VideoFrame(SECOND - FRAME_NS, never)) is None
+    assert sight.update(VideoFrame(SECOND, never)) is None
+    assert sight.update(frame(SECOND + FRAME_NS)) is not None
+
+
+def test_a_clock_that_is_set_back_begins_anew() -> None:
+    audience = Audience(2, 1)
+    sight = FaceSight(audience)
+    audience.origin_ns = 1000 * SECOND
+    sight.update(frame(1000 * SECOND))
+    audience.origin_ns = 0
+    assert live(sight, spoken(1))[1].face_id == 'f2'
+    assert audience.resets == 1
+
+
+def test_after_a_reset_nobody_is_known() -> None:
+    audience = Audience(1)
+    sight = FaceSight(audience)
+    live(sight, spoken(1))
+    sight.reset()
+    assert sight.estimate(spoken(1)).emotion.reason is Reason.NO_FACE
+    sight.update(frame(6 * SECOND))
+    assert audience.resets == 1
+
+
+def test_pictures_may_be_seen_in_another_thread() -> None:
+    sight = FaceSight(Audience(2, 1), threading.Lock())
+    said = spoken(1)
+    stop = threading.Event()
+    failed: list[Exception] = []
+
+    def look() -> None:
+        stamp_ns = 0
+        try:
+            while not stop.is_set():
+                sight.update(frame(stamp_ns))
+                stamp_ns += FRAME_NS
+        except Exception as error:  # noqa: BLE001  told by the test
+            failed.append(error)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    for _ in range(20):
+        for event in events(said):
+            sight.hear(event)
+            if isinstance(event, SpeechStarted):
+                sight.estimate(said)
+        sight.estimate(said)
+    sight.reset()
+    stop.set()
+    thread.join()
+    assert failed == []
+
+
+class Dawdler:
+    """An expression model that takes 2 ms for a picture and 1 ms at the end, on its own clock."""
+
+    info = ModelInfo('dawdler', '1')
+    width = 1
+    period_ns = 2 * FRAME_NS
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+
+    def clock(self) -> int:
+        return self.now_ns
+
+    def observe(self, mesh: FaceMesh) -> FloatArray:
+        self.now_ns += 2_000_000
+        return np.zeros(1, np.float32)
+
+    def estimate(self, seen: FaceSequence) -> ModalityEmotion:
+        self.now_ns += 1_000_000
+        even = np.full(len(LABELS), 1 / len(LABELS), np.float32)
+        return ModalityEmotion.from_scores(
+            Modality.FACE, even, self.info, 1_000_000, len(seen.rows)
+        )
+
+
+def test_a_face_takes_the_time_of_all_its_pictures() -> None:
+    model = Dawdler()
+    sight = FaceSight(Audience(1), expression=model, clock=model.clock)
+    emotion = live(sight, spoken(1))[1].emotion
+    assert emotion.samples_used == pytest.approx(3 * SECOND / model.period_ns, abs=1)
+    spent_ms = 2 * emotion.samples_used + 1
+    assert emotion.inference_ns / 1e6 == pytest.approx(spent_ms, abs=0.01)

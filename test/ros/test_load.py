@@ -1,0 +1,207 @@
+"""More than the machine can do: latency stays bounded, what is given up is counted."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from support.scripted import (
+    ScriptedSight,
+    ScriptedText,
+    ScriptedTranscriber,
+    ScriptedVoice,
+    Ticker,
+)
+from support.speech import STAMP, LoudnessVad, chunks, sound
+
+from emotion_lab.benchmark.slow import SlowTranscriber
+from emotion_lab.benchmark.soak import grows, growth
+from emotion_node.backends.resampler_soxr import SoxrResampler
+from emotion_node.config import Config, QueueConfig
+from emotion_node.core.analysis.analysis import Analysis
+from emotion_node.core.hearing.hearing import Hearing
+from emotion_node.core.pipeline import Pipeline
+from emotion_node.datatypes import (
+    EmotionReport,
+    FacesReport,
+    FloatArray,
+    Reason,
+    Report,
+    Trigger,
+    VideoFrame,
+)
+from emotion_node.ros.engine import Engine
+
+CHATTER = [(0.8, 0.1), (0.6, 0.0)]
+WAIT_S = 20.0
+
+
+class Gate:
+    """Lets through whoever comes once it is open."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+        self.reached = threading.Event()
+
+    def __call__(self, seconds: float = 0.0) -> None:
+        self.reached.set()
+        assert self.open.wait(WAIT_S)
+
+
+class SlowSight(ScriptedSight):
+    """Stands before a gate with its first picture; looks at every one that it is given."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__()
+        self.gate = gate
+
+    def update(self, frame: VideoFrame) -> FacesReport:
+        frame.decode()
+        self.gate()
+        return super().update(frame)
+
+
+def until(done: Callable[[], bool]) -> None:
+    """Wait for what other threads bring about."""
+    pause = threading.Event()
+    for _ in range(round(WAIT_S / 0.002)):
+        if done():
+            return
+        pause.wait(0.002)
+    raise AssertionError('it has not come about')
+
+
+class House:
+    """An engine with scripted models and real threads."""
+
+    def __init__(self, recogniser: Any, sight: ScriptedSight | None = None) -> None:
+        config = Config(queue=QueueConfig(analysis_seconds=5.0))
+        self.told: list[Report] = []
+        self.faults: list[str] = []
+        analysis = Analysis(config, recogniser, ScriptedText(), ScriptedVoice(), sight, Ticker())
+        hearing = Hearing(config.audio, config.segmenter, 0.3, LoudnessVad(), SoxrResampler)
+        self.engine = Engine(
+            hearing,
+            analysis,
+            config.queue,
+            self.told.append,
+            lambda frame, header: None,
+            lambda stage, error: self.faults.append(f'{stage}: {error}'),
+        )
+        self.engine.start()
+
+    def finals(self) -> list[EmotionReport]:
+        return [
+            one
+            for one in self.told
+            if isinstance(one, EmotionReport) and one.trigger is Trigger.FINAL
+        ]
+
+    def finish(self) -> None:
+        """Wait until everything that was put in has been worked on."""
+        self.engine.flush()
+        until(lambda: not len(self.engine.audio))
+        stats = self.engine.hearing.stats
+        until(lambda: len(self.finals()) == stats.utterances and not len(self.engine.speech))
+
+
+def test_a_recogniser_that_stands_still_costs_words_and_no_utterance() -> None:
+    gate = Gate()
+    house = House(SlowTranscriber(ScriptedTranscriber(['words'] * 100), 2.0, gate))
+    engine = house.engine
+    try:
+        for chunk in chunks(sound(*CHATTER * 30), [1600]):
+            until(lambda: engine.audio.waiting < 5.0)  # no faster than it is heard
+            assert engine.hear(chunk) == 0.0
+        assert gate.reached.wait(WAIT_S)
+        gate.open.set()
+        house.finish()
+    finally:
+        engine.stop()
+    assert not house.faults
+    assert engine.audio.dropped == 0
+    finals = house.finals()
+    assert len(finals) == engine.hearing.stats.utterances == 30
+    reasons = [one.transcript.reason for one in finals]
+    late = reasons.count(Reason.TIMEOUT)
+    assert 0 < late < 30
+    assert engine.analysis.counters['transcripts_given_up'] == late
+    assert engine.analysis.counters['interim_given_up'] > 0
+    assert engine.speech.peak <= engine.speech.capacity
+
+
+def test_pictures_that_nobody_will_look_at_are_not_decoded() -> None:
+    gate = Gate()
+    sight = SlowSight(gate)
+    house = House(None, sight)
+    engine = house.engine
+    decoded: list[int] = []
+
+    def frame(number: int) -> VideoFrame:
+        def decode() -> np.ndarray[Any, np.dtype[np.uint8]]:
+            decoded.append(number)
+            return np.zeros((720, 1280, 3), np.uint8)
+
+        return VideoFrame(STAMP + number * 33_000_000, decode, '')
+
+    try:
+        engine.see(frame(0), None)
+        assert gate.reached.wait(WAIT_S)
+        for number in range(1, 100):
+            engine.see(frame(number), None)
+        assert engine.frames.dropped == 95
+        assert engine.frames.waiting == engine.frames.capacity == 4
+    finally:
+        gate.open.set()
+        until(lambda: not engine.frames.waiting)
+        engine.stop()
+    assert decoded[0] == 0
+    assert set(decoded) <= {0, 96, 97, 98, 99}
+
+
+def test_a_long_evening_leaves_nothing_behind() -> None:
+    config = Config()
+    text, voice = ScriptedText(), ScriptedVoice()
+    analysis = Analysis(config, Endless(['well']), text, voice, None, Ticker())
+    hearing = Hearing(config.audio, config.segmenter, 0.3, LoudnessVad(), SoxrResampler)
+    pipeline = Pipeline(hearing, analysis)
+    second: FloatArray = sound(*CHATTER * 5)
+
+    def evening(first: int, rounds: int) -> None:
+        for n in range(first, first + rounds):
+            start_ns = STAMP + n * len(second) * 62_500
+            for chunk in chunks(second, [1600], start_ns):
+                pipeline.push_audio(chunk)
+        for noted in (text.asked, text.speakers, voice.given):
+            noted.clear()
+        gc.collect()
+
+    tracemalloc.start()
+    evening(0, 25)
+    before = tracemalloc.get_traced_memory()[0]
+    evening(25, 50)
+    after = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert analysis.counters['utterances'] > 300
+    assert after - before < 250_000  # times of stages, of which a thousand are kept
+
+
+class Endless(ScriptedTranscriber):
+    """Says the same again and again."""
+
+    def finish(self) -> Any:
+        self.lines.append(self.lines[0])
+        return super().finish()
+
+
+def test_growth_is_a_slope_and_a_leak_is_told_from_a_warm_up() -> None:
+    warm_up = [(float(n), 100.0 + min(n, 20) * 10) for n in range(100)]
+    assert abs(growth(warm_up)) < 1e-6
+    assert not grows(warm_up)
+    leak = [(float(n), 100.0 + n) for n in range(100)]
+    assert grows(leak)
+    assert abs(growth(leak) - 3600) < 1

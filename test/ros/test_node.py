@@ -1,0 +1,240 @@
+"""The node on real topics: somebody speaks, and the robot asks for things."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.lifecycle import TransitionCallbackReturn
+from sensor_msgs.msg import Image
+from std_msgs.msg import Bool
+from std_srvs.srv import SetBool, Trigger
+from support.active_node import CHUNK, WORDS, Bench, listening_node
+from support.robot import (
+    NS_PER_S,
+    RATE,
+    Samples,
+    conversation,
+    nanoseconds,
+)
+
+from emotion_msgs.msg import Emotion, SpeechActivity
+from emotion_msgs.srv import AnalyzeText, GetReaction
+from emotion_node import datatypes
+from emotion_node.interfaces import Turn
+from emotion_node.labels import LABELS
+
+ODD_CHUNK = 500  # 31.25 ms: no whole number of any detector's frames
+
+
+@pytest.fixture(scope='module')
+def speech() -> Samples:
+    """The first sentence of the demo recording, 2.3 s, with room noise before and after it."""
+    return conversation()[: 4 * RATE]
+
+
+@pytest.fixture(scope='module')
+def bench() -> Iterator[Bench]:
+    with listening_node() as one:
+        yield one
+
+
+def test_somebody_says_a_sentence(bench: Bench, speech: Samples) -> None:
+    start_ns = bench.new_day()
+    emotion = bench.emotion(speech, start_ns, ODD_CHUNK)
+
+    assert emotion.trigger == Emotion.FINAL
+    assert emotion.text.endswith(WORDS)
+    assert emotion.cut == Emotion.CUT_SILENCE
+    assert emotion.clock_source == Emotion.CLOCK_HEADER
+    assert emotion.label == max(emotion.scores, key=lambda one: one.score).label
+    assert [one.label for one in emotion.scores] == list(LABELS)
+    assert sum(one.score for one in emotion.scores) == pytest.approx(1.0, abs=1e-5)
+    assert [(one.modality, one.available, one.reason) for one in emotion.modalities] == [
+        ('text', True, ''),
+        ('voice', True, ''),
+        ('face', False, 'no_face'),
+    ]
+    # Stamps are derived from those of the audio, never from the clock.
+    assert emotion.header.stamp == emotion.end
+    assert emotion.header.frame_id == 'microphone'
+    speech_end_ns = start_ns + 3_305_000_000
+    assert abs(nanoseconds(emotion.start) - start_ns - NS_PER_S) < NS_PER_S // 5
+    assert abs(nanoseconds(emotion.end) - speech_end_ns) < NS_PER_S // 5
+    # Such old stamps are no measure of latency; what is known is.
+    assert 0.3 < emotion.endpointing_latency < 0.7
+    assert emotion.endpointing_latency <= emotion.total_latency < 10.0
+
+
+def test_interim_estimates_come_while_somebody_speaks(bench: Bench, speech: Samples) -> None:
+    before = {topic: len(bench.robot.inbox[topic]) for topic in ('emotion/interim', 'transcript')}
+    emotion = bench.emotion(speech, bench.new_day())
+    interim = bench.robot.inbox['emotion/interim'][before['emotion/interim'] :]
+    assert len(interim) >= 2
+    assert {one.utterance_id for one in interim} == {emotion.utterance_id}
+    assert all(one.trigger == Emotion.INTERIM and not one.cut for one in interim)
+    ends = [nanoseconds(one.end) for one in interim]
+    assert ends == sorted(ends)
+    assert ends[0] - nanoseconds(emotion.start) <= NS_PER_S
+    transcript = bench.next('transcript', before['transcript'])
+    assert (transcript.text, transcript.final) == (emotion.text, True)
+
+
+def test_speech_activity_frames_the_utterance(bench: Bench, speech: Samples) -> None:
+    emotion = bench.emotion(speech, bench.new_day())
+    inbox = bench.robot.inbox['speech_activity']
+
+    def both() -> list[SpeechActivity]:
+        activity = [one for one in inbox if one.utterance_id == emotion.utterance_id]
+        return activity if len(activity) == 2 else []
+
+    started, ended = bench.robot.until(both, 'start and end are told')
+    assert (started.state, started.header.stamp) == (SpeechActivity.STARTED, emotion.start)
+    assert (ended.state, ended.header.stamp) == (SpeechActivity.ENDED, emotion.end)
+
+
+def test_robot_does_not_hear_itself(bench: Bench, speech: Samples) -> None:
+    start_ns = bench.new_day()
+    bench.play(speech[:CHUNK], start_ns)
+    bench.robot.publisher(Bool, 'robot_speaking').publish(Bool(data=True))
+    bench.robot.until(lambda: bench.node.robot_speaking, 'the robot speaks')
+    before = len(bench.robot.inbox['speech_activity'])
+    bench.play(speech, start_ns + NS_PER_S)
+    assert 'muted while the robot speaks' in bench.fresh_status('state').message
+    bench.robot.until(lambda: bench.waiting == 0.0, 'all is heard')
+    assert len(bench.robot.inbox['speech_activity']) == before
+    # Its player dies in the middle of a sentence: it cannot be speaking any more.
+    bench.robot.forget('robot_speaking')
+    bench.robot.until(lambda: not bench.node.robot_speaking, 'hearing again')
+    assert bench.emotion(speech, bench.new_day()).text.endswith(WORDS)
+
+
+def test_disabled_node_hears_nothing_until_it_is_enabled(bench: Bench, speech: Samples) -> None:
+    start_ns = bench.new_day()
+    bench.play(speech[:CHUNK], start_ns)
+    answer = bench.robot.call(SetBool, 'emotion_node/enable', SetBool.Request(data=False))
+    assert (answer.success, answer.message) == (True, 'disabled')
+    before = len(bench.robot.inbox['speech_activity'])
+    bench.play(speech, start_ns + NS_PER_S)
+    bench.robot.until(lambda: bench.waiting == 0.0, 'all is heard')
+    assert len(bench.robot.inbox['speech_activity']) == before
+    bench.robot.call(SetBool, 'emotion_node/enable', SetBool.Request(data=True))
+    assert bench.emotion(speech, bench.new_day()).text.endswith(WORDS)
+
+
+def test_text_is_analysed_on_request(bench: Bench) -> None:
+    request = AnalyzeText.Request(text='Oh my god, I am so happy for you!')
+    answer = bench.robot.call(AnalyzeText, 'emotion_node/analyze_text', request)
+    assert answer.success, answer.message
+    assert answer.emotion.modality == 'text'
+    assert answer.emotion.label == 'joy'
+    empty = bench.robot.call(AnalyzeText, 'emotion_node/analyze_text', AnalyzeText.Request())
+    assert (empty.success, empty.message) == (False, 'the text has no words')
+
+
+def test_reaction_since_the_robot_spoke_is_told_on_request(bench: Bench, speech: Samples) -> None:
+    def ask(since_ns: int) -> Any:
+        request = GetReaction.Request()
+        request.since.sec, request.since.nanosec = divmod(since_ns, NS_PER_S)
+        return bench.robot.call(GetReaction, 'emotion_node/get_reaction', request)
+
+    start_ns = bench.new_day()
+    spoke_ns = start_ns + 10 * NS_PER_S
+    first = bench.emotion(speech, start_ns)
+    nothing = ask(spoke_ns)
+    assert (nothing.success, nothing.message) == (False, 'nothing was heard since then')
+    assert first.utterance_id in nothing.evidence_before
+    second = bench.emotion(speech, start_ns + 20 * NS_PER_S)
+    found = ask(spoke_ns)
+    assert found.success, found.message
+    assert second.utterance_id in found.evidence_after
+    assert first.utterance_id not in found.evidence_after
+    assert 0.0 <= found.strength <= 1.0
+    assert ask(0).success
+
+
+def test_reset_ends_what_is_under_way(bench: Bench, speech: Samples) -> None:
+    start_ns = bench.new_day()
+    before = len(bench.robot.inbox['emotion'])
+    bench.play(speech[: 3 * RATE // 2], start_ns)
+    answer = bench.robot.call(Trigger, 'emotion_node/reset', Trigger.Request())
+    assert answer.success
+    assert bench.next('emotion', before).cut == Emotion.CUT_END
+    assert bench.emotion(speech, start_ns + 3 * NS_PER_S).text.endswith(WORDS)
+
+
+def test_debug_image_shows_picture_and_emotion(bench: Bench, speech: Samples) -> None:
+    bench.emotion(speech, bench.new_day())
+    publisher = bench.robot.publisher(Image, 'image')
+    bench.robot.listen(Image, 'debug_image')
+    assert bench.node.outputs is not None
+    outputs = bench.node.outputs
+    bench.robot.until(lambda: outputs.debug_image_wanted, 'the node knows that somebody looks')
+    grey = np.full((480, 640, 3), 90, np.uint8)
+    publisher.publish(
+        Image(height=480, width=640, encoding='bgr8', step=1920, data=grey.tobytes())
+    )
+    shown = bench.next('debug_image', 0)
+    pixels = np.frombuffer(shown.data, np.uint8).reshape(shown.height, shown.width, 3)
+    assert shown.width == 640
+    assert shown.height > 480
+    assert (pixels[100:400] == 90).all()
+    assert len(np.unique(pixels[480:].reshape(-1, 3), axis=0)) > 8
+
+
+def test_diagnostics_tell_rates_models_and_times(bench: Bench, speech: Samples) -> None:
+    bench.emotion(speech, bench.new_day())
+    state = {one.key: one.value for one in bench.fresh_status('state').values}
+    assert state['state'] == 'active'
+    assert 'pocketsphinx' in state['model, transcription']
+    audio = {one.key: one.value for one in bench.fresh_status('audio').values}
+    assert audio['type'] == 'emotion_msgs/msg/AudioChunk'
+    assert float(audio['rate (Hz)']) > 0
+    analysis = {one.key: one.value for one in bench.fresh_status('analysis').values}
+    assert 'text emotion: median, p95 (ms), count' in analysis
+    assert int(analysis['utterances']) > 0
+
+
+class BrokenTextModel:
+    """A text model that has lost its mind."""
+
+    info = datatypes.ModelInfo('broken', '1')
+
+    def estimate(
+        self, text: str, history: Sequence[Turn] = (), speaker_id: str = ''
+    ) -> datatypes.ModalityEmotion:
+        raise RuntimeError('out of memory')
+
+
+def test_fault_in_a_model_takes_out_its_modality_and_is_told(
+    bench: Bench, speech: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bench.node.engine is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.node.engine.analysis.reading, 'model', BrokenTextModel())
+        emotion = bench.emotion(speech, bench.new_day())
+    text = emotion.modalities[0]
+    assert (text.available, text.reason, text.detail) == (False, 'error', 'out of memory')
+    assert emotion.text.endswith(WORDS)
+    assert [one.available for one in emotion.modalities] == [False, True, False]
+    assert emotion.modalities[1].weight == 1
+    assert emotion.label == emotion.modalities[1].label
+    status = bench.status_at('analysis', DiagnosticStatus.ERROR)
+    assert 'fault in text' in status.message
+    assert 'RuntimeError: out of memory' in status.message
+    assert bench.emotion(speech, bench.new_day()).modalities[0].available
+
+
+def test_node_pauses_and_goes_on(bench: Bench, speech: Samples) -> None:
+    before = bench.emotion(speech, bench.new_day())
+    assert bench.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    assert 'inactive' in bench.status_at('state', DiagnosticStatus.WARN).message
+    answer = bench.robot.call(Trigger, 'emotion_node/reset', Trigger.Request())
+    assert not answer.success
+    assert bench.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    after = bench.emotion(speech, bench.new_day())
+    assert after.text.endswith(WORDS)
+    assert after.utterance_id != before.utterance_id

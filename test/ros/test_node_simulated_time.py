@@ -1,0 +1,142 @@
+"""The node on simulated time: recordings, audio without stamps, words from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.time import Time
+from rosgraph_msgs.msg import Clock
+from std_msgs.msg import Int16MultiArray
+from support.robot import (
+    NS_PER_S,
+    RATE,
+    Robot,
+    Samples,
+    active_node,
+    audio_message,
+    chunks,
+    conversation,
+    nanoseconds,
+)
+
+from emotion_msgs.msg import AudioChunk, Emotion, SpeechActivity, Transcript
+from emotion_node.ros.node import EmotionNode
+
+START_NS = 1_600_000_000 * NS_PER_S
+CHUNK = RATE // 10
+
+
+class Stage:
+    """A robot that keeps the time, and a node that takes its words from the robot."""
+
+    def __init__(self, robot: Robot, node: EmotionNode) -> None:
+        self.robot = robot
+        self.node = node
+        self.now_ns = START_NS
+        for kind, topic in ((Emotion, 'emotion'), (SpeechActivity, 'speech_activity')):
+            robot.listen(kind, topic)
+            robot.until(lambda: node.count_subscribers(topic), f'the robot listens to {topic}')  # noqa: B023
+
+    def advance(self, duration_ns: int) -> None:
+        self.now_ns += duration_ns
+        publisher = self.robot.publisher(Clock, '/clock')
+        publisher.publish(Clock(clock=Time(nanoseconds=self.now_ns).to_msg()))
+        self.robot.until(lambda: self.node.now_ns() == self.now_ns, 'the time passes')
+
+    def play_bare(self, samples: Samples) -> None:
+        """Publish samples without any header, each chunk when its last sample is there."""
+        publisher = self.robot.publisher(Int16MultiArray, 'audio')
+        assert self.node.audio is not None
+        health = self.node.audio.health
+        for _, chunk in chunks(samples, CHUNK, 0):
+            self.advance(len(chunk) * NS_PER_S // RATE)
+            received = health.messages
+            publisher.publish(Int16MultiArray(data=chunk.tolist()))
+            self.robot.until(lambda: health.messages > received, 'the audio arrives')  # noqa: B023
+
+    def play_stamped(self, samples: Samples) -> None:
+        publisher = self.robot.publisher(AudioChunk, 'audio')
+        assert self.node.audio is not None
+        health = self.node.audio.health
+        for _, chunk in chunks(samples, CHUNK, 0):
+            duration_ns = len(chunk) * NS_PER_S // RATE
+            self.advance(duration_ns)
+            received = health.messages
+            publisher.publish(audio_message(chunk, self.now_ns - duration_ns))
+            self.robot.until(lambda: health.messages > received, 'the audio arrives')  # noqa: B023
+
+    def emotion_after(self, count: int) -> Emotion:
+        inbox = self.robot.inbox['emotion']
+        self.robot.until(lambda: len(inbox) > count, 'an emotion')
+        return inbox[count]
+
+    def activity_after(self, count: int) -> SpeechActivity:
+        inbox = self.robot.inbox['speech_activity']
+        self.robot.until(lambda: len(inbox) > count, 'speech activity')
+        return inbox[count]
+
+
+@pytest.fixture(scope='module')
+def stage() -> Iterator[Stage]:
+    parameters = {
+        'transcriber.backend': 'topic',
+        'transcriber.topic_timeout': 0.5,
+        'diagnostics.period': 0.1,
+        'use_sim_time': True,
+    }
+    with active_node(parameters) as (one, node):
+        yield Stage(one, node)
+
+
+def test_audio_without_a_header_is_stamped_when_it_comes(stage: Stage) -> None:
+    start_ns = stage.now_ns
+    stage.play_bare(np.concatenate([conversation()[: 4 * RATE], conversation()[:RATE]]))
+    emotion = stage.emotion_after(0)
+    assert emotion.clock_source == Emotion.CLOCK_RECEIPT
+    assert abs(nanoseconds(emotion.start) - start_ns - NS_PER_S) < NS_PER_S // 5
+    assert abs(nanoseconds(emotion.end) - start_ns - 3_305_000_000) < NS_PER_S // 5
+    # Nobody said what the words were, and half a second of waiting was over.
+    assert (emotion.text, emotion.modalities[0].reason) == ('', 'timeout')
+    assert 0.9 < emotion.total_latency < 1.7
+
+
+def test_node_turns_to_another_type_of_audio_and_takes_words_from_the_robot(
+    stage: Stage,
+) -> None:
+    stage.robot.forget('audio')
+    emotions = len(stage.robot.inbox['emotion'])
+    activities = len(stage.robot.inbox['speech_activity'])
+    words = stage.robot.publisher(Transcript, 'transcript_in')
+    stage.advance(20 * NS_PER_S)
+    stage.play_stamped(conversation()[: 4 * RATE])
+    ended = stage.activity_after(activities + 1)
+    assert ended.state == SpeechActivity.ENDED
+    said = Transcript(text='I lost my job', confidence=0.9, locale='en', final=True)
+    said.header.stamp = ended.header.stamp
+    words.publish(said)
+    emotion = stage.emotion_after(emotions)
+    assert emotion.text == 'I lost my job'
+    assert emotion.clock_source == Emotion.CLOCK_HEADER
+    assert emotion.modalities[0].available
+    assert emotion.label
+    latency_s = (stage.now_ns - nanoseconds(emotion.end)) / NS_PER_S
+    assert emotion.total_latency == pytest.approx(latency_s, abs=0.05)
+
+
+def test_recording_without_its_clock_is_told(stage: Stage) -> None:
+    publisher = stage.robot.publisher(AudioChunk, 'audio')
+    silence = conversation()[:CHUNK]
+    publisher.publish(audio_message(silence, stage.now_ns - 3600 * NS_PER_S))
+
+    def warned() -> bool:
+        status = stage.robot.status('audio')
+        return (
+            status is not None
+            and status.level == DiagnosticStatus.WARN
+            and 'synchronise the clocks, or set use_sim_time' in status.message
+        )
+
+    stage.robot.until(warned, 'the warning')

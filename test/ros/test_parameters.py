@@ -1,0 +1,117 @@
+"""Parameters as ROS shows them, and what becomes of wrong ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rclpy
+import yaml
+from domain_coordinator import domain_id
+from rcl_interfaces.msg import ParameterType
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from support.robot import overrides
+
+from emotion_node.cli.parameters import as_yaml
+from emotion_node.config import PARAMETERS, Config, ConfigError
+from emotion_node.ros.parameters import declare_config
+
+YAML = Path(__file__).parents[2] / 'config' / 'emotion_node.yaml'
+
+
+@pytest.fixture(scope='module')
+def context() -> Iterator[Context]:
+    context = Context()
+    with domain_id() as domain:
+        rclpy.init(context=context, domain_id=domain)
+        yield context
+        rclpy.shutdown(context=context)
+
+
+@pytest.fixture
+def node(context: Context, request: pytest.FixtureRequest) -> Iterator[Node]:
+    values: dict[str, Any] = getattr(request, 'param', {})
+    node = Node(
+        'test_parameters',
+        context=context,
+        parameter_overrides=overrides(values),
+        automatically_declare_parameters_from_overrides=True,
+    )
+    yield node
+    node.destroy_node()
+
+
+def given(**values: Any) -> pytest.MarkDecorator:
+    """Start the node of a test with parameters; "__" stands for the dot in their names."""
+    dotted = {name.replace('__', '.'): value for name, value in values.items()}
+    return pytest.mark.parametrize('node', [dotted], indirect=True)
+
+
+def test_parameter_file_is_the_one_the_code_makes() -> None:
+    assert YAML.read_text(encoding='utf-8') == as_yaml(), (
+        'write it anew: python -m emotion_node parameters --yaml > config/emotion_node.yaml'
+    )
+
+
+def test_parameter_file_sets_the_defaults(context: Context) -> None:
+    tree = yaml.safe_load(YAML.read_text(encoding='utf-8'))['/**']['ros__parameters']
+
+    def flat(branch: dict[str, Any], prefix: str = '') -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for key, value in branch.items():
+            if isinstance(value, dict):
+                values |= flat(value, f'{prefix}{key}.')
+            else:
+                values[prefix + key] = value
+        return values
+
+    assert flat(tree) == {name: info.default for name, info in PARAMETERS.items()}
+
+
+def test_everything_is_declared_with_its_default(node: Node) -> None:
+    assert declare_config(node) == Config()
+    for name, info in PARAMETERS.items():
+        assert node.get_parameter(name).value == info.default
+
+
+def test_descriptors_tell_range_unit_and_choices(node: Node) -> None:
+    declare_config(node)
+    silence = node.describe_parameter('segmenter.min_silence_duration')
+    assert silence.type == ParameterType.PARAMETER_DOUBLE
+    assert silence.read_only
+    assert 'Unit: s.' in silence.description
+    (span,) = silence.floating_point_range
+    assert (span.from_value, span.to_value) == (0.1, 3.0)
+    (span,) = node.describe_parameter('queue.frames').integer_range
+    assert (span.from_value, span.to_value) == (1, 100)
+    backend = node.describe_parameter('vad.backend')
+    assert backend.additional_constraints == 'One of: silero, webrtc'
+
+
+@given(segmenter__min_silence_duration=1, image__transport=False)
+def test_yaml_is_taken_as_it_was_meant(node: Node) -> None:
+    config = declare_config(node)
+    assert config.segmenter.min_silence_duration == 1.0
+    assert node.get_parameter('segmenter.min_silence_duration').type_ == Parameter.Type.DOUBLE
+    assert config.image.transport == 'off'
+
+
+@given(vad__backend='sillero', queue__frames=1000, fusion__text_weight='much')
+def test_all_wrong_values_are_told_at_once(node: Node) -> None:
+    with pytest.raises(ConfigError) as caught:
+        declare_config(node)
+    assert str(caught.value).splitlines() == [
+        "vad.backend: expected one of silero, webrtc, got 'sillero'",
+        "fusion.text_weight: expected float, got str ('much')",
+        'queue.frames: expected 1 to 100, got 1000',
+    ]
+
+
+@given(segmenter__paddin=0.1)
+def test_misspelt_name_is_told(node: Node, capfd: pytest.CaptureFixture[str]) -> None:
+    assert declare_config(node) == Config()
+    assert "did you mean 'segmenter.padding'?" in capfd.readouterr().err

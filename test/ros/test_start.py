@@ -1,0 +1,106 @@
+"""Starting and stopping the node as a process, and what stops it from starting."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from domain_coordinator import domain_id
+from lifecycle_msgs.msg import State
+from lifecycle_msgs.srv import GetState
+from support.robot import RATE, Robot, audio_message, conversation, robot
+
+from emotion_msgs.msg import AudioChunk
+
+MODELS = Path(__file__).parents[2] / 'models'
+RUN = 'import sys; from emotion_node.ros.node import main; sys.exit(main())'
+
+
+@pytest.fixture
+def domain() -> Iterator[int]:
+    with domain_id() as number:
+        yield number
+
+
+@contextmanager
+def started(domain: int, *parameters: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the node in a process of its own."""
+    arguments = [item for one in parameters for item in ('-p', one)]
+    process = subprocess.Popen(
+        [sys.executable, '-W', 'error', '-c', RUN, '--ros-args', *arguments],
+        env={**os.environ, 'ROS_DOMAIN_ID': str(domain)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def state_of(robot: Robot) -> int:
+    answer = robot.call(GetState, 'emotion_node/get_state', GetState.Request())
+    return int(answer.current_state.id)
+
+
+@pytest.mark.parametrize('stop', [signal.SIGINT, signal.SIGTERM])
+def test_node_starts_by_itself_and_stops_quietly_mid_sentence(
+    domain: int, stop: signal.Signals
+) -> None:
+    with started(domain, 'transcriber.backend:=pocketsphinx') as process, robot(domain) as one:
+        one.until(lambda: state_of(one) == State.PRIMARY_STATE_ACTIVE, 'the node is active')
+        publisher = one.publisher(AudioChunk, 'audio')
+        publisher.publish(audio_message(conversation()[: 2 * RATE], 1_700_000_000_000_000_000))
+        one.until(lambda: one.status('hearing'), 'diagnostics')
+        process.send_signal(stop)
+        if stop == signal.SIGINT:
+            process.send_signal(stop)  # as ros2 launch does, after the terminal has
+        _, log = process.communicate(timeout=20)
+    assert process.returncode == 0, log
+    assert 'Traceback' not in log
+    assert 'ERROR' not in log
+
+
+def test_without_autostart_the_node_waits_for_its_manager(domain: int) -> None:
+    with started(domain, 'autostart:=false') as process, robot(domain) as one:
+        assert state_of(one) == State.PRIMARY_STATE_UNCONFIGURED
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+def refused(domain: int, parameter: str) -> str:
+    """Start the node in vain; return what it logs."""
+    with started(domain, parameter) as process:
+        _, log = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert 'Traceback' not in log
+    return log
+
+
+def test_damaged_model_stops_the_start(domain: int, tmp_path: Path) -> None:
+    damaged = shutil.copytree(MODELS, tmp_path / 'models')
+    weights = next(damaged.glob('text/*.onnx'))
+    data = bytearray(weights.read_bytes())
+    data[len(data) // 2] ^= 1
+    weights.write_bytes(data)
+    log = refused(domain, f'models_dir:={damaged}')
+    assert f'model file {weights} is damaged: its sha256 is' in log
+
+
+def test_missing_models_stop_the_start(domain: int, tmp_path: Path) -> None:
+    log = refused(domain, f'models_dir:={tmp_path}')
+    assert f'no manifest.toml in {tmp_path}' in log
+
+
+def test_wrong_parameter_stops_the_start(domain: int) -> None:
+    log = refused(domain, 'segmenter.padding:=7.0')
+    assert 'segmenter.padding: expected 0 to 1 s, got 7.0' in log

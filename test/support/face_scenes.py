@@ -1,0 +1,152 @@
+"""People in front of a camera: a world of scripted faces, and the recorded one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+
+from emotion_node.backends.faces_mediapipe import MediaPipeFaces
+from emotion_node.config import AudioConfig
+from emotion_node.core.vision.geometry import box_of
+from emotion_node.datatypes import FloatArray, ModelInfo, VideoFrame
+from emotion_node.faces import Box, FaceDetection, FaceMesh, FaceRegion, Picture
+from emotion_node.recordings.bag import Bag
+from emotion_node.recordings.inputs import BagRecording, TopicNames
+from support.recordings import CONVERSATION
+
+FRAME_NS = 40_000_000
+WIDTH, HEIGHT = 640, 480
+FACE = 100.0
+"""Width of a scripted face, in pixels."""
+
+Place = Callable[[float], tuple[float, float] | None]
+"""Where a face is at a time in seconds; None where it is not seen."""
+
+
+@cache
+def finder() -> MediaPipeFaces:
+    """Return MediaPipe's models, loaded once."""
+    return MediaPipeFaces()
+
+
+def recorded_frames(count: int | None = None) -> Iterator[VideoFrame]:
+    """Yield the first frames of the demo conversation, undecoded."""
+    with Bag(CONVERSATION) as bag:
+        recording = BagRecording(bag, AudioConfig(), TopicNames(), True, False, False)
+        frames = (step.value for step in recording.steps() if isinstance(step.value, VideoFrame))
+        for number, frame in enumerate(frames):
+            if number == count:
+                return
+            yield frame
+
+
+@cache
+def real_landmarks() -> FloatArray:
+    """Return the landmarks of the left face in the first recorded picture."""
+    (frame,) = recorded_frames(1)
+    picture = frame.decode()
+    mesh = finder().fit(picture, FaceRegion(158, 183, 230, 0))
+    assert mesh is not None
+    return mesh.landmarks
+
+
+@dataclass
+class Somebody:
+    """A scripted person.
+
+    Attributes:
+        place: of the middle of the face.
+        looks: seed of what the face looks like.
+        size: width of the face in pixels.
+    """
+
+    place: Place
+    looks: int
+    size: float = FACE
+
+    def landmarks(self, seconds: float) -> FloatArray | None:
+        at = self.place(seconds)
+        if at is None:
+            return None
+        points = real_landmarks().copy()
+        box = box_of(points)
+        points -= np.array([*box.centre, 0], np.float32)
+        points *= np.float32(self.size / box.width)
+        points[:, :2] += np.array(at, np.float32)
+        return points
+
+    def crop(self) -> Picture:
+        cells = np.random.default_rng(self.looks).integers(0, 255, (8, 8, 3), np.uint8)
+        return np.kron(cells, np.ones((24, 24, 1), np.uint8))
+
+
+@dataclass
+class World:
+    """Scripted people (an `interfaces.FaceFinder`); its pictures only tell the time.
+
+    Attributes:
+        people: who is there.
+        missed: times in seconds at which the detector finds nobody.
+        ghosts: boxes that the detector takes for faces.
+    """
+
+    people: list[Somebody]
+    missed: Callable[[float], bool] = lambda seconds: False
+    ghosts: tuple[Box, ...] = ()
+    looks: int = 0
+    now: float = 0.0
+    info: ModelInfo = field(default_factory=lambda: ModelInfo('world', '1'))
+    detector_size: int = 192
+
+    def picture(self, stamp_ns: int, seconds: float) -> Picture:
+        """Return the picture of a moment, always of the same grey; `now` tells the rest."""
+        self.now = seconds
+        return np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
+
+    def detect(self, picture: Picture, view: Box) -> list[FaceDetection]:
+        self.looks += 1
+        if self.missed(self.now):
+            return []
+        meshes = [one.landmarks(self.now) for one in self.people]
+        boxes = [box_of(points) for points in meshes if points is not None] + list(self.ghosts)
+        inside = [box for box in boxes if view.intersection(box).area > 0.9 * box.area]
+        return [FaceDetection(box, 0.9) for box in inside]
+
+    def fit(self, picture: Picture, region: FaceRegion) -> FaceMesh | None:
+        """Return the face nearest to the middle of the region; one in front hides those behind."""
+        best: tuple[float, FaceMesh] | None = None
+        for one in self.people:
+            points = one.landmarks(self.now)
+            if points is None:
+                continue
+            x, y = box_of(points).centre
+            away = float(np.hypot(x - region.x, y - region.y))
+            hidden = any(
+                other is not one and self._covers(other, one)
+                for other in self.people[: self.people.index(one)]
+            )
+            if away < region.side / 3 and not hidden and (best is None or away < best[0]):
+                best = away, FaceMesh(points, one.crop(), region)
+        return best[1] if best else None
+
+    def _covers(self, front: Somebody, back: Somebody) -> bool:
+        one, other = front.landmarks(self.now), back.landmarks(self.now)
+        return one is not None and other is not None and box_of(one).overlap(box_of(other)) > 0.4
+
+
+def still(x: float, y: float = 240.0) -> Place:
+    """Stay at a place."""
+    return lambda seconds: (x, y)
+
+
+def away(place: Place, start_s: float, end_s: float) -> Place:
+    """Be out of sight for a while."""
+    return lambda seconds: None if start_s <= seconds < end_s else place(seconds)
+
+
+def walk(start_x: float, speed: float, y: float = 240.0) -> Place:
+    """Walk by at a speed in pixels per second."""
+    return lambda seconds: (start_x + speed * seconds, y)

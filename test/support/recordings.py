@@ -1,0 +1,142 @@
+"""Small recordings made on the fly, and the one that comes with the repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+from rosbags.interfaces import Qos
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from rosbags.typesys.store import Typestore
+
+from emotion_node.recordings.definitions import standard_types
+
+CONVERSATION = Path(__file__).parents[2] / 'demo' / 'conversation'
+START_NS = 1_700_000_000_000_000_000
+RATE = 16_000
+NS_PER_S = 1_000_000_000
+CHUNK = 512
+
+Samples = npt.NDArray[np.int16]
+Row = tuple[str, str, int, Any]
+"""Topic, type, time of recording, message."""
+
+
+def noise(seconds: float, seed: int = 1) -> Samples:
+    """Return noise like that of a quiet room."""
+    rng = np.random.default_rng(seed)
+    return (rng.normal(0, 30, int(seconds * RATE))).astype(np.int16)
+
+
+def make(typename: str, **fields: Any) -> Any:
+    """Make a message of rosbags."""
+    return standard_types().types[typename](**fields)
+
+
+def header(stamp_ns: int, frame_id: str = 'microphone') -> Any:
+    """Make a header."""
+    sec, nanosec = divmod(stamp_ns, NS_PER_S)
+    stamp = make('builtin_interfaces/msg/Time', sec=sec, nanosec=nanosec)
+    return make('std_msgs/msg/Header', stamp=stamp, frame_id=frame_id)
+
+
+def audio_rows(samples: Samples, topic: str = '/audio', start_ns: int = START_NS) -> list[Row]:
+    """Return messages of audio, each recorded when its last sample had been heard."""
+    rows: list[Row] = []
+    for begin in range(0, len(samples), CHUNK):
+        data = samples[begin : begin + CHUNK]
+        stamp_ns = start_ns + begin * NS_PER_S // RATE
+        kind = 'emotion_msgs/msg/AudioChunk'
+        message = make(kind, header=header(stamp_ns), sample_rate=RATE, channels=1, data=data)
+        rows.append((topic, kind, stamp_ns + len(data) * NS_PER_S // RATE, message))
+    return rows
+
+
+def write_bag(
+    folder: Path,
+    rows: Iterable[Row],
+    storage: str = 'mcap',
+    compressed: bool = False,
+    qos: Sequence[Qos] = (),
+    types: Typestore | None = None,
+) -> Path:
+    """Write a bag."""
+    store = types or standard_types()
+    plugin = StoragePlugin.MCAP if storage == 'mcap' else StoragePlugin.SQLITE3
+    writer = Writer(folder, version=9, storage_plugin=plugin)
+    if compressed:
+        writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+    with writer:
+        connections = {}
+        for topic, kind, time_ns, message in rows:
+            if topic not in connections:
+                connections[topic] = writer.add_connection(
+                    topic, kind, typestore=store, offered_qos_profiles=qos
+                )
+            writer.write(connections[topic], time_ns, store.serialize_cdr(message, kind))
+    return folder
+
+
+def storage_file(bag: Path) -> Path:
+    """Return the one file in which a bag's messages are."""
+    (file,) = (path for path in bag.iterdir() if path.suffix in ('.mcap', '.db3'))
+    return file
+
+
+def cut(file: Path, share: float = 0.5) -> Path:
+    """Keep only the beginning of a file."""
+    data = file.read_bytes()
+    file.write_bytes(data[: int(len(data) * share)])
+    return file
+
+
+def write_media(
+    path: Path,
+    sound: Samples | None,
+    rate: int = RATE,
+    layout: str = 'mono',
+    codec: str = '',
+    pictures: int = 0,
+) -> Path:
+    """Write an audio or video file.
+
+    Args:
+        path: its suffix names the container.
+        sound: (n, channels), or None for a film without sound.
+        rate: of the sound.
+        layout: of its channels.
+        codec: of the sound; the container's usual one when empty.
+        pictures: how many, at 25 per second, each with the grey level of its number.
+    """
+    with av.open(str(path), 'w') as container:
+        video = container.add_stream('mpeg4', rate=25) if pictures else None
+        audio = None
+        if sound is not None:
+            audio = container.add_stream(codec or 'pcm_s16le', rate=rate, layout=layout)
+        packets = []
+        if video is not None:
+            assert isinstance(video, av.VideoStream)
+            video.width, video.height, video.pix_fmt = 64, 48, 'yuv420p'
+            for number in range(pictures):
+                grey = np.full((48, 64, 3), 20 + number * 5, np.uint8)
+                picture = av.VideoFrame.from_ndarray(grey, format='bgr24')
+                picture.pts, picture.time_base = number, Fraction(1, 25)
+                packets += video.encode(picture)
+            packets += video.encode(None)
+        if audio is not None and sound is not None:
+            assert isinstance(audio, av.AudioStream)
+            for begin in range(0, len(sound), CHUNK):
+                data = np.ascontiguousarray(sound[begin : begin + CHUNK].reshape(1, -1))
+                frame = av.AudioFrame.from_ndarray(data, format='s16', layout=layout)
+                frame.rate, frame.pts, frame.time_base = rate, begin, Fraction(1, rate)
+                packets += audio.encode(frame)
+            packets += audio.encode(None)
+        packets.sort(key=lambda packet: (packet.dts or 0) * (packet.time_base or 0))
+        for packet in packets:
+            container.mux(packet)
+    return path

@@ -1,0 +1,34 @@
+"""Whether there is a voice model at all, and what the node says when there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.manifests import write_manifest
+from support.scripted import Ticker
+
+from emotion_node.config import Config, make_config
+from emotion_node.factory import load_models
+from emotion_node.interfaces import ModelError
+
+
+def config(folder: Path, **voice: str) -> Config:
+    quiet = {'transcriber.backend': 'off', 'text.backend': 'off', 'models_dir': str(folder)}
+    return make_config(quiet | {f'voice.{name}': value for name, value in voice.items()})
+
+
+def test_without_a_voice_model_in_the_manifest_the_voice_is_off(tmp_path: Path) -> None:
+    models = load_models(config(write_manifest(tmp_path)), Ticker(), print)
+    assert models.voice is None
+    assert models.describe()['voice emotion'] == 'off'
+
+
+def test_one_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no model 'voice' in .*, which has small"):
+        load_models(config(write_manifest(tmp_path), backend='onnx'), Ticker(), print)
+
+
+def test_one_that_is_there_must_be_whole(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match='is no ONNX model'):
+        load_models(config(write_manifest(tmp_path), model='small'), Ticker(), print)
