@@ -26,13 +26,16 @@ def _is_within(module: str, packages: set[str]) -> bool:
     return any(module == package or module.startswith(package + '.') for package in packages)
 
 
-def _result(graph: ImportGraph, faults: list[tuple[str, str]]) -> ContractCheck:
+def _result(
+    graph: ImportGraph, faults: list[tuple[str, str]], allowed_lines: set[str] | None = None
+) -> ContractCheck:
     lines = [
         f'{importer} (line {details["line_number"]}) imports {imported}'
         for importer, imported in faults
         for details in graph.get_import_details(importer=importer, imported=imported)
+        if details['line_contents'].strip() not in (allowed_lines or ())
     ]
-    return ContractCheck(kept=not faults, metadata={'lines': lines})
+    return ContractCheck(kept=not lines, metadata={'lines': lines})
 
 
 class _LineByLine(Contract):
@@ -72,10 +75,15 @@ class ReservedImports(_LineByLine):
     Options:
         packages: top-level packages; `*` stands for any characters.
         importers: packages of the project, with everything below them.
+        allowed_lines: import statements that everybody may have, such as a harmless part of one
+            of the packages.
     """
 
     packages: set[str] = fields.SetField(fields.StringField())  # type: ignore[assignment]
     importers: set[str] = fields.SetField(fields.StringField())  # type: ignore[assignment]
+    allowed_lines: set[str] = fields.SetField(  # type: ignore[assignment]
+        fields.StringField(), required=False
+    )
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
         """Return the imports by others."""
@@ -87,4 +95,5 @@ class ReservedImports(_LineByLine):
                 if any(fnmatchcase(imported.split('.')[0], name) for name in self.packages)
                 and not _is_within(importer, self.importers)
             ],
+            self.allowed_lines,
         )
