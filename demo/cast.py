@@ -116,7 +116,7 @@ HOPPER: Final = Portrait(
 
 @dataclass(frozen=True)
 class Person:
-    """Who talks, how, and where in the picture."""
+    """Who talks, how, and where in the image."""
 
     portrait: Portrait
     voice: Voice

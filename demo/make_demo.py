@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from cast import PEOPLE, SCRIPT, Line
 from motion import Motion
-from portrait import Animator, Picture
+from portrait import Animator, Image
 from rich.progress import track
 from rosbags.interfaces import (
     Qos,
@@ -89,7 +89,7 @@ def mix(utterances: list[Utterance], rng: np.random.Generator) -> npt.NDArray[np
     return np.asarray(np.round(np.clip(heard, -1, 1) * 32767), np.int16)
 
 
-def film(utterances: list[Utterance], exposures: Times, rng: np.random.Generator) -> list[Picture]:
+def film(utterances: list[Utterance], exposures: Times, rng: np.random.Generator) -> list[Image]:
     """Draw the conversation.
 
     Args:
@@ -98,7 +98,7 @@ def film(utterances: list[Utterance], exposures: Times, rng: np.random.Generator
         rng: decides when they blink and move.
 
     Returns:
-        n pictures, (HEIGHT, WIDTH, 3) BGR.
+        n images, (HEIGHT, WIDTH, 3) BGR.
     """
     duration = float(exposures[-1]) + 1
     steps = np.arange(round(duration * SAMPLE_RATE / STEP)) * (STEP / SAMPLE_RATE)
@@ -117,14 +117,14 @@ def film(utterances: list[Utterance], exposures: Times, rng: np.random.Generator
                 Motion(duration, rng),
             )
         )
-    pictures = []
+    images = []
     for i, at in enumerate(track(exposures, 'drawing')):
         halves = [
             animator.draw(float(opening[i]), motion.blink(float(at)), *motion.pose(float(at)))
             for animator, opening, motion in actors
         ]
-        pictures.append(np.hstack(halves))
-    return pictures
+        images.append(np.hstack(halves))
+    return images
 
 
 def message_types() -> Typestore:
@@ -138,7 +138,7 @@ def message_types() -> Typestore:
 def write_bag(
     folder: Path,
     heard: npt.NDArray[np.int16],
-    pictures: list[Picture],
+    images: list[Image],
     exposures: Times,
     quality: int,
     rng: np.random.Generator,
@@ -154,14 +154,14 @@ def write_bag(
         return header_type(stamp_type(stamp // 10**9, stamp % 10**9), frame)
 
     received: list[tuple[int, str, bytes]] = []
-    for i, picture in enumerate(pictures):
+    for i, image in enumerate(images):
         stamp = START + round(float(exposures[i]) * 1e9)
-        # A restart marker after every block lets zstd find what did not change between pictures.
+        # A restart marker after every block lets zstd find what did not change between images.
         settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_RST_INTERVAL, 1]
-        data = cv2.imencode('.jpg', picture, settings)[1].reshape(-1)
-        image = image_type(header(stamp, 'camera'), 'jpeg', data)
+        data = cv2.imencode('.jpg', image, settings)[1].reshape(-1)
+        message = image_type(header(stamp, 'camera'), 'jpeg', data)
         delay = round(rng.uniform(24e6, 36e6))  # read-out, JPEG, transport
-        raw = types.serialize_cdr(image, 'sensor_msgs/msg/CompressedImage')
+        raw = types.serialize_cdr(message, 'sensor_msgs/msg/CompressedImage')
         received.append((stamp + delay, IMAGE_TOPIC, bytes(raw)))
     for first in range(0, len(heard), CHUNK):
         stamp = START + first * 10**9 // SAMPLE_RATE
@@ -227,7 +227,7 @@ def truth(
         'end': START + samples * 10**9 // SAMPLE_RATE,
         'image_topic': IMAGE_TOPIC,
         'audio_topic': AUDIO_TOPIC,
-        'picture': {'width': WIDTH, 'height': HEIGHT, 'rate': rate},
+        'image': {'width': WIDTH, 'height': HEIGHT, 'rate': rate},
         'noise_dbfs': NOISE,
         'people': people,
         'utterances': [
@@ -256,8 +256,8 @@ def main(args: list[str] | None = None) -> int:
     parser.add_argument('--output', type=Path, default=default, help='folder of the bag')
     parser.add_argument('--force', action='store_true', help='replace the output if it exists')
     parser.add_argument('--seed', type=int, default=1, help='of noise, blinks and movements')
-    parser.add_argument('--rate', type=float, default=12.5, help='pictures per second')
-    parser.add_argument('--quality', type=int, default=52, help='of the JPEG pictures, 1 to 100')
+    parser.add_argument('--rate', type=float, default=12.5, help='images per second')
+    parser.add_argument('--quality', type=int, default=52, help='of the JPEG images, 1 to 100')
     options = parser.parse_args(args)
     output: Path = options.output
     if output.exists() and not options.force:
@@ -271,7 +271,7 @@ def main(args: list[str] | None = None) -> int:
         count = int(len(heard) / SAMPLE_RATE * options.rate)
         jitter = rng.normal(0, 0.0004, count)  # s: a camera's clock is not the computer's
         exposures = np.asarray(0.013 + np.arange(count) / options.rate + jitter, np.float64)
-        pictures = film(utterances, exposures, rng)
+        images = film(utterances, exposures, rng)
     except FileNotFoundError as error:
         print(f'make_demo: {error}', file=sys.stderr)
         return 1
@@ -279,7 +279,7 @@ def main(args: list[str] | None = None) -> int:
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as scratch:
         folder = Path(scratch) / output.name
-        write_bag(folder, heard, pictures, exposures, options.quality, rng)
+        write_bag(folder, heard, images, exposures, options.quality, rng)
         facts = truth(utterances, len(heard), options.rate, options.seed, flite)
         text = json.dumps(facts, indent=2, ensure_ascii=False)
         (folder / 'truth.json').write_text(text + '\n', encoding='utf-8')
@@ -289,7 +289,7 @@ def main(args: list[str] | None = None) -> int:
     size = sum(file.stat().st_size for file in output.iterdir())
     print(
         f'{output}: {len(heard) / SAMPLE_RATE:.1f} s, {len(utterances)} utterances, '
-        f'{len(pictures)} pictures, {size / 1e6:.2f} MB'
+        f'{len(images)} images, {size / 1e6:.2f} MB'
     )
     return 0
 

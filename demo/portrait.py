@@ -1,9 +1,9 @@
 """Portraits that blink, sway a little and move their lips.
 
-A picture is animated by warping it, never by painting over it: the lower lip and the jaw are
+An image is animated by warping it, never by painting over it: the lower lip and the jaw are
 displaced, the dark of the mouth shows where they leave a gap, eyelids are stretched over the
 eyes, and the head moves before the background. Landmarks are pixel coordinates in the original
-picture, found once with MediaPipe's face mesh and corrected by eye.
+image, found once with MediaPipe's face mesh and corrected by eye.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
-Picture = npt.NDArray[np.uint8]
+Image = npt.NDArray[np.uint8]
 Point = tuple[float, float]
 
 WORK_SCALE: Final = 2
@@ -38,9 +38,9 @@ class Eye:
 
 @dataclass(frozen=True)
 class Portrait:
-    """A picture in a PyPI package, and where its face is.
+    """An image in a PyPI package, and where its face is.
 
-    Coordinates are pixels of the original picture, x to the right and y down. Left and right
+    Coordinates are pixels of the original image, x to the right and y down. Left and right
     are the viewer's.
     """
 
@@ -63,25 +63,25 @@ class Portrait:
     pivot: Point
     """Where the head turns on the neck."""
     rest: float
-    """Lip gap of the silent mouth, as a change in pixels of the picture's own; 0 leaves it."""
+    """Lip gap of the silent mouth, as a change in pixels of the image's own; 0 leaves it."""
     widest: float
     """Lip gap of the mouth fully open, in the same measure."""
     teeth: bool
-    """Whether the picture itself shows teeth; otherwise they are hinted at."""
+    """Whether the image itself shows teeth; otherwise they are hinted at."""
     scale: float
-    """Pixels on the screen per pixel of the picture."""
+    """Pixels on the screen per pixel of the image."""
     centre: Point
-    """The point of the picture that lies in the middle of its half of the screen."""
+    """The point of the image that lies in the middle of its half of the screen."""
 
 
-def load(portrait: Portrait) -> Picture:
+def load(portrait: Portrait) -> Image:
     """Read a portrait from its installed package.
 
     Returns:
         (height, width, 3) BGR.
 
     Raises:
-        FileNotFoundError: the package is not installed, or holds another picture.
+        FileNotFoundError: the package is not installed, or holds another image.
     """
     spec = importlib.util.find_spec(portrait.package)
     if spec is None or spec.origin is None:
@@ -95,10 +95,10 @@ def load(portrait: Portrait) -> Picture:
     if found != portrait.sha256:
         raise FileNotFoundError(
             f'{path} should have the sha256 {portrait.sha256} and has {found}; the landmarks '
-            f'belong to that picture: install the version of {portrait.package} that has it'
+            f'belong to that image: install the version of {portrait.package} that has it'
         )
-    picture = cv2.imdecode(np.frombuffer(_without_profile(data), np.uint8), cv2.IMREAD_COLOR)
-    return np.asarray(picture, np.uint8)
+    image = cv2.imdecode(np.frombuffer(_without_profile(data), np.uint8), cv2.IMREAD_COLOR)
+    return np.asarray(image, np.uint8)
 
 
 def _without_profile(data: bytes) -> bytes:
@@ -116,9 +116,9 @@ def _ramp(x: Array) -> Array:
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def _sample(picture: Array, x: Array, y: Array) -> Array:
+def _sample(image: Array, x: Array, y: Array) -> Array:
     return np.asarray(
-        cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101), np.float32
+        cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101), np.float32
     )
 
 
@@ -127,8 +127,8 @@ class Animator:
 
     Args:
         portrait: whom to draw.
-        width: of the drawn picture, in pixels.
-        height: of the drawn picture, in pixels.
+        width: of the drawn image, in pixels.
+        height: of the drawn image, in pixels.
     """
 
     def __init__(self, portrait: Portrait, width: int, height: int) -> None:
@@ -156,11 +156,11 @@ class Animator:
         self._head = self._head_weight()
 
     def place(self, points: tuple[Point, ...]) -> npt.NDArray[np.float64]:
-        """Return (n, 2) working coordinates of points of the original picture."""
+        """Return (n, 2) working coordinates of points of the original image."""
         return np.asarray(np.array(points) * self._zoom + self._origin, np.float64)
 
     def screen_box(self, box: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
-        """Return a box of the original picture in pixels of the drawn one: x, y, width, height."""
+        """Return a box of the original image in pixels of the drawn one: x, y, width, height."""
         x, y = self.place(((box[0], box[1]),))[0] / WORK_SCALE
         return (
             round(x),
@@ -170,7 +170,7 @@ class Animator:
         )
 
     def mouth_box(self) -> tuple[int, int, int, int]:
-        """Return the box around lips and chin in pixels of the drawn picture: x, y, w, h."""
+        """Return the box around lips and chin in pixels of the drawn image: x, y, w, h."""
         lips = np.array(self._portrait.lips_upper + self._portrait.lips_lower)
         left, right = lips[:, 0].min(), lips[:, 0].max()
         margin = 0.15 * (right - left)
@@ -181,13 +181,13 @@ class Animator:
 
     def draw(
         self, opening: float, blink: float, shift: Point = (0.0, 0.0), roll: float = 0.0
-    ) -> Picture:
+    ) -> Image:
         """Draw the portrait.
 
         Args:
             opening: of the mouth, 0 (at rest) to 1 (wide open).
-            blink: 0 (eyes as in the picture) to 1 (closed).
-            shift: of the head, in pixels of the drawn picture.
+            blink: 0 (eyes as in the image) to 1 (closed).
+            shift: of the head, in pixels of the drawn image.
             roll: of the head, in degrees, clockwise.
 
         Returns:

@@ -172,7 +172,7 @@ def _flite(*arguments: str) -> str:
 
 
 def _shorten_pauses(samples: Samples) -> Samples:
-    """Cut the silence around speech away and shorten that inside it to `LONGEST_PAUSE`."""
+    """EndReason the silence around speech away and shorten that inside it to `LONGEST_PAUSE`."""
     level = 20 * np.log10(loudness(samples))
     sounding = np.flatnonzero(level > level.max() + SOUND)
     longest = round(LONGEST_PAUSE * SAMPLE_RATE / STEP)

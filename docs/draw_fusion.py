@@ -1,4 +1,4 @@
-"""Draws how sure the fusion is and how right: a picture for the report.
+"""Draws how sure the fusion is and how right: an image for the report.
 
 python -m emotion_lab evaluate fusion --json > fusion.json
 .venv-demo/bin/python docs/draw_fusion.py fusion.json docs/fusion.png

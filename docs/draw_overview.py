@@ -1,4 +1,4 @@
-"""Draws a recorded conversation as the node perceives it: the picture in the README.
+"""Draws a recorded conversation as the node perceives it: the figure in the README.
 
 python -m emotion_node annotate demo/conversation -o emotions.jsonl
 .venv-demo/bin/python docs/draw_overview.py demo/conversation emotions.jsonl docs/overview.png
@@ -40,7 +40,7 @@ INK = '#22262b'
 
 
 def read(path: Path) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32], dict[int, Any]]:
-    """Return times in s from the first sample, samples, and pictures by stamp in ns from there."""
+    """Return times in s from the first sample, samples, and images by stamp in ns from there."""
     chunks, frames = [], {}
     with Bag(path) as bag:
         for message in bag.messages(None):
@@ -57,7 +57,7 @@ def read(path: Path) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32], 
 
 
 def show_frame(axes: Axes, frames: dict[int, Any], at_s: float) -> None:
-    """Show the picture nearest to a time."""
+    """Show the image nearest to a time."""
     stamp = min(frames, key=lambda one: abs(one - at_s * 1e9))
     axes.imshow(cv2.cvtColor(frames[stamp].decode(), cv2.COLOR_BGR2RGB))
     axes.set_axis_off()

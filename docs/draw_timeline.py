@@ -1,4 +1,4 @@
-"""Draws an utterance's way through the stages on a time axis: a picture for the README.
+"""Draws an utterance's way through the stages on a time axis: an image for the README.
 
 python -m emotion_lab bench --json bench.json
 .venv-demo/bin/python docs/draw_timeline.py bench.json docs/timeline.png
@@ -26,13 +26,13 @@ STAGES = {
     'transcription (while speaking)': ('words', '#3b6fb6'),
     'transcription (in pauses)': ('words', '#3b6fb6'),
     'transcription (after speech)': ('words', '#3b6fb6'),
-    'sight': ('pictures', '#8a6fb8'),
+    'sight': ('images', '#8a6fb8'),
     'voice emotion': ('voice', '#ee8434'),
     'face emotion': ('face', '#4c9f50'),
     'text emotion': ('text', '#17a2a2'),
     'fusion': ('fusion', '#6b3e26'),
 }
-LANES = ('pictures', 'words', 'voice', 'face', 'text', 'fusion')
+LANES = ('images', 'words', 'voice', 'face', 'text', 'fusion')
 TOLD = 1.1
 SPECULATION = 'speculation'
 NAMES = {

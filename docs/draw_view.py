@@ -1,4 +1,4 @@
-"""Draws utterances as the view shows them in a terminal: a picture in the README.
+"""Draws utterances as the view shows them in a terminal: an image in the README.
 
 python -m emotion_node demo --keep emotions.jsonl
 python docs/draw_view.py emotions.jsonl docs/view.svg u2 u4 u6 u12
@@ -22,14 +22,14 @@ WIDTH = 100
 
 
 def main() -> None:
-    """Draw the picture."""
+    """Draw the image."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
         'emotions', type=Path, help='lines of JSON as demo --keep and view --save write them'
     )
-    parser.add_argument('picture', type=Path, help='.svg to write')
+    parser.add_argument('image', type=Path, help='.svg to write')
     parser.add_argument('utterances', nargs='*', help='ids to show; all by default')
     given = parser.parse_args()
     console = Console(file=io.StringIO(), record=True, width=WIDTH)
@@ -39,7 +39,7 @@ def main() -> None:
         if not given.utterances or record['utterance_id'] in given.utterances:
             since_s = (record['start'] - finals[0]['start']) / NS_PER_S
             console.print(Padding(emotion_block(record, since_s), (0, 0, 1, 0)))
-    console.save_svg(str(given.picture), title='python -m emotion_node view')
+    console.save_svg(str(given.image), title='python -m emotion_node view')
 
 
 if __name__ == '__main__':

@@ -138,13 +138,13 @@ class AudioConfig:
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
-    """How pictures come in."""
+    """How images come in."""
 
     transport: str = _p(
         'raw', 'Transport of the image topic.', choices=('raw', 'compressed', 'off')
     )
     timeout: float = _p(
-        2.0, 'Without a picture for this long, the camera counts as dead.', 's', 0.2, 60.0
+        2.0, 'Without an image for this long, the camera counts as dead.', 's', 0.2, 60.0
     )
 
 
@@ -328,7 +328,7 @@ class FaceConfig:
     )
     min_size: int = _p(
         80,
-        'Faces narrower than this need not be found; the larger a picture is in comparison, the '
+        'Faces narrower than this need not be found; the larger an image is in comparison, the '
         'more views of it are searched one after the other.',
         'px',
         20,
@@ -468,7 +468,7 @@ class QueueConfig:
         120.0,
     )
     frames: int = _p(
-        4, 'Pictures that may wait to be seen; the oldest is dropped for a newer one.', '', 1, 100
+        4, 'Images that may wait to be seen; the oldest is dropped for a newer one.', '', 1, 100
     )
     analysis_seconds: float = _p(
         10.0,

@@ -56,7 +56,7 @@ class Reason(enum.StrEnum):
     ERROR = 'error'
 
 
-class Cut(enum.StrEnum):
+class EndReason(enum.StrEnum):
     """Why an utterance ended where it did."""
 
     SILENCE = 'silence'
@@ -95,11 +95,11 @@ class AudioChunk:
 
 @dataclass(frozen=True, slots=True)
 class VideoFrame:
-    """One picture, decoded only when somebody looks at it.
+    """One image, decoded only when somebody looks at it.
 
     Attributes:
         stamp_ns: time of exposure.
-        decode: returns the picture as (height, width, 3) uint8 BGR, not to be changed; raises
+        decode: returns the image as (height, width, 3) uint8 BGR, not to be changed; raises
             `ValueError` when the data cannot be decoded.
         frame_id: of the camera; empty where there is none.
     """
@@ -121,7 +121,7 @@ class Utterance:
             `decided_ns - end_ns` is the endpointing latency.
         samples: (n,) float32 at `SAMPLE_RATE`, speech with its padding.
         samples_start_ns: stamp of `samples[0]`.
-        cut: why it ended.
+        end_reason: why it ended.
         clock_source: who stamped the audio.
     """
 
@@ -131,7 +131,7 @@ class Utterance:
     decided_ns: int
     samples: FloatArray
     samples_start_ns: int
-    cut: Cut
+    end_reason: EndReason
     clock_source: ClockSource
 
     @property
@@ -188,7 +188,7 @@ class SpeechPaused:
     """Speech has paused for so long that, were this its end, all audio of the utterance is there.
 
     Attributes:
-        utterance: what it then is, but for `decided_ns` and `cut`.
+        utterance: what it then is, but for `decided_ns` and `end_reason`.
     """
 
     utterance: Utterance
@@ -312,11 +312,11 @@ class ModalityEmotion:
             the fusion.
         weight: share in the fusion, 0..1; 0 when absent.
         model: which model answered.
-        inference_ns: time the model took: for a face, over all pictures of the utterance in which
+        inference_ns: time the model took: for a face, over all images of the utterance in which
             it was asked, and at the end.
         samples_used: amount of input behind the answer: tokens, audio samples or video frames.
         vocal_cues: pitch, loudness and pace (voice only).
-        cues: facial movements (face only).
+        facial_cues: facial movements (face only).
         expression_check: whether the face shows the fused label (face only), as
             `core.vision.expression_check.check` answers; empty when that was not checked.
         audible_or_visible: "more audible than visible" or "more visible than audible" where voice
@@ -335,7 +335,7 @@ class ModalityEmotion:
     inference_ns: int = 0
     samples_used: int = 0
     vocal_cues: Sequence[VocalCue] = ()
-    cues: Sequence[FacialCue] = ()
+    facial_cues: Sequence[FacialCue] = ()
     expression_check: str = ''
     audible_or_visible: str = ''
     detail: str = ''
@@ -403,7 +403,7 @@ class FaceEstimate:
         emotion: the face's; with its cues also where there is no expression model.
         face_id: the speaker's face; empty when it is unknown.
         speaker_confidence: 0..1, that it is the speaker's.
-        peaks: in which picture of the utterance the face shows each emotion most, in the order of
+        peaks: in which image of the utterance the face shows each emotion most, in the order of
             `labels.LABELS` (for neutral, in which it shows anything most); empty where it shows
             in too few to tell.
     """
@@ -463,14 +463,14 @@ class EmotionReport:
             stamp heard.
         transcript: what was said.
         fused: the fusion's answer and its evidence.
-        cut: why the utterance ended (`Cut.SILENCE` for an interim report).
+        end_reason: why the utterance ended (`EndReason.SILENCE` for an interim report).
         clock_source: who stamped the audio.
         endpointing_ns: from the end of speech until the end was decided.
         transcription_ns: from then until the transcript was there.
         processing_ns: from then until this report, transcription included.
         speaker_id, face_id: empty when unknown.
         speaker_confidence: 0..1, that `face_id` is the speaker's.
-        peak: the picture in which the speaker's face shows most of the fused label, or of what it
+        peak: the image in which the speaker's face shows most of the fused label, or of what it
             shows instead; None when there is none. Not published.
     """
 
@@ -480,7 +480,7 @@ class EmotionReport:
     end_ns: int
     transcript: Transcript
     fused: FusedScores
-    cut: Cut
+    end_reason: EndReason
     clock_source: ClockSource
     endpointing_ns: int = 0
     transcription_ns: int = 0
@@ -502,10 +502,10 @@ class TranscriptReport:
 
 @dataclass(frozen=True, slots=True)
 class FacesReport:
-    """The faces in one picture, or why faces are not looked for.
+    """The faces in one image, or why faces are not looked for.
 
     Attributes:
-        stamp_ns: of the picture.
+        stamp_ns: of the image.
         frame_id: of the camera.
         faces: those that are tracked in it.
         reason: why there can be none; `Reason.NONE` when faces are tracked.

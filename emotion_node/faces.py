@@ -1,6 +1,6 @@
-"""Records of faces in pictures.
+"""Records of faces in images.
 
-Coordinates are pixels of the whole picture, x to the right and y down; (0, 0) is the centre of its
+Coordinates are pixels of the whole image, x to the right and y down; (0, 0) is the centre of its
 first pixel. Left and right are the viewer's.
 """
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 Landmarks = npt.NDArray[np.float32]
 """(468 or 478, 3), numbered as in MediaPipe's face mesh; z grows away from the camera and has the
 scale of x."""
-Picture = npt.NDArray[np.uint8]
+Image = npt.NDArray[np.uint8]
 """(height, width, 3) BGR."""
 
 
@@ -85,25 +85,25 @@ class FaceMesh:
     """The landmarks of one face.
 
     Attributes:
-        landmarks: in the picture.
+        landmarks: in the image.
         crop: (n, n, 3) uint8 BGR, the region in which they were found, upright.
-        region: which part of the picture the crop is.
+        region: which part of the image the crop is.
         blendshapes: 0..1 by name, where the model gives some.
     """
 
     landmarks: Landmarks
-    crop: Picture
+    crop: Image
     region: FaceRegion
     blendshapes: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class FaceSequence:
-    """One face over the pictures of an utterance, as an expression model has kept them.
+    """One face over the images of an utterance, as an expression model has kept them.
 
     Attributes:
         stamps_ns: (n,) int64, rising.
-        rows: (n, width) float32, what `FaceEmotion.observe` made of each picture.
+        rows: (n, width) float32, what `FaceEmotion.observe` made of each image.
         quality: (n,) float32 0..1, how well the face shows: near enough, and turned to the camera.
     """
 
@@ -114,7 +114,7 @@ class FaceSequence:
 
 @dataclass(frozen=True, slots=True)
 class TrackedFace:
-    """One face in one picture, known by its track.
+    """One face in one image, known by its track.
 
     Attributes:
         face_id: stable while the face is tracked: "f1", "f2", ...
@@ -131,10 +131,10 @@ class TrackedFace:
 
 @dataclass(frozen=True, slots=True)
 class FacePeak:
-    """The picture in which a face shows something most.
+    """The image in which a face shows something most.
 
     Attributes:
-        stamp_ns: of the picture.
+        stamp_ns: of the image.
         box: of the face in it.
     """
 
@@ -144,7 +144,7 @@ class FacePeak:
 
 @dataclass(frozen=True, slots=True)
 class SeenFace:
-    """What is told of one face in one picture.
+    """What is told of one face in one image.
 
     Attributes:
         face_id, box, confidence: as in `TrackedFace`.

@@ -126,9 +126,9 @@ def build_analysis(
     timings: Timings | None = None,
     lock: AbstractContextManager[object] | None = None,
 ) -> Analysis:
-    """Return the analysis of one microphone's speech events and one camera's pictures.
+    """Return the analysis of one microphone's speech events and one camera's images.
 
-    A `lock` is needed where pictures are seen in a thread of their own.
+    A `lock` is needed where images are seen in a thread of their own.
     """
     return Analysis(
         config,

@@ -26,7 +26,7 @@ from emotion_node.faces import (
     FaceMesh,
     FaceRegion,
     FaceSequence,
-    Picture,
+    Image,
 )
 
 
@@ -100,7 +100,7 @@ class TranscriberStream(Protocol):
         """Return what has been understood so far (`final` is False)."""
         ...
 
-    def foresee(self) -> Transcript:
+    def peek_final(self) -> Transcript:
         """Return what `finish` would say if nothing more came, and go on with the utterance.
 
         Where that cannot be told without an end, it is what has been understood so far (`final`
@@ -191,19 +191,19 @@ class FaceFinder(Protocol):
         """Pixels along the longer side of what the detector looks at: larger views are scaled."""
         ...
 
-    def detect(self, picture: Picture, view: Box) -> list[FaceDetection]:
-        """Return the faces within a part of the picture, (height, width, 3) uint8 BGR."""
+    def detect(self, image: Image, view: Box) -> list[FaceDetection]:
+        """Return the faces within a part of the image, (height, width, 3) uint8 BGR."""
         ...
 
-    def fit(self, picture: Picture, region: FaceRegion) -> FaceMesh | None:
+    def fit(self, image: Image, region: FaceRegion) -> FaceMesh | None:
         """Return the landmarks of the face in a region; None when there is none."""
         ...
 
 
 class FaceEmotion(Protocol):
-    """Emotion from what a face shows, first in each picture, then over an utterance.
+    """Emotion from what a face shows, first in each image, then over an utterance.
 
-    What is kept of a picture is a row of numbers, so that pictures need not be.
+    What is kept of an image is a row of numbers, so that images need not be.
     """
 
     @property
@@ -222,7 +222,7 @@ class FaceEmotion(Protocol):
         ...
 
     def observe(self, mesh: FaceMesh) -> FloatArray:
-        """Return the (width,) float32 row of one face in one picture."""
+        """Return the (width,) float32 row of one face in one image."""
         ...
 
     def estimate(self, seen: FaceSequence) -> ModalityEmotion:

@@ -35,7 +35,7 @@ ARGUMENTS = (
     (
         'image_transport',
         '',
-        'How pictures come: "raw" (sensor_msgs/Image), "compressed" '
+        'How images come: "raw" (sensor_msgs/Image), "compressed" '
         '(sensor_msgs/CompressedImage) or "off" (no camera). Empty: as in params_file.',
     ),
     ('audio_topic', 'audio', 'Topic of the microphone.'),

@@ -34,7 +34,7 @@ ARGUMENTS = (
     (
         'image_transport',
         'compressed',
-        'How its pictures were recorded: "raw", "compressed" or "off" (no camera).',
+        'How its images were recorded: "raw", "compressed" or "off" (no camera).',
     ),
     ('audio_topic', '/audio', 'Topic of the microphone in the recording.'),
     ('rate', '1.0', 'Times real time.'),

@@ -82,7 +82,7 @@ def find_torch(environment: Path | None, folder: Path) -> TorchEnvironment:
 def sequential(torch: TorchEnvironment, silence_s: float) -> Arrangement:
     """Return the arrangement in which everything is done after the end of speech.
 
-    No words are searched for while somebody speaks, no picture is looked at, no estimate is made,
+    No words are searched for while somebody speaks, no image is looked at, no estimate is made,
     and nothing in pauses. Text emotion is a classifier of transformers in float32; voice and face
     are networks of torch. Transcription and face landmarks are by the node's own parts.
 

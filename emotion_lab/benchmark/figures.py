@@ -82,7 +82,7 @@ def processing_figures(heard: Sequence[Heard], sound: Sound) -> Figures:
     for one in heard:
         for final in one.finals:
             known_ns = sound.heard_at(final.decided_ns)
-            if known_ns is not None and final.emotion['cut'] == 'silence':
+            if known_ns is not None and final.emotion['end_reason'] == 'silence':
                 delays.append((final.at_ns - known_ns) / 1e6)
     silences = [1e3 * f.emotion['endpointing_latency'] for one in heard for f in one.finals]
     return {
@@ -111,12 +111,12 @@ def interim_figures(heard: Sequence[Heard], interims: Sequence[Received]) -> Fig
     }
 
 
-def loss_figures(diagnostics: Mapping[str, Mapping[str, str]], pictures_played: int) -> Figures:
+def loss_figures(diagnostics: Mapping[str, Mapping[str, str]], frames_played: int) -> Figures:
     """Return what got lost on the way, as the node's diagnostics tell.
 
     Args:
         diagnostics: the last ones.
-        pictures_played: how many pictures were played.
+        frames_played: how many images were played.
     """
     analysis, hearing = diagnostics.get('analysis'), diagnostics.get('hearing')
     image = diagnostics.get('image')
@@ -125,8 +125,8 @@ def loss_figures(diagnostics: Mapping[str, Mapping[str, str]], pictures_played: 
             ('frames_dropped', 'frames_not_received', 'frames_late', 'audio_dropped_s')
         )
     return {
-        'frames_dropped': int(analysis['pictures dropped']),
-        'frames_not_received': pictures_played - int(image['messages']),
+        'frames_dropped': int(analysis['frames dropped']),
+        'frames_not_received': frames_played - int(image['messages']),
         'frames_late': int(analysis.get('late_frames', 0)),
         'audio_dropped_s': float(hearing['given up (s)']) + float(hearing['lost (s)']),
     }
@@ -158,7 +158,7 @@ def latency_without_faces(
 ) -> Figures:
     """Return the delay less the time that faces were worked on between the end and the answer.
 
-    That is what an arrangement would take that looks at pictures while they come.
+    That is what an arrangement would take that looks at images while they come.
 
     Args:
         heard: true utterances and what was published of them.
@@ -181,7 +181,7 @@ def observed_figures(
     observation: Observation,
     truths: Sequence[TrueUtterance],
     sound: Sound,
-    pictures_played: int,
+    frames_played: int,
 ) -> Figures:
     """Return all that follows from the messages of one play."""
     heard = match(truths, observation.finals)
@@ -189,7 +189,7 @@ def observed_figures(
         **latency_figures(heard),
         **processing_figures(heard, sound),
         **interim_figures(heard, observation.interims),
-        **loss_figures(observation.diagnostics, pictures_played),
+        **loss_figures(observation.diagnostics, frames_played),
     }
 
 

@@ -42,8 +42,8 @@ class Scene:
         length_s: how much of it is played.
         truths: utterances in that stretch.
         sound: of the recording.
-        pictures: how many are played.
-        picture: width and height of one, for people.
+        images: how many are played.
+        image: width and height of one, for people.
     """
 
     bag: Path
@@ -52,8 +52,8 @@ class Scene:
     length_s: float
     truths: Sequence[TrueUtterance]
     sound: Sound
-    pictures: int
-    picture: str = ''
+    images: int
+    image: str = ''
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def play(
     stages = [(name, begin, end) for name, begin, end in traced['stages']]
     active_ns = observation.active_ns or begin_ns
     figures = {
-        **observed_figures(observation, scene.truths, scene.sound, scene.pictures),
+        **observed_figures(observation, scene.truths, scene.sound, scene.images),
         **latency_without_faces(
             match(scene.truths, observation.finals), stages, observation.offset_ns
         ),

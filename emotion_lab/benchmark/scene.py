@@ -26,21 +26,21 @@ def find_scene(path: Path, length_s: float | None = None) -> Scene:
         length_s: how much of it to play; all when None.
 
     Raises:
-        BagError: it has no truth, no audio, no compressed pictures, or no utterance in that time.
+        BagError: it has no truth, no audio, no compressed images, or no utterance in that time.
     """
     file = path / 'truth.json'
     if not file.exists():
         raise BagError(f'{path} has no truth.json, so nobody knows when speech really ends in it')
     truths = read_truth(file)
     with Bag(path) as bag:
-        images = bag.choose('', (COMPRESSED,), 'image', '--bag')
-        if images is None:
+        topic = bag.choose('', (COMPRESSED,), 'image', '--bag')
+        if topic is None:
             raise BagError(f'{path} has no {COMPRESSED}; it has: {bag.list_topics()}')
         whole_s = (bag.end_ns - bag.start_ns + 1) / NS_PER_S
         length_s = min(length_s or whole_s, whole_s)
         end_ns = bag.start_ns + int(length_s * NS_PER_S)
-        pictures = [one for one in bag.messages([images.name]) if one.stamp_ns < end_ns]
-        first = decode_image(bag.decode(pictures[0]), pictures[0].stamp_ns).decode()
+        images = [one for one in bag.messages([topic.name]) if one.stamp_ns < end_ns]
+        first = decode_image(bag.decode(images[0]), images[0].stamp_ns).decode()
         audio_topic = _audio_topic(bag)
     counted = [one for one in truths if one.end_ns + AFTER_S * NS_PER_S <= end_ns]
     if not counted:
@@ -48,11 +48,11 @@ def find_scene(path: Path, length_s: float | None = None) -> Scene:
     return Scene(
         path,
         audio_topic,
-        images.name,
+        topic.name,
         length_s,
         counted,
         read_sound(path, audio_topic),
-        len(pictures),
+        len(images),
         f'{first.shape[1]}x{first.shape[0]}',
     )
 

@@ -25,7 +25,7 @@ from emotion_node.datatypes import (
 from emotion_node.interfaces import Sight, Transcriber, TranscriberStream
 
 KEEP_NS: Final = 40 * NS_PER_S
-"""Pictures are kept for so long: the longest utterance, and time to get to it."""
+"""Images are kept for so long: the longest utterance, and time to get to it."""
 
 
 class LateTranscriber:
@@ -67,7 +67,7 @@ class LateStream:
         """Return nothing: nothing has been understood so far."""
         return Transcript('', 0.0, '', final=False)
 
-    def foresee(self) -> Transcript:
+    def peek_final(self) -> Transcript:
         """Return nothing."""
         return self.partial()
 
@@ -85,7 +85,7 @@ class LateStream:
 
 
 class LateSight:
-    """Keeps pictures and looks at those of an utterance when it is over.
+    """Keeps images and looks at those of an utterance when it is over.
 
     Others are never looked at.
 
@@ -103,7 +103,7 @@ class LateSight:
         return self._sight.info
 
     def update(self, frame: VideoFrame) -> FacesReport:
-        """Keep the next picture; no face is known in it yet."""
+        """Keep the next image; no face is known in it yet."""
         self._frames.append(frame)
         while frame.stamp_ns - self._frames[0].stamp_ns > KEEP_NS:
             self._frames.popleft()
@@ -114,7 +114,7 @@ class LateSight:
         self._sight.hear(event)
 
     def estimate(self, utterance: Utterance) -> FaceEstimate:
-        """Look at the pictures of an utterance, and tell whose face spoke it."""
+        """Look at the images of an utterance, and tell whose face spoke it."""
         while self._frames and self._frames[0].stamp_ns <= utterance.end_ns + AFTER_NS:
             frame = self._frames.popleft()
             if frame.stamp_ns >= utterance.start_ns - BEFORE_NS:
@@ -122,6 +122,6 @@ class LateSight:
         return self._sight.estimate(utterance)
 
     def reset(self) -> None:
-        """Forget all pictures and faces."""
+        """Forget all images and faces."""
         self._frames.clear()
         self._sight.reset()

@@ -44,7 +44,7 @@ class SlowStream:
         self._sleep = sleep
         self._stream = stream
         self.partial = stream.partial
-        self.foresee = stream.foresee
+        self.peek_final = stream.peek_final
         self.finish: Callable[[], Transcript] = stream.finish
         self.reset = stream.reset
 

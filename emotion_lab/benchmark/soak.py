@@ -36,7 +36,7 @@ Bear a load for long, and tell what became of memory, latency and of what was gi
 In line (default): the demo conversation again and again through the whole pipeline, as fast as
 it goes, for so many minutes of recording.
 
---dds: the node in its own process, at real speed: pictures of 1280x720 at 30 Hz with four faces,
+--dds: the node in its own process, at real speed: images of 1280x720 at 30 Hz with four faces,
 two voices over each other, a recogniser that takes twice the time of speech, and a subscriber
 that never reads. Its recording begins again every half minute: the clock goes backwards too.
 """
@@ -189,7 +189,7 @@ def _dds_figures(usage: Usage, seen: Path) -> dict[str, Any]:
         'audio_lost_s': lost_s,
         'audio_gaps': _number(hearing, 'gaps'),
         'speech_waiting_s_max': float(analysis['most that waited (s)']),
-        'pictures_dropped': _number(analysis, 'pictures dropped'),
+        'images_dropped': _number(analysis, 'frames dropped'),
         'interims_given_up': _number(analysis, 'interim_given_up'),
         'transcripts_given_up': _number(analysis, 'transcripts_given_up'),
         **memory(resident),

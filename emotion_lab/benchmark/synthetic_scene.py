@@ -27,7 +27,7 @@ AUDIO_TOPIC: Final = '/audio'
 
 
 def write_crowd(source: Path, target: Path) -> None:
-    """Write the demo conversation with twice its faces, pictures and voices.
+    """Write the demo conversation with twice its faces, images and voices.
 
     Args:
         source: the demo's bag.
@@ -38,7 +38,7 @@ def write_crowd(source: Path, target: Path) -> None:
     writer.open()
     try:
         with Bag(source) as bag:
-            image = writer.add_connection(IMAGE_TOPIC, IMAGE, typestore=types)
+            images = writer.add_connection(IMAGE_TOPIC, IMAGE, typestore=types)
             audio = writer.add_connection(AUDIO_TOPIC, AUDIO, typestore=types)
             earlier: deque[npt.NDArray[np.int16]] = deque()
             for message in bag.messages([IMAGE_TOPIC, AUDIO_TOPIC]):
@@ -48,19 +48,19 @@ def write_crowd(source: Path, target: Path) -> None:
                     data = types.serialize_cdr(_with(types, AUDIO, content, data=mixed), AUDIO)
                     writer.write(audio, message.stamp_ns, data)
                     continue
-                picture = encode_four_faces(decode_image(content, message.stamp_ns).decode())
+                image = encode_four_faces(decode_image(content, message.stamp_ns).decode())
                 for stamp_ns in (message.stamp_ns, message.stamp_ns + NS_PER_S // RATE_HZ):
                     header = _stamped(types, content.header, stamp_ns - message.stamp_ns)
-                    copy = _with(types, IMAGE, content, header=header, data=picture)
-                    writer.write(image, stamp_ns, types.serialize_cdr(copy, IMAGE))
+                    copy = _with(types, IMAGE, content, header=header, data=image)
+                    writer.write(images, stamp_ns, types.serialize_cdr(copy, IMAGE))
     finally:
         writer.close()
 
 
-def encode_four_faces(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return a picture of two faces twice side by side, as JPEG of `SIZE`."""
+def encode_four_faces(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return an image of two faces twice side by side, as JPEG of `SIZE`."""
     width, height = SIZE
-    half = cv2.resize(picture, (width // 2, height * 2 // 3))
+    half = cv2.resize(image, (width // 2, height * 2 // 3))
     canvas = np.zeros((height, width, 3), np.uint8)
     canvas[height // 6 : height // 6 + len(half)] = np.concatenate([half, half[:, ::-1]], axis=1)
     return np.asarray(cv2.imencode('.jpg', canvas)[1], np.uint8).reshape(-1)

@@ -38,8 +38,8 @@ _ROWS: Final = (
     _Row('processor seconds per second', 'cpu_cores', '{:.2f}'),
     _Row('resident memory (MB)', 'rss_mb'),
     _Row('start to active (s)', 'start_s', '{:.1f}'),
-    _Row('pictures dropped', 'frames_dropped'),
-    _Row('pictures that did not get there', 'frames_not_received'),
+    _Row('frames dropped', 'frames_dropped'),
+    _Row('images that did not get there', 'frames_not_received'),
     _Row('audio dropped (s)', 'audio_dropped_s', '{:.2f}'),
     _Row('utterances with an emotion', 'utterances_found'),
     _Row('utterances cut in two', 'utterances_split'),
@@ -54,7 +54,7 @@ _TARGETS: Final = (
     ('wrong cut-offs', 'cut_off_rate', '<', 0.05, 0.02, ''),
     ('sequential arrangement: delay', 'sequential_ratio', '>', 2, 4, 'times'),
     ('  at the same silence', 'sequential_ratio_same_silence', '', 0, 0, 'times'),
-    ('  and had it looked at pictures earlier', _SAME_EARLIER, '', 0, 0, 'times'),
+    ('  and had it looked at images earlier', _SAME_EARLIER, '', 0, 0, 'times'),
     ('processor without transcription', 'cpu_cores_without_asr', '<', 0.5, 0.3, 'cores'),
     ('annotate without transcription', 'annotate_speed', '>', 4, 10, 'times real time'),
     ('  with pocketsphinx', 'annotate_speed_with_asr', '', 0, 0, 'times real time'),
@@ -79,7 +79,7 @@ def _heading(report: Mapping[str, Any]) -> Text:
     recording, hardware = report['recording'], report['hardware']
     return Text(
         f'\n{recording["played_s"]:.0f} s of {recording["name"]}: {recording["utterances"]} '
-        f'utterances, pictures {recording["picture"]} at {recording["pictures_per_s"]:.1f}/s; '
+        f'utterances, images {recording["image"]} at {recording["frames_per_s"]:.1f}/s; '
         f'{hardware["cores"]} cores of {hardware["cpu"]}; '
         f'load before {report["load_before"]:.1f}; took {report["took_s"]:.0f} s',
         'bold',

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from emotion_node.backends.face_image import SIDE, face_image
 from transformers import AutoTokenizer, BertForSequenceClassification
 
 from emotion_lab.training.face_model import FaceNet, FaceTraining
 from emotion_lab.training.text_model import TextTraining
 from emotion_lab.training.voice_model import PacedVoice, VoiceNet, VoiceTraining
-from emotion_node.backends.face_onnx import EXPRESSIONS, FLOOR, MIN_PICTURES, PERIOD_NS, shown_over
-from emotion_node.backends.face_picture import SIDE, face_picture
+from emotion_node.backends.face_onnx import EXPRESSIONS, FLOOR, MIN_IMAGES, PERIOD_NS, shown_over
 from emotion_node.backends.voice_features import log_mel
 from emotion_node.backends.voice_onnx import MAX_SAMPLES, MIN_SPEECH_NS
 from emotion_node.datatypes import (
@@ -106,12 +106,12 @@ class TorchFace:
 
     def observe(self, mesh: FaceMesh) -> FloatArray:
         """Return (8,) logarithms of probabilities."""
-        scores = np.maximum(self._run(face_picture(mesh).astype(np.float32)), FLOOR)
+        scores = np.maximum(self._run(face_image(mesh).astype(np.float32)), FLOOR)
         return np.asarray(np.log(scores), np.float32)
 
     def estimate(self, seen: FaceSequence) -> ModalityEmotion:
         """Return an answer as untrained as the weights."""
-        if len(seen.rows) < MIN_PICTURES:
+        if len(seen.rows) < MIN_IMAGES:
             return ModalityEmotion.absent(Modality.FACE, Reason.TOO_SHORT, model=self.info)
         begun = self._clock()
         shown = shown_over(seen)
@@ -123,9 +123,9 @@ class TorchFace:
             len(seen.rows),
         )
 
-    def _run(self, picture: FloatArray) -> FloatArray:
+    def _run(self, image: FloatArray) -> FloatArray:
         with torch.inference_mode():
-            scores: FloatArray = self._net(torch.from_numpy(picture[None]))[0].softmax(-1).numpy()
+            scores: FloatArray = self._net(torch.from_numpy(image[None]))[0].softmax(-1).numpy()
         return scores
 
 

@@ -24,7 +24,7 @@ class FaceVariation:
     Attributes:
         turn: most by which a face is rotated, in degrees.
         scale: most by which it grows or shrinks, as a share.
-        shift: most by which it is moved, as a share of the picture.
+        shift: most by which it is moved, as a share of the image.
         squeeze: most by which it is made narrower or lower, as a turned head is.
         contrast: most by which contrast and brightness change, as a share of what there is.
         blur: share that lose detail, as small or moving faces do.
@@ -86,7 +86,7 @@ def _move(image: Image, how: FaceVariation, side: int, rng: np.random.Generator)
 
 
 def _light(image: Image, most: float, rng: np.random.Generator) -> Image:
-    """Return a picture with another contrast, brightness and curve, and light from a side."""
+    """Return an image with another contrast, brightness and curve, and light from a side."""
     levels = np.linspace(0, 1, 256) ** np.exp(rng.uniform(-most, most))
     levels = (levels - 0.5) * np.exp(rng.uniform(-most, most)) + 0.5 + rng.uniform(-0.1, 0.1)
     lit = cv2.LUT(image, np.clip(255 * levels, 0, 255).astype(np.uint8))
@@ -97,7 +97,7 @@ def _light(image: Image, most: float, rng: np.random.Generator) -> Image:
 
 
 def blur(image: Image, factor: float, rng: np.random.Generator) -> Image:
-    """Return a picture that was `factor` times smaller, or was smeared as far by movement."""
+    """Return an image that was `factor` times smaller, or was smeared as far by movement."""
     side = len(image)
     if rng.random() < 0.5:
         small = max(6, round(side / factor))
@@ -112,19 +112,19 @@ def blur(image: Image, factor: float, rng: np.random.Generator) -> Image:
 
 
 def darken(image: Image, share: float, rng: np.random.Generator) -> Image:
-    """Return a picture with `share` of the light, and the noise of a camera."""
+    """Return an image with `share` of the light, and the noise of a camera."""
     noise = rng.normal(0, 255 * 0.012, image.shape)
     return np.clip(image * share + noise, 0, 255).astype(np.uint8)
 
 
 def compress(image: Image, quality: int) -> Image:
-    """Return a picture after JPEG at a quality of 1 to 100."""
+    """Return an image after JPEG at a quality of 1 to 100."""
     _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
 def cover(image: Image, rng: np.random.Generator) -> Image:
-    """Return a picture of which something hides up to two fifths in each direction.
+    """Return an image of which something hides up to two fifths in each direction.
 
     As Zhong et al., "Random Erasing Data Augmentation", AAAI 2020.
     """

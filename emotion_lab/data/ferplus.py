@@ -1,7 +1,7 @@
 """FER+: small grey faces, each judged by ten people.
 
 Needs no torch. Barsoum, Zhang, Canton Ferrer and Zhang, "Training Deep Networks for Facial
-Expression Recognition with Crowd-Sourced Label Distribution", ICMI 2016, over the pictures of
+Expression Recognition with Crowd-Sourced Label Distribution", ICMI 2016, over the images of
 FER2013 (Goodfellow et al., ICONIP 2013).
 """
 
@@ -83,7 +83,7 @@ def _seconded(votes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def read_ferplus(split: str, root: Path | None = None) -> FerPlus:
-    """Return a split without the pictures of which most people saw no face or no expression.
+    """Return a split without the images of which most people saw no face or no expression.
 
     Args:
         split: one of `SPLITS`.

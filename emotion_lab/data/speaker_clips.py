@@ -1,7 +1,7 @@
 """Faces that talk, keep still and chew, as the tracker sees them, and the talkers' voices.
 
 Talkers are those of the GRID corpus that are there (Cooke, Barker, Cunningham and Shao, JASA
-120(5), 2006). Still and chewing faces are made of the picture of each in which the mouth is most
+120(5), 2006). Still and chewing faces are made of the image of each in which the mouth is most
 closed: it sways by parts of a pixel under the noise of a camera, and for chewing the lower face is
 stretched up and down some 1.4 times a second, lips together.
 """
@@ -23,7 +23,7 @@ from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import FaceConfig
 from emotion_node.core.vision.tracker import FaceTracker
 from emotion_node.datatypes import SAMPLE_RATE, AudioChunk, FloatArray, VideoFrame
-from emotion_node.faces import Picture, TrackedFace
+from emotion_node.faces import Image, TrackedFace
 from emotion_node.interfaces import FaceFinder
 from emotion_node.recordings.media import read_media
 
@@ -48,14 +48,14 @@ class Talker:
 
     Attributes:
         name: of the file.
-        frames: pictures and when they were taken.
+        frames: images and when they were taken.
         samples: (n,) float32 at `SAMPLE_RATE`; the first belongs to stamp 0.
         speech: start and end of what is said, in ns.
     """
 
     name: str
     stamps_ns: tuple[int, ...]
-    pictures: tuple[Picture, ...]
+    images: tuple[Image, ...]
     samples: FloatArray
     speech: tuple[int, int]
 
@@ -67,8 +67,8 @@ class Clip:
     Attributes:
         talker: whose face it is.
         manner: one of `MANNERS`.
-        stamps_ns: of the pictures.
-        faces: in each picture.
+        stamps_ns: of the images.
+        faces: in each image.
     """
 
     talker: str
@@ -117,13 +117,13 @@ def make_clips(
     clips = {}
     for number, talker in enumerate(talkers):
         rng = np.random.default_rng((seed, number))
-        talking = _track(talker, 'talking', talker.pictures, finder)
+        talking = _track(talker, 'talking', talker.images, finder)
         clips[talker.name, 'talking'] = talking
         found = {k: face.mesh.landmarks for k, face in enumerate(talking.faces) if face}
         rest = min(found, key=lambda k: _opening(found[k]))
         for manner in ('still', 'chewing'):
-            pictures = _animate(talker, rest, found[rest], manner == 'chewing', rng)
-            clips[talker.name, manner] = _track(talker, manner, pictures, finder)
+            images = _animate(talker, rest, found[rest], manner == 'chewing', rng)
+            clips[talker.name, manner] = _track(talker, manner, images, finder)
     return clips
 
 
@@ -132,21 +132,21 @@ def _opening(landmarks: FloatArray) -> float:
     return float(np.linalg.norm(landmarks[upper, :2] - landmarks[lower, :2]))
 
 
-def _track(talker: Talker, manner: str, pictures: Iterable[Picture], finder: FaceFinder) -> Clip:
+def _track(talker: Talker, manner: str, images: Iterable[Image], finder: FaceFinder) -> Clip:
     tracker = FaceTracker(FaceConfig(), finder)
     faces = []
-    for stamp_ns, picture in zip(talker.stamps_ns, pictures, strict=True):
-        found = tracker.update(stamp_ns, picture)
+    for stamp_ns, image in zip(talker.stamps_ns, images, strict=True):
+        found = tracker.update(stamp_ns, image)
         faces.append(found[0] if found else None)
     return Clip(talker.name, manner, talker.stamps_ns, tuple(faces))
 
 
 def _animate(
     talker: Talker, rest: int, landmarks: FloatArray, chew: bool, rng: np.random.Generator
-) -> Iterable[Picture]:
-    """Yield as many pictures as the talker has, made of one of them."""
-    picture = talker.pictures[rest]
-    height, width = picture.shape[:2]
+) -> Iterable[Image]:
+    """Yield as many images as the talker has, made of one of them."""
+    image = talker.images[rest]
+    height, width = image.shape[:2]
     y, x = np.mgrid[:height, :width].astype(np.float32)
     scale = float(np.ptp(landmarks[:, 0])) / FACE_CM
     lip, chin = landmarks[UPPER_LIP, :2], landmarks[CHIN, :2]
@@ -162,7 +162,7 @@ def _animate(
         drop = amplitude * (0.5 - 0.5 * np.cos(turn))
         aside = 0.3 * amplitude * np.sin(turn)
         moved = cv2.remap(
-            picture,
+            image,
             (x - dx - aside * moves).astype(np.float32),
             (y - dy - drop * moves).astype(np.float32),
             cv2.INTER_LINEAR,

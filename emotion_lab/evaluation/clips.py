@@ -1,6 +1,6 @@
 """Show real recordings end to end, utterance by utterance beside the truth.
 
-They are a few clips of MELD with pictures, and two of its dialogues with sound alone: far too few
+They are a few clips of MELD with images, and two of its dialogues with sound alone: far too few
 to measure anything. This is a table to look at, with no claim of significance. Utterances of a
 dialogue were cut out one by one; between them is 0.8 s of near silence here.
 """

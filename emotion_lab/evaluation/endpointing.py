@@ -30,7 +30,7 @@ from emotion_node.config import Config
 from emotion_node.datatypes import (
     NS_PER_S,
     SAMPLE_RATE,
-    Cut,
+    EndReason,
     Report,
     SpeechEnded,
     Utterance,
@@ -65,7 +65,7 @@ def count_cut_offs(pauses: Sequence[Span], heard: Sequence[Utterance]) -> int:
 
 def _ended_in(utterance: Utterance, begin: int, end: int) -> bool:
     return (
-        utterance.cut is Cut.SILENCE
+        utterance.end_reason is EndReason.SILENCE
         and abs(utterance.end_ns - begin) <= TOLERANCE_NS
         and begin < utterance.decided_ns <= end + TOLERANCE_NS
     )

@@ -1,6 +1,6 @@
 """Measure whether faces are said to show what people saw in them.
 
-Faces of FER+ dev on whose emotion at least seven of ten people agreed, as single pictures against
+Faces of FER+ dev on whose emotion at least seven of ten people agreed, as single images against
 the neutral face of people in general: for each emotion, how often its check says that it is shown
 or partly shown, in faces that show it and in neutral ones. Its thresholds were chosen on FER+
 train. In use, a face is held against the person's own neutral face, and over an utterance.
@@ -15,18 +15,18 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+from emotion_node.backends.face_image import SIDE
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from emotion_lab.data.ferplus import read_ferplus
-from emotion_node.backends.face_picture import SIDE
 from emotion_node.backends.faces_mediapipe import MediaPipeFaces
 from emotion_node.core.vision.expression_check import PARTLY_SHOWN, SHOWN, check
 from emotion_node.core.vision.facial_cues import NeutralFace, measure, read_cues
 from emotion_node.core.vision.geometry import find_head, region_of
 from emotion_node.datatypes import FacialCue
-from emotion_node.faces import FaceRegion, Picture
+from emotion_node.faces import FaceRegion, Image
 from emotion_node.interfaces import FaceFinder
 from emotion_node.labels import LABELS, NEUTRAL
 
@@ -36,9 +36,9 @@ MOST: Final = 150
 MAGNIFIED: Final = 5
 
 
-def cues_of(picture: Picture, finder: FaceFinder) -> tuple[FacialCue, ...]:
+def cues_of(image: Image, finder: FaceFinder) -> tuple[FacialCue, ...]:
     """Return what moves in a grey face of (`SIDE`, `SIDE`); nothing where no face is found."""
-    large = cv2.resize(picture, None, fx=MAGNIFIED, fy=MAGNIFIED, interpolation=cv2.INTER_CUBIC)
+    large = cv2.resize(image, None, fx=MAGNIFIED, fy=MAGNIFIED, interpolation=cv2.INTER_CUBIC)
     colour = np.asarray(cv2.cvtColor(large, cv2.COLOR_GRAY2BGR), np.uint8)
     middle = (MAGNIFIED * SIDE - 1) / 2
     mesh = finder.fit(colour, FaceRegion(middle, middle, 1.3 * MAGNIFIED * SIDE, 0.0))

@@ -2,10 +2,10 @@
 
 FER+ test counts the faces whose votes agree (more than half of them, single votes aside, as is
 the custom), by what most people saw: eight expressions, contempt among them. Robots see worse
-pictures than these, hence the rows with small, dim, compressed and covered faces.
+images than these, hence the rows with small, dim, compressed and covered faces.
 
 Talking moves a face without expressing anything. GRID's talkers are neutral, so whatever else is
-seen in them while they talk is an error; they go through the node's own sight, from picture to
+seen in them while they talk is an error; they go through the node's own sight, from image to
 estimate, as recorded and in worse conditions. There are only a few of them.
 """
 
@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from emotion_lab.data import face_images as face_pictures
+from emotion_lab.data import face_images as face_images
 from emotion_lab.data.datasets import DatasetError, data_root
 from emotion_lab.data.ferplus import FerPlus, read_ferplus
 from emotion_lab.data.metrics import (
@@ -44,57 +44,57 @@ from emotion_node.core.vision.tracker import FaceTracker
 from emotion_node.core.vision.vision import FaceSight
 from emotion_node.datatypes import (
     ClockSource,
-    Cut,
+    EndReason,
     FaceEstimate,
     Utterance,
     VideoFrame,
 )
-from emotion_node.faces import FaceMesh, FaceRegion, Picture
+from emotion_node.faces import FaceMesh, FaceRegion, Image
 from emotion_node.interfaces import FaceFinder
 from emotion_node.labels import LABELS, NEUTRAL
 from emotion_node.model_store.manifest import find_model
 
-Spoil = Callable[[Picture, np.random.Generator], Picture]
+Spoil = Callable[[Image, np.random.Generator], Image]
 
 CONDITIONS: Final[Mapping[str, tuple[str, Spoil]]] = {
     'clean': ('as they are', lambda face, rng: face),
     'small': ('16 pixels wide', lambda face, rng: _shrunk(face, 16)),
-    'dim': ('a tenth of the light', lambda face, rng: face_pictures.darken(face, 0.1, rng)),
-    'jpeg': ('JPEG at quality 15', lambda face, rng: face_pictures.compress(face, 15)),
-    'covered': ('partly covered', face_pictures.cover),
+    'dim': ('a tenth of the light', lambda face, rng: face_images.darken(face, 0.1, rng)),
+    'jpeg': ('JPEG at quality 15', lambda face, rng: face_images.compress(face, 15)),
+    'covered': ('partly covered', face_images.cover),
 }
 """What is done to FER+ faces, always the same to each."""
 
 SCENES: Final[Mapping[str, tuple[str, Spoil]]] = {
-    'recorded': ('as recorded', lambda picture, rng: picture),
-    'mirrored': ('mirrored', lambda picture, rng: np.ascontiguousarray(picture[:, ::-1])),
-    'far': ('half as large', lambda picture, rng: _resized(picture, 0.5)),
-    'near': ('one and a half times as large', lambda picture, rng: _resized(picture, 1.5)),
+    'recorded': ('as recorded', lambda image, rng: image),
+    'mirrored': ('mirrored', lambda image, rng: np.ascontiguousarray(image[:, ::-1])),
+    'far': ('half as large', lambda image, rng: _resized(image, 0.5)),
+    'near': ('one and a half times as large', lambda image, rng: _resized(image, 1.5)),
     'dim': (
         'a quarter of the light',
-        lambda picture, rng: face_pictures.darken(picture, 0.25, rng),
+        lambda image, rng: face_images.darken(image, 0.25, rng),
     ),
-    'jpeg': ('JPEG at quality 20', lambda picture, rng: _jpeg(picture, 20)),
+    'jpeg': ('JPEG at quality 20', lambda image, rng: _jpeg(image, 20)),
 }
-"""What is done to GRID's pictures."""
+"""What is done to GRID's images."""
 
 FRAMES: Final = 300
-"""Pictures by which the time is taken."""
+"""Images by which the time is taken."""
 WIDTH, HEIGHT = 640, 480
 
 
-def _shrunk(face: Picture, side: int) -> Picture:
+def _shrunk(face: Image, side: int) -> Image:
     small = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, face.shape[1::-1]), np.uint8)
 
 
-def _resized(picture: Picture, factor: float) -> Picture:
+def _resized(image: Image, factor: float) -> Image:
     way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, None, fx=factor, fy=factor, interpolation=way), np.uint8)
+    return np.asarray(cv2.resize(image, None, fx=factor, fy=factor, interpolation=way), np.uint8)
 
 
-def _jpeg(picture: Picture, quality: int) -> Picture:
-    _, data = cv2.imencode('.jpg', picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+def _jpeg(image: Image, quality: int) -> Image:
+    _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
 
 
@@ -140,12 +140,14 @@ def watch(
     """Return what the node's sight makes of one talker."""
     rng = np.random.default_rng(0)
     sight = FaceSight(FaceTracker(FaceConfig(), finder), expression=backend)
-    for stamp_ns, picture in zip(talker.stamps_ns, talker.pictures, strict=True):
-        spoilt = spoil(picture, rng)
+    for stamp_ns, image in zip(talker.stamps_ns, talker.images, strict=True):
+        spoilt = spoil(image, rng)
         sight.update(VideoFrame(stamp_ns, lambda spoilt=spoilt: spoilt))  # type: ignore[misc]
     start_ns, end_ns = talker.speech
     return sight.estimate(
-        Utterance('u1', start_ns, end_ns, end_ns, talker.samples, 0, Cut.SILENCE, ClockSource.FILE)
+        Utterance(
+            'u1', start_ns, end_ns, end_ns, talker.samples, 0, EndReason.SILENCE, ClockSource.FILE
+        )
     )
 
 
@@ -175,29 +177,29 @@ def talking_figures(backend: OnnxFaceEmotion, talkers: Sequence[Talker]) -> dict
     }
 
 
-def scene_of(talker: Talker) -> list[Picture]:
-    """Return pictures of `WIDTH` by `HEIGHT` with one face, half as high as they are."""
+def scene_of(talker: Talker) -> list[Image]:
+    """Return images of `WIDTH` by `HEIGHT` with one face, half as high as they are."""
     made = []
-    for picture in talker.pictures:
-        height, width = picture.shape[:2]
+    for image in talker.images:
+        height, width = image.shape[:2]
         scale = min(WIDTH / width, HEIGHT / height)
         size = (round(width * scale), round(height * scale))
         canvas = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
         left, top = (WIDTH - size[0]) // 2, (HEIGHT - size[1]) // 2
-        canvas[top : top + size[1], left : left + size[0]] = cv2.resize(picture, size)
+        canvas[top : top + size[1], left : left + size[0]] = cv2.resize(image, size)
         made.append(canvas)
     return made
 
 
 def time_figures(backend: OnnxFaceEmotion, talker: Talker) -> dict[str, float]:
-    """Return the time of following one face, and of its expression, per picture."""
+    """Return the time of following one face, and of its expression, per image."""
     tracker = FaceTracker(FaceConfig(), MediaPipeFaces())
-    pictures = scene_of(talker)
+    images = scene_of(talker)
     followed, told = [], []
     for number in range(FRAMES):
-        picture = pictures[number % len(pictures)]
+        image = images[number % len(images)]
         begin = time.perf_counter_ns()
-        faces = tracker.update(number * 40_000_000, picture)
+        faces = tracker.update(number * 40_000_000, image)
         followed.append(time.perf_counter_ns() - begin)
         for face in faces:
             begin = time.perf_counter_ns()
@@ -297,7 +299,7 @@ def _table(figures: Mapping[str, Any]) -> Table:
         table.add_row(f'  {SCENES[scene][0]}', f'{share:.2f}')
     table.add_section()
     for key, words in (
-        ('track', f'following one face at {WIDTH}x{HEIGHT}, per picture'),
+        ('track', f'following one face at {WIDTH}x{HEIGHT}, per image'),
         ('expression', 'expression, per face'),
     ):
         if f'{key}_ms_p95' in figures:

@@ -1,4 +1,4 @@
-"""SIMULATED voices and faces for the utterances of MELD, whose sound and pictures are not at hand.
+"""SIMULATED voices and faces for the utterances of MELD, whose sound and images are not at hand.
 
 For each utterance an answer of a voice model to an actor that it had not heard (RAVDESS), and one
 of a face model to a face that it had not seen (FER+), are drawn among those with the utterance's

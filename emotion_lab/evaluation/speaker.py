@@ -1,11 +1,11 @@
 """Measure who is taken for the speaker, in scenes whose speaker is known.
 
 Scenes are made of GRID talkers (see `speaker_clips`), two or three side by side, with the voice of
-one of them or of somebody who is not in the picture, and run through the node's hearing and sight.
+one of them or of somebody who is not in the image, and run through the node's hearing and sight.
 The silent ones keep still or chew ("still"), or say their own words without being heard
-("mouthing"). The voice comes up to 0.2 s later than the picture.
+("mouthing"). The voice comes up to 0.2 s later than the image.
 
-Of a picture it counts whose speaking score is highest, as it is published at that moment, from
+Of an image it counts whose speaking score is highest, as it is published at that moment, from
 when the speech has been noticed until its true end; of an utterance, whose face is published with
 the emotion. There are few talkers, and the method's constants were chosen on the same ones:
 `python -m emotion_lab.training.active_speaker` shows what comes of leaving each out.
@@ -45,13 +45,13 @@ from emotion_node.datatypes import (
     SpeechStarted,
     VideoFrame,
 )
-from emotion_node.faces import Picture, TrackedFace
+from emotion_node.faces import Image, TrackedFace
 from emotion_node.factory import Models, build_hearing, load_vad
 from emotion_node.interfaces import Vad
 
 CHUNK: Final = SAMPLE_RATE // 50
 LEAVES: Final = 0.6
-"""Part of the speech after which somebody leaves the picture."""
+"""Part of the speech after which somebody leaves the image."""
 
 Timed = tuple[int, SpeechEvent]
 """An event, and the stamp up to which sound had been heard when it was reported."""
@@ -68,7 +68,7 @@ class Replay:
         self._leaves_ns = leaves_ns
         self._index = {stamp_ns: k for k, stamp_ns in enumerate(self._clips[0].stamps_ns)}
 
-    def update(self, stamp_ns: int, picture: Picture) -> list[TrackedFace]:
+    def update(self, stamp_ns: int, image: Image) -> list[TrackedFace]:
         """Return the faces of the moment."""
         index = self._index[stamp_ns]
         return [
@@ -88,7 +88,7 @@ class Score:
 
     Attributes:
         scenes: how many.
-        speech_frames: pictures during speech in which the speaker is seen.
+        speech_frames: images during speech in which the speaker is seen.
         frames: of these, those at which speech had been noticed.
         frames_right: of these, those in which the speaker's score was highest.
         utterances: that were heard.
@@ -153,7 +153,7 @@ def play(scene: Scene, clips: Clips, talker: Talker, events: Sequence[Timed]) ->
 
 
 def _steps(talker: Talker, events: Sequence[Timed]) -> Iterator[VideoFrame | SpeechEvent]:
-    """Yield pictures and events in the order in which they come."""
+    """Yield images and events in the order in which they come."""
     nothing = np.zeros((1, 1, 3), np.uint8)
     frames = [(stamp_ns, VideoFrame(stamp_ns, lambda: nothing)) for stamp_ns in talker.stamps_ns]
     steps: list[tuple[int, VideoFrame | SpeechEvent]] = [*events, *frames]
@@ -187,7 +187,7 @@ def measure(talkers: Sequence[Talker], clips: Clips, vad: Vad) -> dict[str, Scor
 
 
 def figures(scores: Mapping[str, Score]) -> dict[str, Any]:
-    """Return what people ask for: shares of pictures and utterances that were right."""
+    """Return what people ask for: shares of images and utterances that were right."""
 
     def utterances(prefix: str) -> float:
         rows = [
@@ -260,7 +260,7 @@ ROWS: Final = {
 def markdown(scores: Mapping[str, Score], result: Mapping[str, Any]) -> str:
     """Return the figures as a Markdown table."""
     lines = [
-        '| scenes | | pictures right | utterances right |',
+        '| scenes | | images right | utterances right |',
         '|---|--:|--:|--:|',
     ]
     for row, words in ROWS.items():
@@ -269,6 +269,6 @@ def markdown(scores: Mapping[str, Score], result: Mapping[str, Any]) -> str:
             f'| {words} | {scores[row].scenes} | {live} | {result[f"{row}_utterances"]:.3f} |'
         )
     if 'demo_utterances' in result:
-        pictures, utterances = result['demo_pictures'], result['demo_utterances']
-        lines.append(f'| the recorded conversation | 1 | {pictures:.3f} | {utterances:.3f} |')
+        images, utterances = result['demo_frames'], result['demo_utterances']
+        lines.append(f'| the recorded conversation | 1 | {images:.3f} | {utterances:.3f} |')
     return '\n'.join(lines)

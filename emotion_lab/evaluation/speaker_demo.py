@@ -26,7 +26,7 @@ TRUTH: Final = 'truth.json'
 
 @dataclass(frozen=True, slots=True)
 class _Spoken:
-    """A true utterance and the side of the picture on which its speaker is."""
+    """A true utterance and the side of the image on which its speaker is."""
 
     start_ns: int
     end_ns: int
@@ -42,7 +42,7 @@ def demo_figures(path: Path, finder: FaceFinder, vad: Vad) -> dict[str, float]:
         vad: voice activity detector.
 
     Returns:
-        `demo_pictures`: share of the pictures during speech that had been noticed in which the
+        `demo_frames`: share of the images during speech that had been noticed in which the
         speaker's score was the highest; `demo_utterances`: share of the utterances that were
         published with the speaker's face.
 
@@ -51,10 +51,10 @@ def demo_figures(path: Path, finder: FaceFinder, vad: Vad) -> dict[str, float]:
         BagError: the bag cannot be read.
     """
     truth = json.loads((path / TRUTH).read_text(encoding='utf-8'))
-    middle = truth['picture']['width'] / 2
+    middle = truth['image']['width'] / 2
     spoken = [_Spoken(one['start'], one['end'], one['side']) for one in truth['utterances']]
     sides: dict[str, str] = {}
-    pictures: list[bool] = []
+    images: list[bool] = []
     found: dict[int, bool] = {}
     noticed = False
     config = make_config({'interim.enabled': False})
@@ -70,13 +70,13 @@ def demo_figures(path: Path, finder: FaceFinder, vad: Vad) -> dict[str, float]:
                 now = _at(spoken, report.stamp_ns, report.stamp_ns)
                 if noticed and now is not None:
                     best = max(faces, key=lambda face: face.speaking_score)
-                    pictures.append(sides[best.face_id] == spoken[now].side)
+                    images.append(sides[best.face_id] == spoken[now].side)
             case EmotionReport(trigger=Trigger.FINAL):
                 said = _at(spoken, report.start_ns, report.end_ns)
                 if said is not None:
                     found[said] = sides.get(report.face_id) == spoken[said].side
     return {
-        'demo_pictures': sum(pictures) / max(len(pictures), 1),
+        'demo_frames': sum(images) / max(len(images), 1),
         'demo_utterances': sum(found.values()) / len(spoken),
     }
 

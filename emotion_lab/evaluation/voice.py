@@ -44,7 +44,7 @@ from emotion_node.datatypes import (
     NS_PER_SAMPLE,
     SAMPLE_RATE,
     ClockSource,
-    Cut,
+    EndReason,
     FloatArray,
     ModalityEmotion,
     Utterance,
@@ -145,7 +145,7 @@ def _by_fold(truth: IntArray, predicted: IntArray, folds: IntArray) -> list[floa
 def as_utterance(samples: FloatArray) -> Utterance:
     """Return a sound as if all of it were speech."""
     end_ns = len(samples) * NS_PER_SAMPLE
-    return Utterance('u1', 0, end_ns, end_ns, samples, 0, Cut.SILENCE, ClockSource.FILE)
+    return Utterance('u1', 0, end_ns, end_ns, samples, 0, EndReason.SILENCE, ClockSource.FILE)
 
 
 def is_false_alarm(emotion: ModalityEmotion) -> bool:

@@ -69,7 +69,7 @@ DIAGNOSTICS = {
     'state': {'state': 'active'},
     'image': {'messages': '96'},
     'hearing': {'given up (s)': '0.500', 'lost (s)': '0.250'},
-    'analysis': {'pictures dropped': '3', 'late_frames': '1'},
+    'analysis': {'frames dropped': '3', 'late_frames': '1'},
 }
 
 
@@ -78,7 +78,7 @@ def emotion(at_s: float, start_s: float, end_s: float, **more: Any) -> dict[str,
     fields = {
         'utterance_id': f'u{start_s:g}',
         'trigger': 'final',
-        'cut': 'silence',
+        'end_reason': 'silence',
         'label': 'joy',
         'start': int(start_s * SECOND),
         'end': int(end_s * SECOND),
@@ -89,7 +89,7 @@ def emotion(at_s: float, start_s: float, end_s: float, **more: Any) -> dict[str,
 
 
 def interim(at_s: float, start_s: float) -> dict[str, Any]:
-    return emotion(at_s, start_s, at_s, trigger='interim', endpointing_latency=0.0, cut='')
+    return emotion(at_s, start_s, at_s, trigger='interim', endpointing_latency=0.0, end_reason='')
 
 
 STORY = [
@@ -244,7 +244,7 @@ def test_words_are_searched_for_when_all_is_over() -> None:
     stream = LateTranscriber(inner).stream()
     for _ in range(3):
         stream.accept(np.zeros(1600, np.float32))
-        assert stream.partial().text == stream.foresee().text == ''
+        assert stream.partial().text == stream.peek_final().text == ''
         assert inner.accepted == []
     assert stream.finish().text == 'so happy'
     stream.accept(np.zeros(160, np.float32))
@@ -333,8 +333,8 @@ def test_parameters_of_the_arrangements_are_known() -> None:
 
 def test_a_play_is_measured_from_end_to_end(tmp_path: Path) -> None:
     scene = find_scene(CONVERSATION, 4.6)
-    assert (len(scene.truths), scene.picture) == (1, '640x360')
-    assert scene.pictures == pytest.approx(4.6 * 12.5, abs=1)
+    assert (len(scene.truths), scene.image) == (1, '640x360')
+    assert scene.images == pytest.approx(4.6 * 12.5, abs=1)
     parameters = {'transcriber.backend': 'off', 'face.backend': 'off', 'text.backend': 'off'}
     shown: list[float] = []
     figures = play(
@@ -360,8 +360,8 @@ def test_a_play_is_measured_from_end_to_end(tmp_path: Path) -> None:
             'name': 'talk',
             'played_s': 4.6,
             'utterances': 1,
-            'pictures_per_s': 12.5,
-            'picture': scene.picture,
+            'frames_per_s': 12.5,
+            'image': scene.image,
         },
         'hardware': {'cores': 2, 'cpu': 'some'},
         'load_before': 0.0,

@@ -11,6 +11,7 @@ import pytest
 from support.meld_files import write_meld
 from support.scripted import SECOND, scores
 
+from emotion_lab.commands import main
 from emotion_lab.data.metrics import Array, IntArray
 from emotion_lab.evaluation.clips import Row, dialogue_rows, speaker_pairs
 from emotion_lab.evaluation.everything import gather
@@ -28,12 +29,11 @@ from emotion_lab.evaluation.interim import Agreement, compare
 from emotion_lab.evaluation.meld_dialogues import MeldDialogue, TrueUtterance
 from emotion_lab.evaluation.simulation import Pool, pool_of_faces, simulate
 from emotion_lab.evaluation.text_answers import CONDITIONS, TextAnswers
-from emotion_node.cli.main import main
 from emotion_node.config import Config, DialogueConfig, FusionConfig
 from emotion_node.datatypes import (
     ClockSource,
-    Cut,
     EmotionReport,
+    EndReason,
     FusedScores,
     ModalityEmotion,
     Reason,
@@ -196,7 +196,7 @@ def report(label: str, end_s: float, trigger: Trigger, utterance_id: str = 'u1')
         round(end_s * SECOND),
         Transcript('', 0.0, ''),
         FusedScores(told, 0.0, 0.0, (text, voice, face)),
-        Cut.SILENCE,
+        EndReason.SILENCE,
         ClockSource.HEADER,
     )
 

@@ -1,4 +1,4 @@
-"""FER+: which faces count, what people saw in them, and how their pictures are varied."""
+"""FER+: which faces count, what people saw in them, and how their images are varied."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from emotion_node.backends.face_image import SIDE
 from support.ferplus_file import COLUMNS
 
 from emotion_lab.data.datasets import DatasetError
 from emotion_lab.data.face_images import NONE, FaceVariation, cover, vary, vary_all
 from emotion_lab.data.ferplus import FerPlus, read_ferplus
 from emotion_node.backends.face_onnx import EXPRESSIONS
-from emotion_node.backends.face_picture import SIDE
 
 
 def write(folder: Path, votes: list[dict[str, int]], split: int = 0) -> Path:
@@ -41,7 +41,7 @@ def shares(faces: FerPlus, row: int) -> dict[str, float]:
     }
 
 
-def test_pictures_without_a_face_or_an_expression_are_left_out(tmp_path: Path) -> None:
+def test_images_without_a_face_or_an_expression_are_left_out(tmp_path: Path) -> None:
     faces = read_ferplus(
         'train', write(tmp_path, [{'NF': 10}, {'unknown': 6, 'fear': 4}, {'happiness': 10}])
     )
@@ -79,7 +79,7 @@ def test_splits_are_kept_apart_and_missing_data_is_told(tmp_path: Path) -> None:
 
 
 def portrait() -> npt.NDArray[np.uint8]:
-    """Return a smooth grey picture, darker at its left."""
+    """Return a smooth grey image, darker at its left."""
     ramp = np.linspace(40, 220, SIDE)
     return np.tile(ramp, (SIDE, 1)).astype(np.uint8)
 

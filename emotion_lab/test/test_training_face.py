@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from emotion_node.backends.face_image import SIDE
 from support.ferplus_file import COLUMNS
 
 from emotion_node.backends.face_onnx import EXPRESSIONS
-from emotion_node.backends.face_picture import SIDE
 
 torch = pytest.importorskip('torch')
 training = pytest.importorskip('emotion_lab.training.face', exc_type=ModuleNotFoundError)

@@ -36,7 +36,7 @@ RIDGE: Final = 1e-4
 """Penalty on squared weights, so that few talkers do not make for certainty."""
 FIRST_NS: Final = 150_000_000
 EVERY: Final = 4
-"""Pictures of a scene that are taken: one in so many, from so long after the start of speech."""
+"""Images of a scene that are taken: one in so many, from so long after the start of speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def _likely(moment: Moment, weights: Array) -> Array:
 
 
 def right(moments: Sequence[Moment], weights: Array) -> dict[str, float]:
-    """Return the shares of right answers: of pictures by condition, and of utterances."""
+    """Return the shares of right answers: of images by condition, and of utterances."""
     shares: dict[str, list[bool]] = {}
     for moment in moments:
         evidence = moment.known @ weights

@@ -23,6 +23,7 @@ import numpy.typing as npt
 import onnx
 import onnxruntime as ort
 import torch
+from emotion_node.backends.face_image import SIDE
 from onnx import TensorProto, helper, numpy_helper
 from scipy.optimize import minimize_scalar
 from torch import nn
@@ -33,7 +34,6 @@ from emotion_lab.training.export import OPSET
 from emotion_lab.training.face import load_face
 from emotion_lab.training.face_model import FaceNet, predict
 from emotion_node.backends.face_onnx import EXPRESSIONS, INPUT, OUTPUT
-from emotion_node.backends.face_picture import SIDE
 
 TOLERANCE: Final = 1e-4
 """Probabilities of float ONNX and torch may differ by this much."""
@@ -191,7 +191,7 @@ version = '1.0.0'
 modality = 'face'
 labels = {list(EXPRESSIONS)}
 input = 'a grey face of {SIDE} by {SIDE} pixels, eyes and mouth at fixed places'
-licence = 'MIT labels on pictures of FER2013, which were published for research'
+licence = 'MIT labels on images of FER2013, which were published for research'
 training_data = ['FER+ (labels MIT)']
 
 [{key}.files]

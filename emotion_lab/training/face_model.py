@@ -20,7 +20,7 @@ class FaceTraining:
         out: folder for checkpoints and the log.
         data: folder of the data sets; empty for the default.
         epochs: passes over the training faces.
-        sides: sizes of the pictures in pixels, from first to last, separated by commas: small
+        sides: sizes of the images in pixels, from first to last, separated by commas: small
             ones are learnt from faster (Touvron et al., "Fixing the train-test resolution
             discrepancy", NeurIPS 2019; Tan and Le, "EfficientNetV2", ICML 2021).
         size_epochs: epochs with each size but the last, separated by commas.
@@ -32,7 +32,7 @@ class FaceTraining:
         mixup: parameter of the Beta distribution by which faces are mixed (Zhang et al., "mixup",
             ICLR 2018); 0 for not at all.
         mixed_share: share of the batches that are.
-        strength: by which the variation of the pictures is multiplied.
+        strength: by which the variation of the images is multiplied.
         widths: channels of the stem and the three stages, separated by commas.
         blocks: residual blocks of each stage, separated by commas.
         dropout: before the classifier.
@@ -63,7 +63,7 @@ class FaceTraining:
     threads: int = 2
 
     def side(self, epoch: int) -> int:
-        """Return the size of the pictures in an epoch, counted from 0."""
+        """Return the size of the images in an epoch, counted from 0."""
         sides = [int(side) for side in self.sides.split(',')]
         for side, epochs in zip(sides, self.size_epochs.split(','), strict=False):
             epoch -= int(epochs)
@@ -133,7 +133,7 @@ class FaceNet(nn.Module):
 
         Args:
             faces: (batch, height, width) brightness, 0..255; how bright and rich in contrast a
-                picture is as a whole does not count.
+                image is as a whole does not count.
         """
         mean = faces.mean((1, 2), keepdim=True)
         spread = (faces - mean).square().mean((1, 2), keepdim=True).sqrt()

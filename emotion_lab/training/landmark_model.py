@@ -47,7 +47,7 @@ class LandmarkTraining:
         turn: most by which it is tilted, in degrees.
         tremble: deviation by which each point is moved on its own, in cm.
         stretch: most by which a sequence is made slower or faster.
-        drop: most of the pictures that are left out.
+        drop: most of the images that are left out.
         seed: of weights, order and variation; each epoch is seeded by it and its number, so that
             a resumed run equals one that never stopped.
         threads: of torch.
@@ -158,7 +158,7 @@ def collate(sequences: Sequence[FaceSequence]) -> Batch:
 def vary(seen: FaceSequence, config: LandmarkTraining, rng: np.random.Generator) -> FaceSequence:
     """Return a sequence as another person, camera or clip might have given it.
 
-    At least half of the pictures that count are kept.
+    At least half of the images that count are kept.
     """
     rows = mirror_points(seen.rows) if config.mirror and rng.random() < 0.5 else seen.rows
     points = rows.reshape(-1, len(POINTS), 2)
@@ -178,7 +178,7 @@ def vary(seen: FaceSequence, config: LandmarkTraining, rng: np.random.Generator)
 def _kept(
     quality: FloatArray, share: float, rng: np.random.Generator
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return which pictures remain when a share of those that count is dropped."""
+    """Return which images remain when a share of those that count is dropped."""
     counting = np.flatnonzero(quality >= MIN_QUALITY)
     kept = np.ones(len(quality), bool)
     kept[rng.choice(counting, int(share * len(counting)), replace=False)] = False

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from emotion_lab.data.datasets import DatasetError
 from emotion_lab.training.landmark_clips import WAYS, LabelledClip, read_clips
-from emotion_node.backends.face_landmarks_onnx import count_pictures
+from emotion_node.backends.face_landmarks_onnx import count_frames
 from emotion_node.config import Config
 from emotion_node.core.vision.face_points import WIDTH, read_points
 from emotion_node.core.vision.tracker import FaceTracker
@@ -127,11 +127,11 @@ class ClipReader:
         hear(hearing.flush())
         if not found:
             return Sighting(None, NO_SPEECH)
-        return max(found, key=lambda one: (_pictures(one[1]), one[0]))[1]
+        return max(found, key=lambda one: (_images(one[1]), one[0]))[1]
 
 
-def _pictures(sighting: Sighting) -> int:
-    return 0 if sighting.seen is None else count_pictures(sighting.seen)
+def _images(sighting: Sighting) -> int:
+    return 0 if sighting.seen is None else count_frames(sighting.seen)
 
 
 def write_sighting(path: Path, sighting: Sighting) -> None:

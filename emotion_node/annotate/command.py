@@ -60,9 +60,9 @@ them "source" (the recording) and "start_s", "end_s": seconds from the first sam
 audio, or the position in a file.
 
 With --report FILE.html a table for people as well: per utterance the words, the emotion, what
-moves in the speaker's face, whether that is what the emotion looks like, and the picture of the
-moment. Pictures are kept and written only for it: the recordings are read once more, and a small
-picture per utterance is put into the file. Faces are looked for with -p face.backend:=mediapipe.
+moves in the speaker's face, whether that is what the emotion looks like, and the image of the
+moment. Images are kept and written only for it: the recordings are read once more, and a small
+image per utterance is put into the file. Faces are looked for with -p face.backend:=mediapipe.
 
 Examples:
   python -m emotion_node annotate talk.mp4
@@ -84,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--report',
         type=Path,
         metavar='FILE.html',
-        help='write a table for people too, which holds pictures of the speakers',
+        help='write a table for people too, which holds images of the speakers',
     )
     parser.add_argument('--force', action='store_true', help='replace outputs that exist')
     parser.add_argument(
@@ -281,15 +281,15 @@ def _annotate(session: _Session, job: Job, shared: JsonLines | None) -> Result:
 def _open_recording(
     session: _Session, job: Job, names: TopicNames, stack: contextlib.ExitStack
 ) -> tuple[Recording, Bag | None]:
-    pictures = session.models.faces is not None
+    images = session.models.faces is not None
     if not is_bag(job.path):
-        return MediaRecording(job.path, pictures), None
+        return MediaRecording(job.path, images), None
     bag = stack.enter_context(Bag(job.path))
     recording = BagRecording(
         bag,
         session.config.audio,
         names,
-        pictures,
+        images,
         transcripts=session.config.transcriber.backend == 'topic',
         everything=job.bag is not None,
     )

@@ -32,7 +32,7 @@ _KINDS: Final = {
     NOT_VISIBLE: 'hidden',
 }
 """Verdicts and how they look; all others are another expression."""
-_COLUMNS: Final = ('time', 'picture', 'who said what', 'emotion', 'face', 'shown?')
+_COLUMNS: Final = ('time', 'image', 'who said what', 'emotion', 'face', 'shown?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class Row:
 
     Attributes:
         record: of its final emotion, as `outputs.JsonLines` writes it.
-        picture: JPEG of the relevant picture; None where there is none.
-        caption: of the picture.
+        image: JPEG of the relevant image; None where there is none.
+        caption: of the image.
     """
 
     record: Record
-    picture: bytes | None = None
+    image: bytes | None = None
     caption: str = ''
 
 
@@ -83,7 +83,7 @@ _FOOTER: Final = (
     'Friesen, <i>Unmasking the Face</i>, 1975; Ekman, Friesen and Hager, <i>FACS Investigator’s '
     'Guide</i>, 2002); those in grey come from speaking. Joy and surprise are told well by these '
     'movements, anger, fear and disgust less well, sadness hardly.</p>'
-    '<p>The page holds pictures of people and what was said: personal data. An expression is not '
+    '<p>The page holds images of people and what was said: personal data. An expression is not '
     'an inner state.</p></footer>'
 )
 
@@ -121,14 +121,14 @@ def _name(source: str) -> str:
 
 def _row(row: Row) -> str:
     record = row.record
-    cells = (_time(record), _picture(row), _words(record), _emotion(record), _face(record))
+    cells = (_time(record), _image(row), _words(record), _emotion(record), _face(record))
     verdict = _verdict(record)
     face = record['modalities'][2]
     compared = escape(face['audible_or_visible'])
     last = f'<span class="chip {_kind(verdict)}">{escape(verdict) or "emotion unknown"}</span>'
     if compared:
         last += f'<p class="dim">{compared}</p>'
-    names = ('time', 'picture', 'words', 'emotion', 'face', 'verdict')
+    names = ('time', 'image', 'words', 'emotion', 'face', 'verdict')
     tds = zip(names, (*cells, last), strict=True)
     return '<tr>' + ''.join(f'<td class="{name}">{cell}</td>' for name, cell in tds) + '</tr>'
 
@@ -151,10 +151,10 @@ def _clock(seconds: float) -> str:
     return f'{int(minutes)}:{rest:04.1f}'
 
 
-def _picture(row: Row) -> str:
-    if row.picture is None:
-        return '<div class="blank">no picture</div>'
-    data = base64.b64encode(row.picture).decode('ascii')
+def _image(row: Row) -> str:
+    if row.image is None:
+        return '<div class="blank">no image</div>'
+    data = base64.b64encode(row.image).decode('ascii')
     caption = escape(row.caption)
     return (
         f'<figure><img src="data:image/jpeg;base64,{data}" alt="{caption}">'
@@ -201,9 +201,9 @@ def _bar(share: float, colour: str) -> str:
 
 def _face(record: Record) -> str:
     face = record['modalities'][2]
-    if not face['cues']:
+    if not face['facial_cues']:
         return '<span class="dim none">–</span>'
-    lines = ''.join(_cues(face['cues'], record['label']))
+    lines = ''.join(_cues(face['facial_cues'], record['label']))
     return f'<ul class="cues">{lines}</ul>' if lines else '<span class="dim">nothing moves</span>'
 
 

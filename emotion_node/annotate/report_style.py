@@ -32,7 +32,7 @@ border-bottom:1px solid var(--line)}
 td{padding:.8rem;vertical-align:top;border-bottom:1px solid var(--line)}
 tbody:last-child tr:last-child td{border-bottom:0}
 td.time{white-space:nowrap;font-variant-numeric:tabular-nums}
-td.picture{width:176px}
+td.image{width:176px}
 td.words{min-width:11rem}
 td.emotion{width:13.5rem}
 td.face{width:19rem}
@@ -81,19 +81,19 @@ thead{display:none}
 .clip,.clip th{display:block}
 tbody tr:not(.clip){display:grid;grid-template-columns:124px 1fr;gap:.5rem .9rem;
 padding:.9rem .8rem;
-grid-template-areas:"picture words" "picture emotion" "face face" "verdict verdict";
+grid-template-areas:"image words" "image emotion" "face face" "verdict verdict";
 grid-template-rows:auto 1fr;border-bottom:1px solid var(--line)}
 tbody:last-child tr:last-child{border-bottom:0}
-td,td.emotion,td.face,td.verdict,td.picture,td.words{width:auto;min-width:0;padding:0;border:0}
-td.picture{grid-area:picture}
+td,td.emotion,td.face,td.verdict,td.image,td.words{width:auto;min-width:0;padding:0;border:0}
+td.image{grid-area:image}
 td.words{grid-area:words}
 td.emotion{grid-area:emotion}
 td.face{grid-area:face}
 td.verdict{grid-area:verdict;display:flex;flex-wrap:wrap;gap:.6rem;align-items:baseline}
-td.time{grid-area:picture;align-self:end;font-size:.85rem}
+td.time{grid-area:image;align-self:end;font-size:.85rem}
 td.time br,.none{display:none}
 td.time .dim{margin-left:.5em}
-td.picture{padding-bottom:1.6rem}
+td.image{padding-bottom:1.6rem}
 img,.blank{width:124px;max-height:124px}
 .chip+.dim{margin:0}
 }
@@ -108,7 +108,7 @@ tr{break-inside:avoid}
 .clip{break-after:avoid}
 thead{display:table-header-group}
 td{padding:.5rem}
-td.picture{width:120px}
+td.image{width:120px}
 img,.blank{width:108px;max-height:108px}
 }
 """

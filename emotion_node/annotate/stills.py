@@ -1,6 +1,6 @@
-"""Single pictures of a recording, read again when it is known which are wanted.
+"""Single images of a recording, read again when it is known which are wanted.
 
-Nothing of the pictures is kept while a recording is annotated; a second look takes out the few
+Nothing of the images is kept while a recording is annotated; a second look takes out the few
 that a report shows, one small JPEG per utterance.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from emotion_node.annotate.report import Row
 from emotion_node.config import AudioConfig
 from emotion_node.datatypes import NS_PER_S, EmotionReport, VideoFrame
-from emotion_node.faces import Box, Picture
+from emotion_node.faces import Box, Image
 from emotion_node.messages.json_records import Record
 from emotion_node.recordings.bag import Bag, is_bag
 from emotion_node.recordings.inputs import BagRecording, TopicNames
@@ -33,10 +33,10 @@ QUALITY: Final = 85
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A picture to take out.
+    """An image to take out.
 
     Attributes:
-        stamp_ns: of the picture, or of a moment: the first picture from then on is taken.
+        stamp_ns: of the image, or of a moment: the first image from then on is taken.
         box: of the face to show; None shows all of it.
     """
 
@@ -51,17 +51,17 @@ def illustrate(
     reports: Sequence[EmotionReport],
     seen: bool,
 ) -> list[Row]:
-    """Return the utterances of a recording with the picture that tells most of each.
+    """Return the utterances of a recording with the image that tells most of each.
 
     That is the peak of the speaker's face. Where the speaker is not visible, it is the whole
-    picture in the middle of the utterance.
+    image in the middle of the utterance.
 
     Args:
         path: of the recording.
         names: topics of a bag.
         emotions: as `outputs.JsonLines` writes them.
         reports: the same.
-        seen: whether pictures were looked at; otherwise there are none.
+        seen: whether images were looked at; otherwise there are none.
 
     Raises:
         BagError, MediaError: the recording cannot be read.
@@ -72,17 +72,17 @@ def illustrate(
         else Wanted(one.peak.stamp_ns, one.peak.box)
         for one in reports
     ]
-    stills = take_stills(read_pictures(path, names), wanted) if seen else [None] * len(wanted)
+    stills = take_stills(read_images(path, names), wanted) if seen else [None] * len(wanted)
     rows = []
     for record, report, want, still in zip(emotions, reports, wanted, stills, strict=True):
         at_s = record['start_s'] + (want.stamp_ns - report.start_ns) / NS_PER_S
-        what = 'the whole picture' if want.box is None else f'face {report.face_id}'
+        what = 'the whole image' if want.box is None else f'face {report.face_id}'
         rows.append(Row(record, still, f'{what} at {at_s:.1f}\u00a0s'))
     return rows
 
 
-def read_pictures(path: Path, names: TopicNames) -> Iterator[VideoFrame]:
-    """Yield the pictures of a recording, undecoded; none when it has none.
+def read_images(path: Path, names: TopicNames) -> Iterator[VideoFrame]:
+    """Yield the images of a recording, undecoded; none when it has none.
 
     Args:
         path: a bag or a media file.
@@ -96,7 +96,7 @@ def read_pictures(path: Path, names: TopicNames) -> Iterator[VideoFrame]:
         return
     with Bag(path) as bag:
         recording = BagRecording(
-            bag, AudioConfig(), names, pictures=True, transcripts=False, everything=False
+            bag, AudioConfig(), names, images=True, transcripts=False, everything=False
         )
         for step in recording.steps():
             if isinstance(step.value, VideoFrame):
@@ -104,7 +104,7 @@ def read_pictures(path: Path, names: TopicNames) -> Iterator[VideoFrame]:
 
 
 def take_stills(frames: Iterable[VideoFrame], wanted: Sequence[Wanted]) -> list[bytes | None]:
-    """Return the pictures that are wanted as JPEG, None where there is none.
+    """Return the images that are wanted as JPEG, None where there is none.
 
     Args:
         frames: in the order of their stamps; not read further than to the last that is wanted.
@@ -118,34 +118,34 @@ def take_stills(frames: Iterable[VideoFrame], wanted: Sequence[Wanted]) -> list[
         if frame.stamp_ns < wanted[pending[-1]].stamp_ns:
             continue
         try:
-            picture = frame.decode()
+            image = frame.decode()
         except ValueError:
             continue
         while pending and frame.stamp_ns >= wanted[pending[-1]].stamp_ns:
             k = pending.pop()
-            stills[k] = _encode(_crop(picture, wanted[k].box))
+            stills[k] = _encode(_crop(image, wanted[k].box))
         if not pending:
             break
     return stills
 
 
-def _crop(picture: Picture, box: Box | None) -> Picture:
+def _crop(image: Image, box: Box | None) -> Image:
     if box is None:
-        return picture
-    height, width = picture.shape[:2]
+        return image
+    height, width = image.shape[:2]
     side = min(CONTEXT * max(box.width, box.height), height, width)
     x, y = box.centre
-    # Moved into the picture where it would reach beyond it.
+    # Moved into the image where it would reach beyond it.
     left = round(min(max(x - side / 2, 0), width - side))
     top = round(min(max(y - side / 2, 0), height - side))
-    return picture[top : top + max(round(side), 1), left : left + max(round(side), 1)]
+    return image[top : top + max(round(side), 1), left : left + max(round(side), 1)]
 
 
-def _encode(picture: Picture) -> bytes:
-    scale = min(1.0, SIZE / max(picture.shape[:2]))
-    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+def _encode(image: Image) -> bytes:
+    scale = min(1.0, SIZE / max(image.shape[:2]))
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     encoded, data = cv2.imencode('.jpg', small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     if not encoded:
-        raise ValueError(f'a picture of {picture.shape} cannot be encoded as JPEG')
+        raise ValueError(f'an image of {image.shape} cannot be encoded as JPEG')
     return np.asarray(data).tobytes()

@@ -117,7 +117,7 @@ class PocketsphinxStream:
         words = self._words() if self._searching else []
         return _transcript([word for word, _ in words], 0.0, final=False)
 
-    def foresee(self) -> Transcript:
+    def peek_final(self) -> Transcript:
         """Return what has been understood so far: a decoder cannot go on after an end."""
         return self.partial()
 

@@ -289,7 +289,7 @@ class WhisperStream:
             self._partial = self._transcriber.transcribe(self._samples(), final=False)
         return self._partial
 
-    def foresee(self) -> Transcript:
+    def peek_final(self) -> Transcript:
         """Return what `finish` will say if nothing more comes."""
         if self._foreseen is None:
             self._foreseen = self._transcriber.transcribe(self._samples(), final=True)
@@ -297,7 +297,7 @@ class WhisperStream:
 
     def finish(self) -> Transcript:
         """Return what was said, and be ready for the next utterance."""
-        transcript = self.foresee()
+        transcript = self.peek_final()
         self.reset()
         return transcript
 

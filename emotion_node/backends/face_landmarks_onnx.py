@@ -38,8 +38,8 @@ MAX_GAP_NS: Final = NS_PER_S // 4
 MAX_STEPS: Final = 30 * RATE
 """Of longer utterances the end is looked at."""
 MIN_QUALITY: Final = 0.05
-"""A picture in which the face shows less counts for nothing."""
-MIN_PICTURES: Final = 5
+"""An image in which the face shows less counts for nothing."""
+MIN_IMAGES: Final = 5
 """Fewer that count say nothing."""
 
 
@@ -82,15 +82,15 @@ class OnnxLandmarkEmotion:
         self.run(np.zeros((RATE, width), np.float32), np.ones(RATE, np.float32))
 
     def observe(self, mesh: FaceMesh) -> FloatArray:
-        """Return what is kept of one picture, (width,); not finite when it shows no face."""
+        """Return what is kept of one image, (width,); not finite when it shows no face."""
         row = self._read(mesh)
         return np.full(self.width, np.nan, np.float32) if row is None else row
 
     def estimate(self, seen: FaceSequence) -> ModalityEmotion:
         """Return the emotion that the face expresses.
 
-        It is absent when there is no picture (`no_face`), when the face is too far away or turned
-        too far in all of them (`low_confidence`), and when it shows in fewer than `MIN_PICTURES`
+        It is absent when there is no image (`no_face`), when the face is too far away or turned
+        too far in all of them (`low_confidence`), and when it shows in fewer than `MIN_IMAGES`
         (`too_short`). What shows badly is less reliable.
 
         Raises:
@@ -98,16 +98,16 @@ class OnnxLandmarkEmotion:
         """
         if not len(seen.rows):
             return ModalityEmotion.absent(Modality.FACE, Reason.NO_FACE, model=self.info)
-        pictures = count_pictures(seen)
-        if pictures < MIN_PICTURES:
-            reason = Reason.TOO_SHORT if pictures else Reason.LOW_CONFIDENCE
+        images = count_frames(seen)
+        if images < MIN_IMAGES:
+            reason = Reason.TOO_SHORT if images else Reason.LOW_CONFIDENCE
             return ModalityEmotion.absent(Modality.FACE, reason, model=self.info)
         begun = self._clock()
         if not np.isfinite(seen.rows).all():
             raise ValueError('some landmarks of the face are not finite')
         scores = self.run(*resample(seen))
         emotion = ModalityEmotion.from_scores(
-            Modality.FACE, scores, self.info, self._clock() - begun, pictures
+            Modality.FACE, scores, self.info, self._clock() - begun, images
         )
         return dataclasses.replace(emotion, reliability=float(seen.quality.mean()))
 
@@ -123,19 +123,19 @@ class OnnxLandmarkEmotion:
         return scores
 
 
-def count_pictures(seen: FaceSequence) -> int:
-    """Return in how many pictures a face shows well enough to count."""
+def count_frames(seen: FaceSequence) -> int:
+    """Return in how many images a face shows well enough to count."""
     return int(np.count_nonzero(seen.quality >= MIN_QUALITY))
 
 
 def resample(seen: FaceSequence) -> tuple[FloatArray, FloatArray]:
     """Return a face at `RATE`, so that how fast the camera is says nothing.
 
-    Pictures that count for nothing are left out and what is between pictures is taken to lie on
+    Images that count for nothing are left out and what is between images is taken to lie on
     straight lines; where the face was not seen for longer than `MAX_GAP_NS`, the quality is 0.
 
     Args:
-        seen: at least one picture that counts.
+        seen: at least one image that counts.
 
     Returns:
         (steps, width) float32 and (steps,) float32 0..1, of the last `MAX_STEPS` at most.

@@ -1,4 +1,4 @@
-"""Emotion from a face's expression, by an ONNX model over single pictures."""
+"""Emotion from a face's expression, by an ONNX model over single images."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 import onnxruntime as ort
 
-from emotion_node.backends.face_picture import SIDE, face_picture
+from emotion_node.backends.face_image import SIDE, face_image
 from emotion_node.backends.onnx import PROCESSOR, check_labels, load_session
 from emotion_node.datatypes import FloatArray, ModalityEmotion, ModelInfo, Reason
-from emotion_node.faces import FaceMesh, FaceSequence, Picture
+from emotion_node.faces import FaceMesh, FaceSequence, Image
 from emotion_node.interfaces import ModelError
 from emotion_node.labels import LABELS, Modality
 from emotion_node.model_store.manifest import ModelEntry
@@ -22,21 +22,21 @@ EXPRESSIONS: Final = (*LABELS, 'contempt')
 and lowers the reliability, and where it is the larger part there is no answer."""
 
 INPUT: Final = 'faces'
-"""(batch, `SIDE`, `SIDE`) float32 brightness, 0..255, as `face_picture` makes them."""
+"""(batch, `SIDE`, `SIDE`) float32 brightness, 0..255, as `face_image` makes them."""
 OUTPUT: Final = 'scores'
 """(batch, 8) probabilities in the order of `EXPRESSIONS`."""
 
 PERIOD_NS: Final = 80_000_000
 """Expressions last for half a second and longer (Ekman, 2003): 12 looks a second are plenty."""
-MIN_PICTURES: Final = 2
+MIN_IMAGES: Final = 2
 MIN_VISIBILITY: Final = 0.05
-"""On average over the pictures; below it the face is too far away or turned too far."""
+"""On average over the images; below it the face is too far away or turned too far."""
 FLOOR: Final = 1e-4
-"""Least probability of an expression in one picture."""
+"""Least probability of an expression in one image."""
 
 
 class OnnxFaceEmotion:
-    """An ONNX model over pictures of a face; over an utterance, their geometric mean.
+    """An ONNX model over images of a face; over an utterance, their geometric mean.
 
     Holds no state between calls and may be called from several threads.
 
@@ -73,23 +73,23 @@ class OnnxFaceEmotion:
         """Name and version."""
         return self._info
 
-    def run(self, picture: Picture) -> FloatArray:
-        """Return (8,) probabilities of `EXPRESSIONS` in a picture of `face_picture`."""
-        (scores,) = self._session.run([OUTPUT], {INPUT: picture[None].astype(np.float32)})
+    def run(self, image: Image) -> FloatArray:
+        """Return (8,) probabilities of `EXPRESSIONS` in an image of `face_image`."""
+        (scores,) = self._session.run([OUTPUT], {INPUT: image[None].astype(np.float32)})
         return np.asarray(scores[0], np.float32)
 
     def observe(self, mesh: FaceMesh) -> FloatArray:
         """Return (8,) logarithms of the probabilities of `EXPRESSIONS`."""
-        scores = np.maximum(self.run(face_picture(mesh)), FLOOR)
+        scores = np.maximum(self.run(face_image(mesh)), FLOOR)
         return np.asarray(np.log(scores), np.float32)
 
     def estimate(self, seen: FaceSequence) -> ModalityEmotion:
         """Return the emotion that a face shows over an utterance.
 
-        It is absent when there are too few pictures (`too_short`), and when the face is too
+        It is absent when there are too few images (`too_short`), and when the face is too
         small or turned too far in them, or shows contempt (`low_confidence`).
         """
-        if len(seen.rows) < MIN_PICTURES:
+        if len(seen.rows) < MIN_IMAGES:
             return ModalityEmotion.absent(Modality.FACE, Reason.TOO_SHORT, model=self._info)
         begun = self._clock()
         visible = float(seen.quality.mean())
@@ -112,7 +112,7 @@ class OnnxFaceEmotion:
 
 
 def shown_over(seen: FaceSequence) -> FloatArray:
-    """Return (8,) probabilities over the pictures of an utterance."""
+    """Return (8,) probabilities over the images of an utterance."""
     weights = seen.quality / seen.quality.sum()
     logits = weights @ seen.rows
     scores = np.exp(logits - logits.max())

@@ -16,7 +16,7 @@ import numpy as np
 
 from emotion_node.backends.mediapipe_graph import VERSION, Graph
 from emotion_node.datatypes import ModelInfo
-from emotion_node.faces import Box, FaceDetection, FaceMesh, FaceRegion, Picture
+from emotion_node.faces import Box, FaceDetection, FaceMesh, FaceRegion, Image
 from emotion_node.interfaces import ModelError
 
 DETECTOR_SIZE: Final = 192
@@ -101,7 +101,7 @@ _TASK_FILES: Final = {
 class MediaPipeFaces:
     """MediaPipe's detector and landmark models.
 
-    Its graphs keep nothing of a picture, but take one picture at a time: one thread may use it.
+    Its graphs keep nothing of an image, but take one image at a time: one thread may use it.
 
     Args:
         landmarker: a face_landmarker.task file with blendshapes; None takes the mesh in the wheel.
@@ -128,18 +128,18 @@ class MediaPipeFaces:
         """Pixels along the longer side of what the detector looks at."""
         return DETECTOR_SIZE
 
-    def detect(self, picture: Picture, view: Box) -> list[FaceDetection]:
-        """Return the faces within a part of the picture.
+    def detect(self, image: Image, view: Box) -> list[FaceDetection]:
+        """Return the faces within a part of the image.
 
         Args:
-            picture: (height, width, 3) uint8 BGR.
-            view: where to look, within the picture; a face narrower than a tenth of its longer
+            image: (height, width, 3) uint8 BGR.
+            view: where to look, within the image; a face narrower than a tenth of its longer
                 side is often missed.
         """
         left, top, width, height = (round(value) for value in view)
         scale = DETECTOR_SIZE / max(width, height)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        seen = picture[top : top + height, left : left + width]
+        seen = image[top : top + height, left : left + width]
         # Halving is several times as fast as any other way of shrinking by areas.
         while min(seen.shape[1] / size[0], seen.shape[0] / size[1]) >= 2:
             half = (seen.shape[1] // 2, seen.shape[0] // 2)
@@ -168,19 +168,19 @@ class MediaPipeFaces:
             )
         return [one for one in found if one.confidence >= MIN_DETECTION_SCORE]
 
-    def fit(self, picture: Picture, region: FaceRegion) -> FaceMesh | None:
+    def fit(self, image: Image, region: FaceRegion) -> FaceMesh | None:
         """Return the landmarks of the face in a region; None when there is none.
 
         Args:
-            picture: (height, width, 3) uint8 BGR.
+            image: (height, width, 3) uint8 BGR.
             region: where it should be, half as wide again as the face; it may reach beyond the
-                picture.
+                image.
         """
         size = self._size
-        to_picture = _transform(region, size)
+        to_image = _transform(region, size)
         crop = cv2.warpAffine(
-            picture,
-            to_picture,
+            image,
+            to_image,
             (size, size),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
@@ -195,7 +195,7 @@ class MediaPipeFaces:
         values = (value for point in points for value in (point.x, point.y, point.z))
         relative = np.fromiter(values, np.float64, count).reshape(-1, 3)
         landmarks = np.empty((len(points), 3), np.float32)
-        landmarks[:, :2] = (relative[:, :2] * size - 0.5) @ to_picture[:, :2].T + to_picture[:, 2]
+        landmarks[:, :2] = (relative[:, :2] * size - 0.5) @ to_image[:, :2].T + to_image[:, 2]
         landmarks[:, 2] = relative[:, 2] * region.side
         blendshapes = {}
         if 'blendshapes' in packets:
@@ -205,7 +205,7 @@ class MediaPipeFaces:
 
 
 def _transform(region: FaceRegion, size: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return the (2, 3) matrix from pixels of the crop to those of the picture."""
+    """Return the (2, 3) matrix from pixels of the crop to those of the image."""
     scale = region.side / size
     cosine, sine = scale * np.cos(region.angle), scale * np.sin(region.angle)
     turn = np.array([[cosine, -sine], [sine, cosine]])
@@ -213,8 +213,8 @@ def _transform(region: FaceRegion, size: int) -> np.ndarray[Any, np.dtype[np.flo
     return np.column_stack([turn, shift])
 
 
-def _rgb(picture: Picture) -> Picture:
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+def _rgb(image: Image) -> Image:
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
 def _read_task(path: Path) -> dict[tuple[int, str], bytes]:

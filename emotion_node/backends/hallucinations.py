@@ -1,7 +1,7 @@
 """What Whisper says that nobody said.
 
 Whisper learnt from films with captions to always say something. On noise, music and silence it
-says what stands under silent pictures: thanks for watching, who made the captions, or one
+says what stands under silent images: thanks for watching, who made the captions, or one
 phrase over and over (Koenecke et al., "Careless Whisper", FAccT 2024; Barański et al.,
 "Investigation of Whisper ASR hallucinations induced by non-speech audio", ICASSP 2025).
 

@@ -1,4 +1,4 @@
-"""Runs graphs of MediaPipe, one picture at a time, without all that its package imports."""
+"""Runs graphs of MediaPipe, one image at a time, without all that its package imports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from emotion_node.faces import Picture
+from emotion_node.faces import Image
 from emotion_node.interfaces import ModelError
 
 VERSION: Final = '0.10.21'
@@ -85,12 +85,12 @@ def _unheard() -> Iterator[None]:
 
 
 class Graph:
-    """A graph that takes one picture and gives its outputs at once.
+    """A graph that takes one image and gives its outputs at once.
 
     Args:
         config: a CalculatorGraphConfig in protobuf's text format, with the input stream "image"
             and, where its nodes want to be told which part of it to look at, "roi".
-        size: of the pictures it will be given, in pixels.
+        size: of the images it will be given, in pixels.
         outputs: its output streams.
         models: contents of model files, by the number of the node and the name of the options'
             message that take them.
@@ -122,7 +122,7 @@ class Graph:
         if 'roi' in parsed.input_stream:
             whole = rect_pb2.NormalizedRect(x_center=0.5, y_center=0.5, width=1, height=1)
             self._whole = packet_creator.create_proto(whole)
-        # In the thread that waits for it: another one would have to be woken for every picture.
+        # In the thread that waits for it: another one would have to be woken for every image.
         parsed.executor.add(type='ApplicationThreadExecutor')
         symbols = symbol_database.Default()
         for (node, name), content in (models or {}).items():
@@ -138,11 +138,11 @@ class Graph:
         except (ValueError, RuntimeError) as error:
             raise ModelError(f'MediaPipe refuses a model: {error}') from error
 
-    def run(self, picture: Picture) -> Mapping[str, Any]:
-        """Return the packets that came of a picture, (height, width, 3) uint8 RGB, by stream."""
+    def run(self, image: Image) -> Mapping[str, Any]:
+        """Return the packets that came of an image, (height, width, 3) uint8 RGB, by stream."""
         self._packets.clear()
         self._count += 1
-        packet = self._make_packet(image_format=self._format, data=picture)
+        packet = self._make_packet(image_format=self._format, data=image)
         self._graph.add_packet_to_input_stream('image', packet.at(self._count))
         if self._whole is not None:
             self._graph.add_packet_to_input_stream('roi', self._whole.at(self._count))

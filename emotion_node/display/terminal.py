@@ -192,11 +192,11 @@ def _modality(one: Record) -> Iterator[Text]:
 
 def _seen(one: Record) -> Iterator[str]:
     """Yield what moves most in the face, and whether that is what was understood."""
-    strongest = sorted(one['cues'], key=lambda cue: -cue['intensity'])
+    strongest = sorted(one['facial_cues'], key=lambda cue: -cue['intensity'])
     for cue in strongest[:_MAX_CUES]:
         if cue['intensity'] >= _MIN_CUE:
             yield str(cue['name'])
-    if one['cues'] and one['expression_check']:
+    if one['facial_cues'] and one['expression_check']:
         yield f'face: {one["expression_check"]}'
     if one['audible_or_visible']:
         yield str(one['audible_or_visible'])

@@ -19,11 +19,11 @@ from emotion_node.messages.audio import MessageError
 
 IMAGE_TYPES: Final = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 
-Picture = npt.NDArray[np.uint8]
+Image = npt.NDArray[np.uint8]
 
 
 def decode_image(message: Any, receipt_ns: int) -> VideoFrame:
-    """Return the picture of an `Image` or `CompressedImage` message, not yet decoded.
+    """Return the image of an `Image` or `CompressedImage` message, not yet decoded.
 
     It is decoded once, however many look at it.
 
@@ -32,7 +32,7 @@ def decode_image(message: Any, receipt_ns: int) -> VideoFrame:
         receipt_ns: when it arrived, for messages without a stamp.
 
     Raises:
-        MessageError: unknown encoding, or fewer bytes than the picture's size needs.
+        MessageError: unknown encoding, or fewer bytes than the image's size needs.
     """
     stamp = message.header.stamp
     stamp_ns = int(stamp.sec) * NS_PER_S + int(stamp.nanosec) or receipt_ns
@@ -56,7 +56,7 @@ def decode_image(message: Any, receipt_ns: int) -> VideoFrame:
             f'{step}, expected {height} rows of at least {width * channels}'
         )
 
-    def decode() -> Picture:
+    def decode() -> Image:
         rows = np.frombuffer(message.data, np.uint8, height * step).reshape(height, step)
         pixels = rows[:, : width * channels]
         return convert(pixels.reshape(height, width, channels) if channels > 1 else pixels)
@@ -64,21 +64,21 @@ def decode_image(message: Any, receipt_ns: int) -> VideoFrame:
     return VideoFrame(stamp_ns, cache(decode), frame_id)
 
 
-def _decompress(data: Any) -> Picture:
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
+def _decompress(data: Any) -> Image:
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
         raise MessageError('compressed image cannot be decoded; expected JPEG or PNG')
-    return picture.astype(np.uint8, copy=False)
+    return image.astype(np.uint8, copy=False)
 
 
-def _by_cv2(code: int) -> Callable[[Picture], Picture]:
-    def convert(pixels: Picture) -> Picture:
+def _by_cv2(code: int) -> Callable[[Image], Image]:
+    def convert(pixels: Image) -> Image:
         return cv2.cvtColor(pixels, code).astype(np.uint8, copy=False)
 
     return convert
 
 
-_ENCODINGS: Final[Mapping[str, tuple[int, Callable[[Picture], Picture]]]] = {
+_ENCODINGS: Final[Mapping[str, tuple[int, Callable[[Image], Image]]]] = {
     'bgr8': (3, lambda pixels: pixels),
     '8UC3': (3, lambda pixels: pixels),
     'rgb8': (3, _by_cv2(cv2.COLOR_RGB2BGR)),

@@ -117,14 +117,14 @@ class Encoder:
                 )
                 for cue in estimate.vocal_cues
             ],
-            cues=[
+            facial_cues=[
                 self._make(
                     'emotion_msgs/msg/FacialCue',
                     name=cue.name,
                     action_unit=cue.action_unit,
                     intensity=cue.intensity,
                 )
-                for cue in estimate.cues
+                for cue in estimate.facial_cues
             ],
             expression_check=estimate.expression_check,
             audible_or_visible=estimate.audible_or_visible,
@@ -162,7 +162,7 @@ class Encoder:
             speaker_confidence=report.speaker_confidence,
             start=self._time(report.start_ns),
             end=self._time(report.end_ns),
-            cut=str(report.cut) if final else '',
+            end_reason=str(report.end_reason) if final else '',
             scores=self._scores(fused.scores),
             modalities=parts,
             endpointing_latency=report.endpointing_ns / NS_PER_S,

@@ -64,7 +64,7 @@ class Step:
     """One thing that a recording holds.
 
     Attributes:
-        time_ns: when it was recorded; in a media file, the end of the audio or the picture's
+        time_ns: when it was recorded; in a media file, the end of the audio or the image's
             position.
         value: what the pipeline takes; None when it takes nothing.
         message: the recorded message; None in a media file.
@@ -113,24 +113,24 @@ class MediaRecording:
 
     Args:
         path: the file.
-        pictures: whether anybody looks at pictures.
+        images: whether anybody looks at images.
 
     Raises:
         MediaError: it cannot be used.
     """
 
-    def __init__(self, path: Path, pictures: bool) -> None:
+    def __init__(self, path: Path, images: bool) -> None:
         self.path = path
         self.frame_id = ''
         self.info = probe(path)
         self.start_ns = 0
         self.duration_ns = self.info.duration_ns
         self.problems: Counter[str] = Counter()
-        self._pictures = pictures and self.info.has_video
+        self._images = images and self.info.has_video
 
     def steps(self) -> Iterator[Step]:
-        """Yield audio and pictures."""
-        for value in read_media(self.path, self._pictures):
+        """Yield audio and images."""
+        for value in read_media(self.path, self._images):
             duration_ns = value.duration_ns if isinstance(value, AudioChunk) else 0
             yield Step(value.stamp_ns + duration_ns, value)
 
@@ -158,7 +158,7 @@ class BagRecording:
         bag: opened.
         config: what to take audio messages for that do not state their format.
         names: which topics to take.
-        pictures: whether anybody looks at pictures.
+        images: whether anybody looks at images.
         transcripts: whether to take transcripts from a topic.
         everything: yield a step for every message, also of topics that are not taken.
 
@@ -171,7 +171,7 @@ class BagRecording:
         bag: Bag,
         config: AudioConfig,
         names: TopicNames,
-        pictures: bool,
+        images: bool,
         transcripts: bool,
         everything: bool,
     ) -> None:
@@ -192,7 +192,7 @@ class BagRecording:
         for topic in bag.topics.values():
             if topic.msgtype == AUDIO_INFO_TYPE:
                 self._take(topic, (AUDIO_INFO_TYPE,), self._read_info)
-        if pictures:
+        if images:
             image = bag.choose(names.image, IMAGE_TYPES, 'image', '--image-topic')
             if image is not None:
                 self._take(image, IMAGE_TYPES, decode_image)

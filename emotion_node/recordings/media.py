@@ -33,7 +33,7 @@ class MediaInfo:
     Attributes:
         duration_ns: 0 when the container does not say.
         rate: of the audio, samples per second and channel.
-        has_video: whether there is a picture track.
+        has_video: whether there is an image track.
     """
 
     duration_ns: int
@@ -81,7 +81,7 @@ def read_audio(path: Path) -> Iterator[AudioChunk]:
 
 
 def read_video(path: Path) -> Iterator[VideoFrame]:
-    """Yield a file's pictures, stamped with the position in the file; none when it has none."""
+    """Yield a file's images, stamped with the position in the file; none when it has none."""
     with _open(path) as container:
         if not container.streams.video:
             return
@@ -89,15 +89,15 @@ def read_video(path: Path) -> Iterator[VideoFrame]:
         for frame in _decode(container, container.streams.video[0]):
             assert isinstance(frame, av.VideoFrame)
             if frame.pts is not None:
-                yield VideoFrame(_stamp(frame, origin), _picture(frame))
+                yield VideoFrame(_stamp(frame, origin), _image(frame))
 
 
 def read_media(path: Path, video: bool = True) -> Iterator[AudioChunk | VideoFrame]:
-    """Yield a file's audio and pictures together, in the order of their stamps.
+    """Yield a file's audio and images together, in the order of their stamps.
 
     Args:
         path: the file.
-        video: whether to decode pictures at all.
+        video: whether to decode images at all.
 
     Raises:
         MediaError: as `probe`.
@@ -182,5 +182,5 @@ def _chunk(frame: av.AudioFrame, rate: int, origin: Fraction) -> AudioChunk:
     return AudioChunk(_stamp(frame, origin), samples, rate, ClockSource.FILE)
 
 
-def _picture(frame: av.VideoFrame) -> Callable[[], npt.NDArray[np.uint8]]:
+def _image(frame: av.VideoFrame) -> Callable[[], npt.NDArray[np.uint8]]:
     return lambda: frame.to_ndarray(format='bgr24').astype(np.uint8, copy=False)

@@ -1,4 +1,4 @@
-"""Draws what the node knows over the camera's picture."""
+"""Draws what the node knows over the camera's image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from emotion_node.datatypes import EmotionReport, FloatArray
 from emotion_node.faces import SeenFace
 from emotion_node.labels import LABELS
 
-Picture = npt.NDArray[np.uint8]
+Image = npt.NDArray[np.uint8]
 
 _COLOURS: Final = {
     'neutral': (200, 200, 200),
@@ -53,29 +53,29 @@ _MIN_CUE = 0.3
 
 
 def draw(
-    picture: Picture,
+    image: Image,
     faces: Sequence[SeenFace],
     state: str,
     speaking: bool,
     final: EmotionReport | None,
     interim: EmotionReport | None,
-) -> Picture:
-    """Return the picture with what is known written upon it and beneath it.
+) -> Image:
+    """Return the image with what is known written upon it and beneath it.
 
     Args:
-        picture: (height, width, 3) uint8 BGR; not modified.
+        image: (height, width, 3) uint8 BGR; not modified.
         faces: those that are followed in it.
         state: what the node does now, e.g. "listening" or "muted".
         speaking: whether somebody speaks now.
         final: the last utterance's emotion.
         interim: the estimate of the utterance under way, if there is one.
     """
-    scale = max(1.0, _MIN_WIDTH / picture.shape[1])
-    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+    scale = max(1.0, _MIN_WIDTH / image.shape[1])
+    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
     top, width = size[1], size[0]
     unit = max(15, width // 32)
     canvas = np.full((top + int(_PANEL_HEIGHT * unit), width, 3), _PANEL, np.uint8)
-    canvas[:top] = cv2.resize(picture, size)
+    canvas[:top] = cv2.resize(image, size)
     canvas[: int(1.6 * unit)] //= 4
     cv2.circle(canvas, (unit, int(0.8 * unit)), unit // 3, _GREEN if speaking else _GREY, -1)
     _text(canvas, 'speaking' if speaking else state, 2 * unit, int(1.1 * unit), unit, _WHITE)
@@ -94,14 +94,14 @@ def draw(
 
 def _cues(report: EmotionReport) -> list[str]:
     """Return the names of what moves most in the speaker's face."""
-    cues = sorted(report.fused.modalities[2].cues, key=lambda cue: -cue.intensity)
+    cues = sorted(report.fused.modalities[2].facial_cues, key=lambda cue: -cue.intensity)
     return [
         f'{cue.name} {cue.intensity:.1f}' for cue in cues[:_MAX_CUES] if cue.intensity >= _MIN_CUE
     ]
 
 
 def _face(
-    canvas: Picture, face: SeenFace, scale: float, unit: int, note: str, cues: Sequence[str]
+    canvas: Image, face: SeenFace, scale: float, unit: int, note: str, cues: Sequence[str]
 ) -> None:
     """Draw a face's box, its id, and below it how likely it is that it speaks now."""
     left, top = round(face.box.left * scale), round(face.box.top * scale)
@@ -117,7 +117,7 @@ def _face(
     end = left + round(face.speaking_score * (right - left))
     if end > left:
         cv2.rectangle(canvas, (left, bottom), (end, bottom + bar), _GREEN, -1)
-    # Upwards from the edge of the picture where there is no room below.
+    # Upwards from the edge of the image where there is no room below.
     step = int(0.85 * unit)
     base = min(bottom + bar + step, canvas.shape[0] - len(cues) * step + step // 2)
     for number, text in enumerate(cues):
@@ -125,9 +125,9 @@ def _face(
 
 
 def _plate(
-    canvas: Picture, text: str, left: int, base: int, size: int, colour: tuple[int, int, int]
+    canvas: Image, text: str, left: int, base: int, size: int, colour: tuple[int, int, int]
 ) -> None:
-    """Write upon a darkened part of the picture, moved aside where it would reach beyond it."""
+    """Write upon a darkened part of the image, moved aside where it would reach beyond it."""
     margin, wide = size // 4, _width(text, size)
     left = max(min(left, canvas.shape[1] - wide - 2 * margin), 0)
     rows = slice(max(base - size, 0), max(base + size // 3, 0))
@@ -135,7 +135,7 @@ def _plate(
     _text(canvas, text, left + margin, base, size, colour)
 
 
-def _panel(canvas: Picture, report: EmotionReport, so_far: bool, unit: int) -> None:
+def _panel(canvas: Image, report: EmotionReport, so_far: bool, unit: int) -> None:
     """Write the words, the emotion and what it rests on."""
     _words(canvas, report, int(1.2 * unit), unit)
     fused, face = report.fused, report.fused.modalities[2]
@@ -158,7 +158,7 @@ def _panel(canvas: Picture, report: EmotionReport, so_far: bool, unit: int) -> N
     _bars(canvas, report, middle, unit)
 
 
-def _bars(canvas: Picture, report: EmotionReport, left: int, unit: int) -> None:
+def _bars(canvas: Image, report: EmotionReport, left: int, unit: int) -> None:
     """Draw a bar per emotion, and beside it that of the speaker's face where it has one."""
     fused, face = report.fused.scores, report.fused.modalities[2].scores
     row, size = int(0.78 * unit), int(0.7 * unit)
@@ -184,7 +184,7 @@ def _bars(canvas: Picture, report: EmotionReport, left: int, unit: int) -> None:
         _text(canvas, label, left, top + index * row + int(0.78 * row), size, ink)
 
 
-def _words(canvas: Picture, report: EmotionReport, base: int, unit: int) -> None:
+def _words(canvas: Image, report: EmotionReport, base: int, unit: int) -> None:
     text = report.transcript.text or f'({report.transcript.reason or "no words"})'
     room = canvas.shape[1] - 3 * unit
     if _width(text, unit) > room:
@@ -201,7 +201,7 @@ def _width(text: str, size: int) -> int:
 
 
 def _text(
-    canvas: Picture, text: str, left: int, base: int, size: int, colour: tuple[int, int, int]
+    canvas: Image, text: str, left: int, base: int, size: int, colour: tuple[int, int, int]
 ) -> None:
     thick = 1 + size // 32
     cv2.putText(canvas, _plain(text), (left, base), _FONT, size / 38, colour, thick, cv2.LINE_AA)

@@ -231,7 +231,7 @@ def analysis_status(engine: Engine, faults: list[Fault], now: float) -> Status:
     status.values = {
         'waiting (s)': engine.speech.waiting,
         'most that waited (s)': engine.speech.peak,
-        'pictures dropped': engine.frames.dropped,
+        'frames dropped': engine.frames.dropped,
     }
     status.values |= dict(sorted(engine.analysis.counters.items()))
     for stage, summary in engine.analysis.timings.summary().items():
@@ -252,7 +252,7 @@ def audio_like_topics(node: Node, own: str) -> str:
 
 
 def image_like_topics(node: Node, own: str, wanted: str) -> str:
-    """Name other topics that carry pictures of the wanted type."""
+    """Name other topics that carry images of the wanted type."""
     found = [
         topic
         for topic, types in node.get_topic_names_and_types()
@@ -261,7 +261,7 @@ def image_like_topics(node: Node, own: str, wanted: str) -> str:
         and node.count_publishers(topic)
         and not topic.endswith('/debug_image')
     ]
-    return f'; pictures are found on {", ".join(found)}: remap image to it' if found else ''
+    return f'; images are found on {", ".join(found)}: remap image to it' if found else ''
 
 
 def _show(value: object) -> str:

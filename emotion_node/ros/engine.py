@@ -80,9 +80,9 @@ class Engine:
         hearing: audio to speech events.
         analysis: speech events to reports.
         config: what may wait.
-        tell: given every report: of pictures on the sight thread, all others on the analysis
+        tell: given every report: of images on the sight thread, all others on the analysis
             thread.
-        look: given every picture that was not dropped with its header, on the sight thread,
+        look: given every image that was not dropped with its header, on the sight thread,
             after the report of it was told.
         on_fault: told of the stage and of what was raised in it.
     """
@@ -145,7 +145,7 @@ class Engine:
         self.audio.put(_Mute(stamp_ns, muted))
 
     def see(self, frame: VideoFrame, header: Any) -> None:
-        """Take a picture."""
+        """Take an image."""
         self.frames.put((frame, header))
 
     def transcript(self, report: TranscriptReport) -> None:

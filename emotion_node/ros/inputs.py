@@ -187,7 +187,7 @@ class ImageInput(Input):
     Args:
         node: whose subscription it is.
         config: parameters; with transport "off" there is nothing to make.
-        see: what is done with a picture and the header it came with.
+        see: what is done with an image and the header it came with.
     """
 
     def __init__(

@@ -223,14 +223,14 @@ class EmotionNode(LifecycleNode):
         self.outputs.encoder.frame_id = frame_id
 
     def _look_at(self, frame: VideoFrame, header: Any) -> None:
-        """Draw what is known over a picture; runs on the sight thread."""
+        """Draw what is known over an image; runs on the sight thread."""
         outputs, engine = self.outputs, self.engine
         if outputs is None or engine is None:
             return
         if outputs.debug_image_wanted:
             state = 'robot speaks' if self.robot_speaking else 'listening'
             latest = outputs.latest
-            picture = draw(
+            image = draw(
                 frame.decode(),
                 outputs.faces,
                 state if self.enabled else 'disabled',
@@ -238,7 +238,7 @@ class EmotionNode(LifecycleNode):
                 latest.final,
                 latest.interim,
             )
-            outputs.debug_image(header, picture)
+            outputs.debug_image(header, image)
 
     @property
     def inputs(self) -> dict[str, Input]:

@@ -56,7 +56,7 @@ class Outputs:
 
     Attributes:
         latest: the emotions told last.
-        faces: those in the last picture.
+        faces: those in the last image.
         published: messages, by topic.
     """
 
@@ -95,11 +95,11 @@ class Outputs:
         """Whether somebody looks at the debug image."""
         return bool(self._debug_image.get_subscription_count() > 0)
 
-    def debug_image(self, header: Any, picture: npt.NDArray[np.uint8]) -> None:
-        """Publish a picture, (height, width, 3) uint8 BGR."""
-        height, width, _ = picture.shape
+    def debug_image(self, header: Any, image: npt.NDArray[np.uint8]) -> None:
+        """Publish an image, (height, width, 3) uint8 BGR."""
+        height, width, _ = image.shape
         message = Image(header=header, height=height, width=width, encoding='bgr8', step=3 * width)
-        message.data.frombytes(np.ascontiguousarray(picture).data)
+        message.data.frombytes(np.ascontiguousarray(image).data)
         self._publish(self._debug_image, message)
 
     def destroy(self) -> None:

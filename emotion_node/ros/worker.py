@@ -19,7 +19,7 @@ class Overload(enum.Enum):
     """What a full queue does with the next item."""
 
     DROP_OLDEST = 'drop_oldest'
-    """Gives up what has waited longest, one for one: pictures, where only the newest matter."""
+    """Gives up what has waited longest, one for one: images, where only the newest matter."""
     DROP_OLDEST_HALF = 'drop_oldest_half'
     """Gives up the older half at once: audio, where one long gap harms less than many short ones,
     each of which would end the utterance under way."""

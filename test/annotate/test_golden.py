@@ -38,7 +38,7 @@ def essence(record: Record) -> Record:
     return {
         'start_s': record['start_s'],
         'end_s': record['end_s'],
-        'cut': record['cut'],
+        'end_reason': record['end_reason'],
         'text': record['text'],
         'label': record['label'],
         'scores': {one['label']: round(one['score'], 3) for one in record['scores']},
@@ -61,7 +61,7 @@ def test_the_conversation_gives_what_it_gave(
         assert one['start_s'] == pytest.approx(before['start_s'], abs=TIME_TOLERANCE_S)
         assert one['end_s'] == pytest.approx(before['end_s'], abs=TIME_TOLERANCE_S)
         assert one['scores'] == pytest.approx(before['scores'], abs=SCORE_TOLERANCE)
-        for exact in ('cut', 'label', 'modalities'):
+        for exact in ('end_reason', 'label', 'modalities'):
             assert one[exact] == before[exact], one['text']
 
 

@@ -1,4 +1,4 @@
-"""The analysts' table: what it shows, what it hides, and that pictures go nowhere else."""
+"""The analysts' table: what it shows, what it hides, and that images go nowhere else."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import pytest
 from support.recordings import CONVERSATION, audio_rows, noise, write_bag, write_media
 
 from emotion_node.annotate.report import Row, html_report
-from emotion_node.annotate.stills import SIZE, Wanted, read_pictures, take_stills
+from emotion_node.annotate.stills import SIZE, Wanted, read_images, take_stills
 from emotion_node.cli.main import main
 from emotion_node.datatypes import (
     ClockSource,
-    Cut,
     EmotionReport,
+    EndReason,
     FacialCue,
     FusedScores,
     ModalityEmotion,
@@ -37,7 +37,7 @@ from emotion_node.messages.reports import Encoder, plain
 from emotion_node.recordings.bag import Bag
 from emotion_node.recordings.inputs import TopicNames
 
-JPEG = b'\xff\xd8 a picture'
+JPEG = b'\xff\xd8 an image'
 
 
 def record(
@@ -53,7 +53,7 @@ def record(
     face = ModalityEmotion(
         Modality.FACE,
         reason=Reason.MODEL_OFF,
-        cues=(FacialCue('lip corner puller', 12, 0.75), FacialCue('brow lowerer', 4, 0.0)),
+        facial_cues=(FacialCue('lip corner puller', 12, 0.75), FacialCue('brow lowerer', 4, 0.0)),
         expression_check=verdict,
         audible_or_visible='more audible than visible',
     )
@@ -64,7 +64,7 @@ def record(
         2_500_000_000,
         Transcript(text, 0.9, 'en'),
         FusedScores(joyful, 0.4, 0.3, (words, voice, face)),
-        Cut.SILENCE,
+        EndReason.SILENCE,
         ClockSource.FILE,
         face_id='f1',
         speaker_confidence=0.93,
@@ -111,8 +111,8 @@ def test_a_row_tells_what_an_analyst_wants_to_know() -> None:
     ):
         assert said in page.text
     assert 'brow lowerer' not in page.text  # it does not move
-    picture = f'data:image/jpeg;base64,{base64.b64encode(JPEG).decode()}'
-    assert page.addresses == [picture]
+    image = f'data:image/jpeg;base64,{base64.b64encode(JPEG).decode()}'
+    assert page.addresses == [image]
     assert 'script' not in page.tags
 
 
@@ -128,7 +128,7 @@ def test_whatever_was_said_stays_text() -> None:
 
 def test_without_a_camera_there_is_a_table_all_the_same() -> None:
     blind = record(verdict='not visible', face_id='')
-    blind['modalities'][2] |= {'cues': [], 'audible_or_visible': ''}
+    blind['modalities'][2] |= {'facial_cues': [], 'audible_or_visible': ''}
     page = Reader(html_report([Row(blind)]))
     assert 'img' not in page.tags
     assert 'not visible' in page.text
@@ -154,7 +154,7 @@ def test_verdicts_are_counted() -> None:
 
 
 class TestStills:
-    """Pictures whose shade tells their number."""
+    """Images whose shade tells their number."""
 
     decoded: list[int]
 
@@ -164,20 +164,20 @@ class TestStills:
         def decode(number: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
             self.decoded.append(number)
             if number == broken:
-                raise ValueError('a damaged picture')
-            picture = np.full((480, 640, 3), 4 * number, np.uint8)
-            picture[200:300, 500:600] = 255
-            return picture
+                raise ValueError('a damaged image')
+            image = np.full((480, 640, 3), 4 * number, np.uint8)
+            image[200:300, 500:600] = 255
+            return image
 
         for number in range(count):
             yield VideoFrame(number * 40, lambda number=number: decode(number))  # type: ignore[misc]
 
     def shade(self, still: bytes | None) -> int:
         assert still is not None
-        picture = cv2.imdecode(np.frombuffer(still, np.uint8), cv2.IMREAD_COLOR)
-        assert picture is not None
-        assert max(picture.shape) <= SIZE
-        return int(np.median(picture)) // 4
+        image = cv2.imdecode(np.frombuffer(still, np.uint8), cv2.IMREAD_COLOR)
+        assert image is not None
+        assert max(image.shape) <= SIZE
+        return int(np.median(image)) // 4
 
     def test_only_those_that_are_wanted_are_decoded(self) -> None:
         stills = take_stills(self.frames(), [Wanted(1000), Wanted(410), Wanted(1000)])
@@ -186,33 +186,33 @@ class TestStills:
 
     def test_a_face_at_the_edge_is_shown_with_what_is_around_it(self) -> None:
         (still,) = take_stills(self.frames(), [Wanted(0, Box(500, 200, 100, 100))])
-        picture = cv2.imdecode(np.frombuffer(still or b'', np.uint8), cv2.IMREAD_COLOR)
-        assert picture is not None
-        height, width = picture.shape[:2]
+        image = cv2.imdecode(np.frombuffer(still or b'', np.uint8), cv2.IMREAD_COLOR)
+        assert image is not None
+        height, width = image.shape[:2]
         assert height == width
-        assert 0.15 < (picture > 128).mean() < 0.3  # the face itself
+        assert 0.15 < (image > 128).mean() < 0.3  # the face itself
 
-    def test_a_damaged_picture_gives_way_to_the_next(self) -> None:
+    def test_a_damaged_image_gives_way_to_the_next(self) -> None:
         (still,) = take_stills(self.frames(broken=10), [Wanted(400)])
         assert self.shade(still) == 11
 
-    def test_where_there_is_no_picture_there_is_none(self) -> None:
+    def test_where_there_is_no_image_there_is_none(self) -> None:
         assert take_stills(self.frames(), [Wanted(10_000)]) == [None]
         assert take_stills(self.frames(0), [Wanted(0)]) == [None]
         assert take_stills(self.frames(), []) == []
 
 
-def test_the_pictures_of_a_recording_can_be_read_again() -> None:
-    pictures = read_pictures(CONVERSATION, TopicNames())
-    stamps = [next(pictures).stamp_ns for _ in range(3)]
+def test_the_images_of_a_recording_can_be_read_again() -> None:
+    images = read_images(CONVERSATION, TopicNames())
+    stamps = [next(images).stamp_ns for _ in range(3)]
     assert stamps == sorted(set(stamps))
-    assert next(pictures).decode().ndim == 3
-    pictures.close()  # type: ignore[attr-defined]
+    assert next(images).decode().ndim == 3
+    images.close()  # type: ignore[attr-defined]
 
 
-def test_a_sound_has_no_pictures(tmp_path: Path) -> None:
+def test_a_sound_has_no_images(tmp_path: Path) -> None:
     sound = write_media(tmp_path / 'sound.wav', noise(1.0))
-    assert list(read_pictures(sound, TopicNames())) == []
+    assert list(read_images(sound, TopicNames())) == []
 
 
 def annotate(*arguments: object) -> int:
@@ -222,7 +222,7 @@ def annotate(*arguments: object) -> int:
 
 @pytest.fixture
 def talk(tmp_path: Path) -> Path:
-    """The first utterance of the recorded conversation, without its pictures."""
+    """The first utterance of the recorded conversation, without its images."""
     with Bag(CONVERSATION) as bag:
         speech = np.concatenate([bag.decode(one).data for one in bag.messages({'/audio'})])
     return write_bag(tmp_path / 'talk', audio_rows(speech[: 4 * 16_000]))

@@ -1,4 +1,4 @@
-"""What a face expresses: the picture that the model sees, and its answers over an utterance."""
+"""What a face expresses: the image that the model sees, and its answers over an utterance."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import cv2
 import faster_whisper
 import numpy as np
 import pytest
+from emotion_node.backends.face_image import PLACES, SIDE, face_image
 from support.scripted import Ticker
 
 from emotion_node.backends.face_onnx import (
     EXPRESSIONS,
-    MIN_PICTURES,
+    MIN_IMAGES,
     OnnxFaceEmotion,
     shown_over,
 )
-from emotion_node.backends.face_picture import PLACES, SIDE, face_picture
 from emotion_node.datatypes import FloatArray, ModalityEmotion, Reason
 from emotion_node.faces import FaceMesh, FaceRegion, FaceSequence
 from emotion_node.interfaces import ModelError
@@ -37,26 +37,26 @@ def face(x: float, y: float, size: float, degrees: float, crop: int = 192) -> Fa
     landmarks = np.zeros((478, 3), np.float32)
     for pair, point in zip(PLACES, points, strict=True):
         landmarks[list(pair), :2] = point
-    picture = np.zeros((600, 800, 3), np.uint8)
+    image = np.zeros((600, 800, 3), np.uint8)
     for px, py in points:
         middle = (round(16 * px), round(16 * py))
-        cv2.circle(picture, middle, round(16 * size / 16), (255, 255, 255), -1, cv2.LINE_AA, 4)
+        cv2.circle(image, middle, round(16 * size / 16), (255, 255, 255), -1, cv2.LINE_AA, 4)
     region = FaceRegion(x, y, 1.5 * size, turn)
     scale = region.side / crop
     matrix = np.column_stack(
         [rotation * scale, (x, y) - rotation @ np.full(2, (crop - 1) / 2) * scale]
     )
-    seen = cv2.warpAffine(picture, matrix, (crop, crop), flags=cv2.WARP_INVERSE_MAP)
+    seen = cv2.warpAffine(image, matrix, (crop, crop), flags=cv2.WARP_INVERSE_MAP)
     return FaceMesh(landmarks, np.asarray(seen, np.uint8), region)
 
 
 @pytest.mark.parametrize('size', [60.0, 150.0, 320.0])
 @pytest.mark.parametrize('degrees', [-30.0, 0.0, 20.0])
 def test_eyes_and_mouth_are_where_the_model_expects_them(size: float, degrees: float) -> None:
-    picture = face_picture(face(400.0, 300.0, size, degrees))
-    assert picture.shape == (SIDE, SIDE)
-    assert picture.dtype == np.uint8
-    light = picture > 128
+    image = face_image(face(400.0, 300.0, size, degrees))
+    assert image.shape == (SIDE, SIDE)
+    assert image.dtype == np.uint8
+    light = image > 128
     count, _, _, centres = cv2.connectedComponentsWithStats(light.astype(np.uint8))
     found = sorted(map(tuple, centres[1:count]))
     assert np.array(found) == pytest.approx(np.array(sorted(PLACES.values())), abs=0.7)
@@ -64,13 +64,13 @@ def test_eyes_and_mouth_are_where_the_model_expects_them(size: float, degrees: f
 
 @pytest.mark.parametrize('crop', [192, 256])
 def test_size_place_and_turn_of_a_face_change_nothing(crop: int) -> None:
-    one = face_picture(face(400.0, 300.0, 200.0, 0.0, crop)).astype(float)
-    other = face_picture(face(300.0, 250.0, 130.0, 25.0, crop)).astype(float)
+    one = face_image(face(400.0, 300.0, 200.0, 0.0, crop)).astype(float)
+    other = face_image(face(300.0, 250.0, 130.0, 25.0, crop)).astype(float)
     assert np.abs(one - other).mean() < 4
 
 
 def rows(*shown: dict[str, float]) -> FloatArray:
-    """Return pictures in each of which expressions have these probabilities."""
+    """Return images in each of which expressions have these probabilities."""
     made = np.full((len(shown), len(EXPRESSIONS)), 0.01)
     for row, given in zip(made, shown, strict=True):
         for label, share in given.items():
@@ -87,13 +87,13 @@ def sequence(seen: FloatArray, quality: float | list[float] = 1.0) -> FaceSequen
     )
 
 
-def test_pictures_that_show_the_face_badly_count_less() -> None:
+def test_images_that_show_the_face_badly_count_less() -> None:
     seen = rows({'joy': 0.9}, {'anger': 0.9})
     assert EXPRESSIONS[shown_over(sequence(seen, [1.0, 0.2])).argmax()] == 'joy'
     assert EXPRESSIONS[shown_over(sequence(seen, [0.2, 1.0])).argmax()] == 'anger'
 
 
-def test_one_odd_picture_does_not_change_the_answer() -> None:
+def test_one_odd_image_does_not_change_the_answer() -> None:
     seen = rows(*[{'sadness': 0.6}] * 9, {'surprise': 0.97})
     assert EXPRESSIONS[shown_over(sequence(seen)).argmax()] == 'sadness'
 
@@ -139,24 +139,24 @@ def test_contempt_lowers_the_reliability_and_where_it_prevails_there_is_no_answe
     assert (most.available, most.reason) == (False, Reason.LOW_CONFIDENCE)
 
 
-def test_too_few_or_too_bad_pictures_are_no_answer(model: OnnxFaceEmotion) -> None:
-    few = model.estimate(sequence(rows(*[{'joy': 0.9}] * (MIN_PICTURES - 1))))
+def test_too_few_or_too_bad_images_are_no_answer(model: OnnxFaceEmotion) -> None:
+    few = model.estimate(sequence(rows(*[{'joy': 0.9}] * (MIN_IMAGES - 1))))
     assert (few.available, few.reason) == (False, Reason.TOO_SHORT)
     bad = model.estimate(sequence(rows(*[{'joy': 0.9}] * 5), 0.01))
     assert (bad.available, bad.reason) == (False, Reason.LOW_CONFIDENCE)
 
 
 @pytest.mark.parametrize('light', [0.25, 0.5, 1.0])
-def test_how_bright_a_picture_is_does_not_count(model: OnnxFaceEmotion, light: float) -> None:
+def test_how_bright_an_image_is_does_not_count(model: OnnxFaceEmotion, light: float) -> None:
     rng = np.random.default_rng(0)
-    picture = cv2.GaussianBlur(rng.integers(0, 256, (SIDE, SIDE)).astype(np.uint8), (9, 9), 3)
-    picture = np.clip((picture.astype(float) - 128) * 4 + 128, 0, 255)
-    plain = model.run(picture.astype(np.uint8))
-    dim = model.run((picture * light).astype(np.uint8))
+    image = cv2.GaussianBlur(rng.integers(0, 256, (SIDE, SIDE)).astype(np.uint8), (9, 9), 3)
+    image = np.clip((image.astype(float) - 128) * 4 + 128, 0, 255)
+    plain = model.run(image.astype(np.uint8))
+    dim = model.run((image * light).astype(np.uint8))
     assert dim == pytest.approx(plain, abs=0.08)
 
 
-def test_a_picture_without_any_contrast_is_no_fault(model: OnnxFaceEmotion) -> None:
+def test_an_image_without_any_contrast_is_no_fault(model: OnnxFaceEmotion) -> None:
     for brightness in (0, 128, 255):
         told = model.run(np.full((SIDE, SIDE), brightness, np.uint8))
         assert np.isfinite(told).all()

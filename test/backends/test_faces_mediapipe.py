@@ -20,7 +20,7 @@ from emotion_node.config import FaceConfig, make_config
 from emotion_node.core.vision.geometry import box_of, find_head, region_of, region_of_detection
 from emotion_node.core.vision.tracker import FaceTracker
 from emotion_node.datatypes import FloatArray
-from emotion_node.faces import Box, FaceRegion, Picture
+from emotion_node.faces import Box, FaceRegion, Image
 from emotion_node.factory import load_models
 from emotion_node.interfaces import ModelError
 
@@ -29,7 +29,7 @@ FRAME_NS = 80_000_000
 
 
 @pytest.fixture(scope='module')
-def picture() -> Picture:
+def image() -> Image:
     (frame,) = recorded_frames(1)
     return frame.decode()
 
@@ -43,8 +43,8 @@ def people() -> list[dict[str, Any]]:
     return found
 
 
-def whole(picture: Picture) -> Box:
-    height, width = picture.shape[:2]
+def whole(image: Image) -> Box:
+    height, width = image.shape[:2]
     return Box(0, 0, width, height)
 
 
@@ -58,17 +58,17 @@ def holds(box: list[float], point: tuple[float, float]) -> bool:
     return left <= point[0] <= left + width and top <= point[1] <= top + height
 
 
-def test_both_faces_and_their_mouths_are_where_they_are(picture: Picture) -> None:
-    detections = finder().detect(picture, whole(picture))
+def test_both_faces_and_their_mouths_are_where_they_are(image: Image) -> None:
+    detections = finder().detect(image, whole(image))
     assert len(detections) == 2
     mouths = []
     for detection in detections:
         assert detection.confidence > 0.7
-        mesh = finder().fit(picture, region_of_detection(detection.box))
+        mesh = finder().fit(image, region_of_detection(detection.box))
         assert mesh is not None
         assert mesh.landmarks.shape == (478, 3)
         assert mesh.landmarks.dtype == np.float32
-        again = finder().fit(picture, region_of(mesh.landmarks))
+        again = finder().fit(image, region_of(mesh.landmarks))
         assert again is not None
         assert np.abs(again.landmarks - mesh.landmarks)[:, :2].mean() < 2
         mouths.append(middle_of_mouth(mesh.landmarks))
@@ -79,25 +79,25 @@ def test_both_faces_and_their_mouths_are_where_they_are(picture: Picture) -> Non
         assert sum(holds(person['mouth'], mouth) for mouth in mouths) == 1
 
 
-def test_the_picture_is_not_changed(picture: Picture) -> None:
-    before = picture.copy()
-    finder().detect(picture, whole(picture))
-    finder().fit(picture, FaceRegion(158, 183, 230, 0.1))
-    np.testing.assert_array_equal(picture, before)
+def test_the_image_is_not_changed(image: Image) -> None:
+    before = image.copy()
+    finder().detect(image, whole(image))
+    finder().fit(image, FaceRegion(158, 183, 230, 0.1))
+    np.testing.assert_array_equal(image, before)
 
 
-def test_where_no_face_is_there_is_none(picture: Picture) -> None:
-    noise = np.random.default_rng(0).integers(0, 255, picture.shape, np.uint8)
+def test_where_no_face_is_there_is_none(image: Image) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, image.shape, np.uint8)
     assert finder().detect(noise, whole(noise)) == []
     assert finder().fit(noise, FaceRegion(300, 200, 200, 0)) is None
 
 
-def test_a_head_that_is_tilted_is_found_by_its_turned_region(picture: Picture) -> None:
+def test_a_head_that_is_tilted_is_found_by_its_turned_region(image: Image) -> None:
     left = people()[0]['face']
     centre = (left[0] + left[2] / 2, left[1] + left[3] / 2)
     turn = cv2.getRotationMatrix2D(centre, -30, 1.0)  # clockwise
-    height, width = picture.shape[:2]
-    tilted = cv2.warpAffine(picture, turn, (width, height)).astype(np.uint8)
+    height, width = image.shape[:2]
+    tilted = cv2.warpAffine(image, turn, (width, height)).astype(np.uint8)
     mesh = finder().fit(tilted, FaceRegion(*centre, 240, np.radians(30)))
     assert mesh is not None
     head = find_head(mesh.landmarks)
@@ -106,14 +106,14 @@ def test_a_head_that_is_tilted_is_found_by_its_turned_region(picture: Picture) -
 
 
 @pytest.mark.parametrize(('x', 'y'), [(20, 30), (600, 300), (1060, 480)])
-def test_a_face_of_80_pixels_in_a_large_picture_is_found_in_three_pictures(
-    picture: Picture, x: int, y: int
+def test_a_face_of_80_pixels_in_a_large_image_is_found_in_three_images(
+    image: Image, x: int, y: int
 ) -> None:
     left, top, width, height = people()[0]['face']
-    mesh = finder().fit(picture, FaceRegion(left + width / 2, top + height / 2, 230, 0))
+    mesh = finder().fit(image, FaceRegion(left + width / 2, top + height / 2, 230, 0))
     assert mesh is not None
     face = box_of(mesh.landmarks)
-    half = picture[:, : picture.shape[1] // 2]
+    half = image[:, : image.shape[1] // 2]
     small = cv2.resize(half, None, fx=80 / face.width, fy=80 / face.width)
     room = np.full((720, 1280, 3), 90, np.uint8)
     room[y : y + len(small), x : x + small.shape[1]] = small
@@ -124,15 +124,15 @@ def test_a_face_of_80_pixels_in_a_large_picture_is_found_in_three_pictures(
 
 
 @pytest.mark.skipif(not TASK.is_file(), reason=f'{TASK.name} is not on this machine')
-def test_a_landmarker_file_gives_blendshapes(picture: Picture) -> None:
+def test_a_landmarker_file_gives_blendshapes(image: Image) -> None:
     landmarker = MediaPipeFaces(TASK)
-    (one, _) = landmarker.detect(picture, whole(picture))
-    mesh = landmarker.fit(picture, region_of_detection(one.box))
+    (one, _) = landmarker.detect(image, whole(image))
+    mesh = landmarker.fit(image, region_of_detection(one.box))
     assert mesh is not None
     assert mesh.landmarks.shape == (478, 3)
     assert len(mesh.blendshapes) == 52
     assert all(0 <= value <= 1 for value in mesh.blendshapes.values())
-    plain = finder().fit(picture, region_of_detection(one.box))
+    plain = finder().fit(image, region_of_detection(one.box))
     assert plain is not None
     assert np.abs(plain.landmarks - mesh.landmarks)[:, :2].mean() < 5
 

@@ -41,9 +41,9 @@ def test_whisper_hears_words_with_a_confidence_of_its_own(babble: WhisperTranscr
 def test_whisper_foresees_what_it_will_say_at_the_end(babble: WhisperTranscriber) -> None:
     stream = babble.stream()
     stream.accept(noise(1.0))
-    early = stream.foresee()
+    early = stream.peek_final()
     stream.accept(tone(1.0))
-    foreseen = stream.foresee()
+    foreseen = stream.peek_final()
     assert foreseen.final
     assert foreseen != early
     assert stream.finish() is foreseen

@@ -176,7 +176,7 @@ def image(encoding: str, pixels: Any, step: int | None = None) -> SimpleNamespac
 class TestImages:
     red = np.full((4, 6, 3), (0, 0, 255), np.uint8)
 
-    def test_a_bgr_picture_is_read_in_place(self) -> None:
+    def test_a_bgr_image_is_read_in_place(self) -> None:
         frame = decode_image(image('bgr8', self.red), RECEIPT)
         assert frame.stamp_ns == 10_000_000_005
         np.testing.assert_array_equal(frame.decode(), self.red)
@@ -205,7 +205,7 @@ class TestImages:
         assert abs(frame.decode().astype(int) - self.red).max() < 5
 
     def test_a_broken_jpeg_says_so_when_somebody_looks(self) -> None:
-        message = SimpleNamespace(header=header(), format='jpeg', data=b'no picture')
+        message = SimpleNamespace(header=header(), format='jpeg', data=b'no image')
         frame = decode_image(message, RECEIPT)
         with pytest.raises(MessageError, match='cannot be decoded'):
             frame.decode()
@@ -241,7 +241,7 @@ def test_an_utterance_is_told_on_its_topics() -> None:
         for pair in encoder.encode(report)
     ]
     topics = [topic for topic, _ in sent]
-    # Faces are told picture by picture, whoever speaks.
+    # Faces are told frame by frame, whoever speaks.
     assert set(topics) == set(OUTPUT_TOPICS) - {'faces'}
     assert topics[0] == 'speech_activity'
     assert topics[-1] == 'emotion'
@@ -254,6 +254,6 @@ def test_an_utterance_is_told_on_its_topics() -> None:
     assert emotion['modalities'][1]['scores'] == []
     assert emotion['endpointing_latency'] == pytest.approx(0.4)
     assert emotion['total_latency'] > 0.4
-    assert (emotion['trigger'], emotion['cut']) == ('final', 'silence')
+    assert (emotion['trigger'], emotion['end_reason']) == ('final', 'silence')
     interim = next(message for topic, message in sent if topic == 'emotion/interim')
-    assert (interim['trigger'], interim['cut']) == ('interim', '')
+    assert (interim['trigger'], interim['end_reason']) == ('interim', '')

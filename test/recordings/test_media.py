@@ -72,25 +72,25 @@ def test_a_rate_that_nobody_takes_is_converted(tmp_path: Path) -> None:
     assert sum(len(chunk.samples) for chunk in chunks) == pytest.approx(48_000, abs=100)
 
 
-def test_sound_and_pictures_come_in_the_order_of_their_stamps(tmp_path: Path) -> None:
-    path = write_media(tmp_path / 'a.mp4', noise(2.0)[:, None], codec='aac', pictures=40)
+def test_sound_and_images_come_in_the_order_of_their_stamps(tmp_path: Path) -> None:
+    path = write_media(tmp_path / 'a.mp4', noise(2.0)[:, None], codec='aac', images=40)
     items = list(read_media(path))
     stamps = [item.stamp_ns for item in items]
     assert stamps == sorted(stamps)
-    pictures = [item for item in items if isinstance(item, VideoFrame)]
-    assert [picture.stamp_ns for picture in pictures] == [n * 40_000_000 for n in range(40)]
-    levels = [float(picture.decode().mean()) for picture in pictures[::10]]
+    images = [item for item in items if isinstance(item, VideoFrame)]
+    assert [image.stamp_ns for image in images] == [n * 40_000_000 for n in range(40)]
+    levels = [float(image.decode().mean()) for image in images[::10]]
     assert levels == pytest.approx([20, 70, 120, 170], abs=6)
-    assert pictures[0].decode().shape == (48, 64, 3)
+    assert images[0].decode().shape == (48, 64, 3)
     assert all(isinstance(item, AudioChunk) for item in read_media(path, video=False))
 
 
-def test_a_sound_file_has_no_pictures(tmp_path: Path) -> None:
+def test_a_sound_file_has_no_images(tmp_path: Path) -> None:
     assert list(read_video(write_media(tmp_path / 'a.wav', noise(0.5)))) == []
 
 
 def test_a_file_cut_off_in_the_middle_is_heard_up_to_there(tmp_path: Path) -> None:
-    path = cut(write_media(tmp_path / 'a.mkv', noise(4.0), pictures=100))
+    path = cut(write_media(tmp_path / 'a.mkv', noise(4.0), images=100))
     assert 0.5 < sum(chunk.duration_ns for chunk in read_audio(path)) / 1e9 < 4.0
 
 
@@ -101,7 +101,7 @@ def test_what_cannot_be_heard_is_named(tmp_path: Path) -> None:
     rubbish.write_bytes(b'RIFF' + bytes(1000))
     with pytest.raises(MediaError, match='cannot be read as audio or video'):
         probe(rubbish)
-    silent = write_media(tmp_path / 'silent.mp4', None, pictures=5)
+    silent = write_media(tmp_path / 'silent.mp4', None, images=5)
     with pytest.raises(MediaError, match='has no audio'):
         probe(silent)
     with pytest.raises(MediaError, match='has no audio'):

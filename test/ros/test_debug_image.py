@@ -1,4 +1,4 @@
-"""What is drawn over the camera's picture can be read, wherever faces are."""
+"""What is drawn over the camera's image can be read, wherever faces are."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from support.scripted import scores
 
 from emotion_node.datatypes import (
     ClockSource,
-    Cut,
     EmotionReport,
+    EndReason,
     FacialCue,
     FusedScores,
     ModalityEmotion,
@@ -21,7 +21,7 @@ from emotion_node.datatypes import (
     Transcript,
     Trigger,
 )
-from emotion_node.faces import Box, Picture, SeenFace
+from emotion_node.faces import Box, Image, SeenFace
 from emotion_node.labels import Modality
 from emotion_node.ros.debug_image import draw
 
@@ -35,7 +35,7 @@ def report(text: str = WORDS, verdict: str = 'shown', seen: bool = True) -> Emot
     face = ModalityEmotion.absent(Modality.FACE, Reason.MODEL_OFF)
     if seen:
         face = ModalityEmotion.from_scores(Modality.FACE, scores(sadness=0.8), ModelInfo())
-    face = dataclasses.replace(face, cues=CUES, expression_check=verdict)
+    face = dataclasses.replace(face, facial_cues=CUES, expression_check=verdict)
     fused = FusedScores(scores(joy=0.7), 0.5, 0.5, (words, voice, face))
     return EmotionReport(
         'u1',
@@ -44,18 +44,18 @@ def report(text: str = WORDS, verdict: str = 'shown', seen: bool = True) -> Emot
         10**9,
         Transcript(text, 0.9, 'en'),
         fused,
-        Cut.SILENCE,
+        EndReason.SILENCE,
         ClockSource.HEADER,
         face_id='f1',
         speaker_confidence=0.9,
     )
 
 
-def drawn(width: int, height: int, final: EmotionReport | None, *faces: SeenFace) -> Picture:
-    picture = np.full((height, width, 3), 90, np.uint8)
-    image = draw(picture, faces, 'listening', False, final, None)
-    assert (picture == 90).all()
-    return image
+def drawn(width: int, height: int, final: EmotionReport | None, *faces: SeenFace) -> Image:
+    image = np.full((height, width, 3), 90, np.uint8)
+    result = draw(image, faces, 'listening', False, final, None)
+    assert (image == 90).all()
+    return result
 
 
 @pytest.mark.parametrize(('width', 'height'), [(640, 480), (1280, 720)])
@@ -70,7 +70,7 @@ def test_nothing_is_written_beyond_the_edges(width: int, height: int) -> None:
         assert (edge == panel[0, 0]).all()
 
 
-def test_a_small_picture_is_enlarged_so_that_the_text_can_be_read() -> None:
+def test_a_small_image_is_enlarged_so_that_the_text_can_be_read() -> None:
     assert drawn(160, 120, report()).shape[1] == 480
 
 
@@ -106,6 +106,6 @@ def test_long_words_without_a_gap_and_strange_letters_are_drawn() -> None:
         drawn(640, 480, report(text))
 
 
-def test_before_anything_was_said_there_is_the_picture() -> None:
+def test_before_anything_was_said_there_is_the_image() -> None:
     image = drawn(640, 480, None)
     assert (image[100:480] == 90).all()

@@ -53,7 +53,7 @@ class Gate:
 
 
 class SlowSight(ScriptedSight):
-    """Stands before a gate with its first picture; looks at every one that it is given."""
+    """Stands before a gate with its first image; looks at every one that it is given."""
 
     def __init__(self, gate: Gate) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ def test_a_recogniser_that_stands_still_costs_words_and_no_utterance() -> None:
     assert engine.speech.peak <= engine.speech.capacity
 
 
-def test_pictures_that_nobody_will_look_at_are_not_decoded() -> None:
+def test_images_that_nobody_will_look_at_are_not_decoded() -> None:
     gate = Gate()
     sight = SlowSight(gate)
     house = House(None, sight)

@@ -48,7 +48,7 @@ def test_somebody_says_a_sentence(bench: Bench, speech: Samples) -> None:
 
     assert emotion.trigger == Emotion.FINAL
     assert emotion.text.endswith(WORDS)
-    assert emotion.cut == Emotion.CUT_SILENCE
+    assert emotion.end_reason == Emotion.END_REASON_SILENCE
     assert emotion.clock_source == Emotion.CLOCK_HEADER
     assert emotion.label == max(emotion.scores, key=lambda one: one.score).label
     assert [one.label for one in emotion.scores] == list(LABELS)
@@ -75,7 +75,7 @@ def test_interim_estimates_come_while_somebody_speaks(bench: Bench, speech: Samp
     interim = bench.robot.inbox['emotion/interim'][before['emotion/interim'] :]
     assert len(interim) >= 2
     assert {one.utterance_id for one in interim} == {emotion.utterance_id}
-    assert all(one.trigger == Emotion.INTERIM and not one.cut for one in interim)
+    assert all(one.trigger == Emotion.INTERIM and not one.end_reason for one in interim)
     ends = [nanoseconds(one.end) for one in interim]
     assert ends == sorted(ends)
     assert ends[0] - nanoseconds(emotion.start) <= NS_PER_S
@@ -162,11 +162,11 @@ def test_reset_ends_what_is_under_way(bench: Bench, speech: Samples) -> None:
     bench.play(speech[: 3 * RATE // 2], start_ns)
     answer = bench.robot.call(Trigger, 'emotion_node/reset', Trigger.Request())
     assert answer.success
-    assert bench.next('emotion', before).cut == Emotion.CUT_END
+    assert bench.next('emotion', before).end_reason == Emotion.END_REASON_END
     assert bench.emotion(speech, start_ns + 3 * NS_PER_S).text.endswith(WORDS)
 
 
-def test_debug_image_shows_picture_and_emotion(bench: Bench, speech: Samples) -> None:
+def test_debug_image_shows_image_and_emotion(bench: Bench, speech: Samples) -> None:
     bench.emotion(speech, bench.new_day())
     publisher = bench.robot.publisher(Image, 'image')
     bench.robot.listen(Image, 'debug_image')

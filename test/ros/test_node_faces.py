@@ -83,16 +83,16 @@ def test_two_people_talk_and_the_node_sees_who(
                 publisher = robot.publisher(type(audio_message(samples, 0)), 'audio')
                 publisher.publish(audio_message(samples, step.value.stamp_ns))
             elif isinstance(step.value, VideoFrame):
-                picture = CompressedImage(format='jpeg')
-                picture.header.stamp.sec = message.header.stamp.sec
-                picture.header.stamp.nanosec = message.header.stamp.nanosec
-                picture.header.frame_id = message.header.frame_id
-                picture.data.frombytes(bytes(message.data))
+                image = CompressedImage(format='jpeg')
+                image.header.stamp.sec = message.header.stamp.sec
+                image.header.stamp.nanosec = message.header.stamp.nanosec
+                image.header.frame_id = message.header.frame_id
+                image.data.frombytes(bytes(message.data))
                 before = len(faces)
-                robot.publisher(CompressedImage, 'image/compressed').publish(picture)
-                robot.until(lambda: len(faces) > before, 'the faces in the picture')  # noqa: B023
+                robot.publisher(CompressedImage, 'image/compressed').publish(image)
+                robot.until(lambda: len(faces) > before, 'the faces in the image')  # noqa: B023
         robot.until(lambda: len(emotions) == 2, 'two emotions')
-        robot.until(lambda: robot.inbox['debug_image'], 'a picture to look at')
+        robot.until(lambda: robot.inbox['debug_image'], 'an image to look at')
 
     encoder = Encoder(plain)
     expected = [encoder.encode(one)[0][1] for one in in_line if isinstance(one, FacesReport)]
@@ -110,8 +110,8 @@ def test_two_people_talk_and_the_node_sees_who(
     for emotion, report in zip(emotions, finals(in_line), strict=True):
         assert emotion.face_id == report.face_id
         assert emotion.speaker_confidence == pytest.approx(report.speaker_confidence, abs=0.02)
-        cues = emotion.modalities[2].cues
-        recorded_cues = report.fused.modalities[2].cues
+        cues = emotion.modalities[2].facial_cues
+        recorded_cues = report.fused.modalities[2].facial_cues
         assert [cue.action_unit for cue in cues] == [cue.action_unit for cue in recorded_cues]
         assert [cue.intensity for cue in cues] == pytest.approx(
             [cue.intensity for cue in recorded_cues], abs=0.02

@@ -43,7 +43,7 @@ def test_microphone_that_falls_silent_mid_sentence_ends_the_utterance(
     before = len(bench.robot.inbox['emotion'])
     bench.play(speech[: 2 * RATE], bench.new_day())
     emotion = bench.next('emotion', before)
-    assert emotion.cut == Emotion.CUT_END
+    assert emotion.end_reason == Emotion.END_REASON_END
     status = bench.status_at('audio', DiagnosticStatus.STALE)
     assert 'robot publishes on /audio, but no message has come for' in status.message
 
@@ -55,20 +55,20 @@ def test_camera_that_dies_mid_sentence_takes_nothing_else_with_it(
     publisher = bench.robot.publisher(Image, 'image')
     before = len(bench.robot.inbox['faces'])
     for number in range(5):
-        picture = Image(height=4, width=4, encoding='bgr8', step=12, data=bytes(48))
-        picture.header.frame_id = 'camera'
-        picture.header.stamp.sec = start_ns // NS_PER_S + number
-        publisher.publish(picture)
+        image = Image(height=4, width=4, encoding='bgr8', step=12, data=bytes(48))
+        image.header.frame_id = 'camera'
+        image.header.stamp.sec = start_ns // NS_PER_S + number
+        publisher.publish(image)
         faces = bench.next('faces', before + number)
         assert (faces.available, faces.reason, faces.faces) == (True, '', [])
-        assert faces.header == picture.header
+        assert faces.header == image.header
     bench.robot.forget('image')
     assert bench.emotion(speech, start_ns).text.endswith(WORDS)
     status = bench.status_at('image', DiagnosticStatus.WARN)
     assert 'nobody publishes on /image' in status.message
 
 
-def test_picture_of_unknown_encoding_is_refused(bench: Bench) -> None:
+def test_image_of_unknown_encoding_is_refused(bench: Bench) -> None:
     publisher = bench.robot.publisher(Image, 'image')
     publisher.publish(Image(height=2, width=2, encoding='bayer_rggb16', step=4, data=bytes(8)))
     status = bench.status_at('image', DiagnosticStatus.ERROR)

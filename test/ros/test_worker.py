@@ -23,7 +23,7 @@ def drain(queue: WorkQueue[tuple[str, float]]) -> list[str]:
     return names
 
 
-def test_newest_pictures_are_kept() -> None:
+def test_newest_images_are_kept() -> None:
     queue: WorkQueue[tuple[str, float]] = WorkQueue(2, lambda item: 1, Overload.DROP_OLDEST)
     for name in 'abcd':
         queue.put((name, 0.0))

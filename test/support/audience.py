@@ -16,12 +16,12 @@ from emotion_node.datatypes import (
     Utterance,
     VideoFrame,
 )
-from emotion_node.faces import Box, FaceMesh, FaceRegion, Picture, TrackedFace
+from emotion_node.faces import Box, FaceMesh, FaceRegion, Image, TrackedFace
 from support.face_scenes import Somebody, still
 from support.scripted import SECOND, events, utterance
 
 FRAME_NS = 40_000_000
-PICTURE = np.zeros((4, 4, 3), np.uint8)
+IMAGE = np.zeros((4, 4, 3), np.uint8)
 BOX = Box(200, 100, 150, 200)
 CROP = np.zeros((192, 192, 3), np.uint8)
 
@@ -57,7 +57,7 @@ class Audience:
         self.origin_ns = 0
         self.resets = 0
 
-    def update(self, stamp_ns: int, picture: Picture) -> list[TrackedFace]:
+    def update(self, stamp_ns: int, image: Image) -> list[TrackedFace]:
         return [
             self.face(name, seed, (stamp_ns - self.origin_ns) / SECOND)
             for name, seed in self.mouths.items()
@@ -76,7 +76,7 @@ class Audience:
 
 
 def frame(stamp_ns: int) -> VideoFrame:
-    return VideoFrame(stamp_ns, lambda: PICTURE, 'camera')
+    return VideoFrame(stamp_ns, lambda: IMAGE, 'camera')
 
 
 def live(

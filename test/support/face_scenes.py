@@ -12,7 +12,7 @@ from emotion_node.backends.faces_mediapipe import MediaPipeFaces
 from emotion_node.config import AudioConfig
 from emotion_node.core.vision.geometry import box_of
 from emotion_node.datatypes import FloatArray, ModelInfo, VideoFrame
-from emotion_node.faces import Box, FaceDetection, FaceMesh, FaceRegion, Picture
+from emotion_node.faces import Box, FaceDetection, FaceMesh, FaceRegion, Image
 from emotion_node.recordings.bag import Bag
 from emotion_node.recordings.inputs import BagRecording, TopicNames
 from support.recordings import CONVERSATION
@@ -45,10 +45,10 @@ def recorded_frames(count: int | None = None) -> Iterator[VideoFrame]:
 
 @cache
 def real_landmarks() -> FloatArray:
-    """Return the landmarks of the left face in the first recorded picture."""
+    """Return the landmarks of the left face in the first recorded image."""
     (frame,) = recorded_frames(1)
-    picture = frame.decode()
-    mesh = finder().fit(picture, FaceRegion(158, 183, 230, 0))
+    image = frame.decode()
+    mesh = finder().fit(image, FaceRegion(158, 183, 230, 0))
     assert mesh is not None
     return mesh.landmarks
 
@@ -78,14 +78,14 @@ class Somebody:
         points[:, :2] += np.array(at, np.float32)
         return points
 
-    def crop(self) -> Picture:
+    def crop(self) -> Image:
         cells = np.random.default_rng(self.looks).integers(0, 255, (8, 8, 3), np.uint8)
         return np.kron(cells, np.ones((24, 24, 1), np.uint8))
 
 
 @dataclass
 class World:
-    """Scripted people (an `interfaces.FaceFinder`); its pictures only tell the time.
+    """Scripted people (an `interfaces.FaceFinder`); its images only tell the time.
 
     Attributes:
         people: who is there.
@@ -101,12 +101,12 @@ class World:
     info: ModelInfo = field(default_factory=lambda: ModelInfo('world', '1'))
     detector_size: int = 192
 
-    def picture(self, stamp_ns: int, seconds: float) -> Picture:
-        """Return the picture of a moment, always of the same grey; `now` tells the rest."""
+    def image(self, stamp_ns: int, seconds: float) -> Image:
+        """Return the image of a moment, always of the same grey; `now` tells the rest."""
         self.now = seconds
         return np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
 
-    def detect(self, picture: Picture, view: Box) -> list[FaceDetection]:
+    def detect(self, image: Image, view: Box) -> list[FaceDetection]:
         self.looks += 1
         if self.missed(self.now):
             return []
@@ -115,7 +115,7 @@ class World:
         inside = [box for box in boxes if view.intersection(box).area > 0.9 * box.area]
         return [FaceDetection(box, 0.9) for box in inside]
 
-    def fit(self, picture: Picture, region: FaceRegion) -> FaceMesh | None:
+    def fit(self, image: Image, region: FaceRegion) -> FaceMesh | None:
         """Return the face nearest to the middle of the region; one in front hides those behind."""
         best: tuple[float, FaceMesh] | None = None
         for one in self.people:

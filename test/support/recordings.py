@@ -101,7 +101,7 @@ def write_media(
     rate: int = RATE,
     layout: str = 'mono',
     codec: str = '',
-    pictures: int = 0,
+    images: int = 0,
 ) -> Path:
     """Write an audio or video file.
 
@@ -111,10 +111,10 @@ def write_media(
         rate: of the sound.
         layout: of its channels.
         codec: of the sound; the container's usual one when empty.
-        pictures: how many, at 25 per second, each with the grey level of its number.
+        images: how many, at 25 per second, each with the grey level of its number.
     """
     with av.open(str(path), 'w') as container:
-        video = container.add_stream('mpeg4', rate=25) if pictures else None
+        video = container.add_stream('mpeg4', rate=25) if images else None
         audio = None
         if sound is not None:
             audio = container.add_stream(codec or 'pcm_s16le', rate=rate, layout=layout)
@@ -122,11 +122,11 @@ def write_media(
         if video is not None:
             assert isinstance(video, av.VideoStream)
             video.width, video.height, video.pix_fmt = 64, 48, 'yuv420p'
-            for number in range(pictures):
+            for number in range(images):
                 grey = np.full((48, 64, 3), 20 + number * 5, np.uint8)
-                picture = av.VideoFrame.from_ndarray(grey, format='bgr24')
-                picture.pts, picture.time_base = number, Fraction(1, 25)
-                packets += video.encode(picture)
+                image = av.VideoFrame.from_ndarray(grey, format='bgr24')
+                image.pts, image.time_base = number, Fraction(1, 25)
+                packets += video.encode(image)
             packets += video.encode(None)
         if audio is not None and sound is not None:
             assert isinstance(audio, av.AudioStream)

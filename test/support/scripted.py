@@ -11,7 +11,7 @@ from emotion_node.datatypes import (
     NS_PER_SAMPLE,
     SAMPLE_RATE,
     ClockSource,
-    Cut,
+    EndReason,
     FaceEstimate,
     FacesReport,
     FloatArray,
@@ -81,7 +81,7 @@ class ScriptedTranscriber:
         reason = Reason.NONE if text else Reason.NO_SPEECH_RECOGNISED
         return Transcript(text, 0.5, 'en', False, reason)
 
-    def foresee(self) -> Transcript:
+    def peek_final(self) -> Transcript:
         return self.partial()
 
     def finish(self) -> Transcript:
@@ -150,7 +150,10 @@ class ScriptedSight:
 
 
 def utterance(
-    number: int = 1, start_s: float = 1.0, length_s: float = 1.0, cut: Cut = Cut.SILENCE
+    number: int = 1,
+    start_s: float = 1.0,
+    length_s: float = 1.0,
+    end_reason: EndReason = EndReason.SILENCE,
 ) -> Utterance:
     """Return an utterance of a quiet tone, without padding, whose end was seen 0.4 s later."""
     count = round(length_s * SAMPLE_RATE)
@@ -164,7 +167,7 @@ def utterance(
         end_ns + 400_000_000,
         tone.astype(np.float32),
         start_ns,
-        cut,
+        end_reason,
         ClockSource.HEADER,
     )
 

@@ -28,8 +28,8 @@ from emotion_node.datatypes import (
     NS_PER_S,
     NS_PER_SAMPLE,
     ClockSource,
-    Cut,
     EmotionReport,
+    EndReason,
     FaceEstimate,
     FacesReport,
     FloatArray,
@@ -185,7 +185,7 @@ class Analysis:
         utterance = pause.utterance
         with self.timings.measure('endpointing'):
             if self._outside is None:
-                transcript = self._words.foresee()
+                transcript = self._words.peek_final()
             else:
                 transcript = self._outside.partial(utterance.utterance_id, utterance.start_ns)
             evidence = gather_evidence(utterance, transcript)
@@ -291,7 +291,7 @@ class Analysis:
             utterance.heard_ns,
             np.concatenate(utterance.audio) if utterance.audio else np.zeros(0, np.float32),
             utterance.audio_start_ns,
-            Cut.SILENCE,
+            EndReason.SILENCE,
             utterance.clock_source,
         )
         perceived = self._perception.perceive(so_far, final=False)
@@ -306,7 +306,7 @@ class Analysis:
             utterance.heard_ns,
             transcript,
             fused,
-            Cut.SILENCE,
+            EndReason.SILENCE,
             utterance.clock_source,
             transcription_ns=transcription_ns,
             processing_ns=processing_ns,
@@ -379,7 +379,7 @@ class Analysis:
             utterance.end_ns,
             transcript,
             fused,
-            utterance.cut,
+            utterance.end_reason,
             utterance.clock_source,
             endpointing_ns=utterance.decided_ns - utterance.end_ns,
             transcription_ns=transcription_ns,
@@ -413,9 +413,9 @@ class Analysis:
 
 
 def _checked(fused: FusedScores, face: FaceEstimate) -> tuple[FusedScores, FacePeak | None]:
-    """Return the fused emotion with whether the face shows it, and the picture that tells."""
+    """Return the fused emotion with whether the face shows it, and the image that tells."""
     text, voice, seen = fused.modalities
-    answer = check(fused.label, seen.cues if face.peaks else ())
+    answer = check(fused.label, seen.facial_cues if face.peaks else ())
     compared = audible_or_visible(fused.label, voice, seen)
     seen = dataclasses.replace(seen, expression_check=answer.verdict, audible_or_visible=compared)
     peak = face.peaks[LABELS.index(answer.expression)] if face.peaks and fused.label else None

@@ -40,7 +40,7 @@ CLEAN_DB, LOST_DB = 15.0, 0.0
 MIN_VOICE: Final = 0.3
 """Of what the voice model says itself that length and noise leave at least."""
 
-ENOUGH_PICTURES: Final = 5
+ENOUGH_IMAGES: Final = 5
 """Of a face; fewer count in proportion."""
 
 _FRAME: Final = SAMPLE_RATE // 50
@@ -78,8 +78,8 @@ def rely_on_face(face: FaceEstimate) -> ModalityEmotion:
     emotion = face.emotion
     if not emotion.available:
         return emotion
-    pictures = min(1.0, emotion.samples_used / ENOUGH_PICTURES)
-    return _scale(emotion, pictures * min(max(face.speaker_confidence, 0.0), 1.0))
+    images = min(1.0, emotion.samples_used / ENOUGH_IMAGES)
+    return _scale(emotion, images * min(max(face.speaker_confidence, 0.0), 1.0))
 
 
 def snr_db(utterance: Utterance) -> float | None:

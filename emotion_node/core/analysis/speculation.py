@@ -49,7 +49,7 @@ class Speculation:
         if not self._enabled or give_up:
             return
         with self._timings.measure('speculation'):
-            transcript = self._words.foresee() if self._words else None
+            transcript = self._words.peek_final() if self._words else None
             self._perception.prepare(candidate)
             speaker_id = self._perception.perceive(candidate, final=False).speaker_id
             if transcript is not None:

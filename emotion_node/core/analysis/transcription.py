@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from emotion_node.core.timings import Timings
-from emotion_node.datatypes import Cut, FloatArray, Reason, Transcript, Utterance
+from emotion_node.datatypes import EndReason, FloatArray, Reason, Transcript, Utterance
 from emotion_node.interfaces import Transcriber
 
 
@@ -62,13 +62,13 @@ class Words:
                 self._fail(error)
         return no_words(self._absent, final=False)
 
-    def foresee(self) -> Transcript | None:
+    def peek_final(self) -> Transcript | None:
         """Return the words as they would be if nothing more came, as far as can be told."""
         if self._stream is None or self._absent is not Reason.NONE:
             return None
         try:
             with self._timings.measure('transcription (in pauses)'):
-                return self._stream.foresee()
+                return self._stream.peek_final()
         except Exception as error:  # noqa: BLE001  counted, reported, marked absent
             self._fail(error)
             return None
@@ -81,7 +81,7 @@ class Words:
             self._absent = Reason.TIMEOUT
         if self._absent is Reason.NONE:
             try:
-                if utterance.cut is Cut.MAX_LENGTH:
+                if utterance.end_reason is EndReason.MAX_LENGTH:
                     # The recogniser has already heard what comes after the cut.
                     self._stream.reset()
                     self._stream.accept(utterance.samples)

@@ -14,12 +14,12 @@ from emotion_node.config import AudioConfig, SegmenterConfig
 from emotion_node.core.hearing.audio_buffer import AudioBuffer, mix_down
 from emotion_node.core.hearing.mute import Mute
 from emotion_node.core.hearing.segmenter import SpeechSegmenter, required_capacity
-from emotion_node.core.hearing.timeline import Fit, Timeline, Verdict
+from emotion_node.core.hearing.timeline import Fit, Timeline, TimelineFit
 from emotion_node.datatypes import (
     NS_PER_S,
     NS_PER_SAMPLE,
     AudioChunk,
-    Cut,
+    EndReason,
     FloatArray,
     SilenceRequired,
     SpeechDropped,
@@ -66,7 +66,7 @@ class HearingStats:
     muted_ns: int = 0
     utterances: int = 0
     dropped_utterances: int = 0
-    cuts: Counter[Cut] = field(default_factory=Counter)
+    end_reasons: Counter[EndReason] = field(default_factory=Counter)
 
 
 class Hearing:
@@ -135,18 +135,18 @@ class Hearing:
         if mono is None or chunk.rate not in RATES:
             self.stats.bad_chunks += 1
             self._timeline.interrupt()
-            yield from self._count(self._end_stretch(Cut.GAP))
+            yield from self._count(self._end_stretch(EndReason.GAP))
             return
-        verdict = self._timeline.judge(chunk)
-        self._note(verdict, chunk.rate)
-        if verdict.skip == len(mono):
+        placed = self._timeline.judge(chunk)
+        self._note(placed, chunk.rate)
+        if placed.skip == len(mono):
             return
-        if verdict.fit not in (Fit.CONTIGUOUS, Fit.OVERLAP):
-            yield from self._count(self._end_stretch(Cut.GAP))
-            self._begin_stretch(verdict, chunk)
+        if placed.fit not in (Fit.CONTIGUOUS, Fit.OVERLAP):
+            yield from self._count(self._end_stretch(EndReason.GAP))
+            self._begin_stretch(placed, chunk)
         assert self._resampler is not None
         step = chunk.rate // SLICES_PER_S
-        for start in range(verdict.skip, len(mono), step):
+        for start in range(placed.skip, len(mono), step):
             self._buffer.append(self._resampler.process(mono[start : start + step]))
             yield from self._count(self._listen())
 
@@ -169,38 +169,38 @@ class Hearing:
             return []
         self._muted = True
         at_ns = self._buffer.align(stamp_ns)
-        return list(self._count(self._segmenter.end(at_ns, self._position_ns, Cut.MUTED)))
+        return list(self._count(self._segmenter.end(at_ns, self._position_ns, EndReason.MUTED)))
 
     def flush(self) -> list[SpeechEvent]:
         """End the utterance under way: the input has ended. Audio may follow."""
         self._timeline.interrupt()
-        return list(self._count(self._end_stretch(Cut.END)))
+        return list(self._count(self._end_stretch(EndReason.END)))
 
     def reset(self) -> list[SpeechEvent]:
         """End the utterance under way and forget all audio; being muted is not forgotten."""
-        events = self._end_stretch(Cut.END)
+        events = self._end_stretch(EndReason.END)
         self._timeline.forget()
         self._mute.clock_changed()
         self.heard_ns = None
         return list(self._count(events))
 
-    def _note(self, verdict: Verdict, rate: int) -> None:
+    def _note(self, placed: TimelineFit, rate: int) -> None:
         stats = self.stats
-        match verdict.fit:
+        match placed.fit:
             case Fit.GAP:
                 stats.gaps += 1
-                stats.lost_ns += verdict.missing_ns
+                stats.lost_ns += placed.missing_ns
             case Fit.JUMP_BACK:
                 stats.jumps_back += 1
             case Fit.NEW if self._resampler is not None:
                 stats.rate_changes += 1
-        if verdict.skip:
+        if placed.skip:
             stats.overlaps += 1
-            stats.overlap_ns += verdict.skip * NS_PER_S // rate
+            stats.overlap_ns += placed.skip * NS_PER_S // rate
 
-    def _begin_stretch(self, verdict: Verdict, chunk: AudioChunk) -> None:
-        start_ns = verdict.start_ns
-        if verdict.fit is Fit.JUMP_BACK:
+    def _begin_stretch(self, placed: TimelineFit, chunk: AudioChunk) -> None:
+        start_ns = placed.start_ns
+        if placed.fit is Fit.JUMP_BACK:
             self._mute.clock_changed()
         elif self.heard_ns is not None:
             # The stretch before may have been rounded up to a whole sample.
@@ -212,7 +212,7 @@ class Hearing:
         self._position_ns = start_ns
         self.heard_ns = start_ns
 
-    def _end_stretch(self, cut: Cut) -> list[SpeechEvent]:
+    def _end_stretch(self, end_reason: EndReason) -> list[SpeechEvent]:
         if self._resampler is None:
             return []
         self._buffer.append(self._resampler.process(_NOTHING, last=True))
@@ -220,7 +220,7 @@ class Hearing:
         self._resampler = None
         end_ns = self._buffer.end_ns
         self.stats.samples += (end_ns - self._position_ns) // NS_PER_SAMPLE
-        events += self._segmenter.end(end_ns, end_ns, cut)
+        events += self._segmenter.end(end_ns, end_ns, end_reason)
         self.heard_ns = self._position_ns = end_ns
         return events
 
@@ -238,7 +238,7 @@ class Hearing:
             if self._mute.covers(start_ns, self._position_ns):
                 self.stats.muted_ns += frame_ns
                 if not self._muted:
-                    yield from segmenter.end(start_ns, start_ns, Cut.MUTED)
+                    yield from segmenter.end(start_ns, start_ns, EndReason.MUTED)
                     self._muted = True
                 continue
             if self._muted:
@@ -253,7 +253,7 @@ class Hearing:
         for event in events:
             if isinstance(event, SpeechEnded):
                 self.stats.utterances += 1
-                self.stats.cuts[event.utterance.cut] += 1
+                self.stats.end_reasons[event.utterance.end_reason] += 1
             elif isinstance(event, SpeechDropped):
                 self.stats.dropped_utterances += 1
             yield event

@@ -12,7 +12,7 @@ from emotion_node.config import SegmenterConfig
 from emotion_node.core.hearing.audio_buffer import AudioBuffer
 from emotion_node.datatypes import (
     NS_PER_S,
-    Cut,
+    EndReason,
     SpeechAudio,
     SpeechDropped,
     SpeechEnded,
@@ -129,20 +129,20 @@ class SpeechSegmenter:
         speech.required_ns = silence_ns
         return True
 
-    def end(self, at_ns: int, decided_ns: int, cut: Cut) -> list[SpeechEvent]:
+    def end(self, at_ns: int, decided_ns: int, end_reason: EndReason) -> list[SpeechEvent]:
         """End the utterance under way, if any, at `at_ns` and listen anew from there.
 
         Args:
             at_ns: stamp of a sample; the audio up to it belongs to the utterance. It may lie
                 before frames already taken (they are given up), or a part of a frame after them.
             decided_ns: stamp up to which audio has been heard.
-            cut: why.
+            end_reason: why.
         """
         speech = self._speech
         events: list[SpeechEvent] = []
         if speech is not None:
             events += self._give(speech, at_ns)
-            events.append(self._close(speech, at_ns, decided_ns, cut))
+            events.append(self._close(speech, at_ns, decided_ns, end_reason))
         self.begin(at_ns)
         return events
 
@@ -182,7 +182,7 @@ class SpeechSegmenter:
         events: list[SpeechEvent] = self._give(speech, end_ns)
         required_ns = self._min_silence_ns if speech.required_ns is None else speech.required_ns
         if speech.pausing and end_ns - self._speech_end(speech, end_ns) >= required_ns:
-            ended = self._close(speech, end_ns, end_ns, Cut.SILENCE)
+            ended = self._close(speech, end_ns, end_ns, EndReason.SILENCE)
             self.begin(self._samples_end(speech, end_ns))
             events.append(ended)
         elif end_ns - speech.start_ns >= self._max_utterance_ns:
@@ -195,7 +195,7 @@ class SpeechSegmenter:
         """Tell of the pause as soon as no more audio can join an utterance that ends with it."""
         if self._samples_end(speech, end_ns) == end_ns:
             return []
-        closed = self._close(speech, end_ns, end_ns, Cut.SILENCE)
+        closed = self._close(speech, end_ns, end_ns, EndReason.SILENCE)
         if not isinstance(closed, SpeechEnded):
             return []
         speech.candidate = closed.utterance
@@ -205,7 +205,7 @@ class SpeechSegmenter:
         """Split an utterance that has grown too long."""
         frame = self._quietest_frame(speech, end_ns)
         cut_ns = speech.first_ns + frame * self._frame_ns
-        events: list[SpeechEvent] = [self._close(speech, cut_ns, end_ns, Cut.MAX_LENGTH)]
+        events: list[SpeechEvent] = [self._close(speech, cut_ns, end_ns, EndReason.MAX_LENGTH)]
         self.begin(cut_ns)
         rest = speech.voiced[frame:]
         if True in rest:
@@ -243,18 +243,26 @@ class SpeechSegmenter:
         nearby = total[2 * window :] - total[: -2 * window]
         return first + int(np.argmin(nearby[: last - first]))
 
-    def _close(self, speech: _Speech, at_ns: int, decided_ns: int, cut: Cut) -> SpeechEvent:
+    def _close(
+        self, speech: _Speech, at_ns: int, decided_ns: int, end_reason: EndReason
+    ) -> SpeechEvent:
         """Return what became of the audio before `at_ns`."""
         end_ns = self._speech_end(speech, at_ns)
         voiced_ns = sum(speech.voiced[: self._frames_before(speech, at_ns)]) * self._frame_ns
         voiced_ns = min(voiced_ns, end_ns - speech.start_ns)
-        samples_end_ns = at_ns if cut is Cut.MAX_LENGTH else self._samples_end(speech, at_ns)
-        enough = cut is Cut.MAX_LENGTH or speech.continued or voiced_ns >= self._min_utterance_ns
+        samples_end_ns = (
+            at_ns if end_reason is EndReason.MAX_LENGTH else self._samples_end(speech, at_ns)
+        )
+        enough = (
+            end_reason is EndReason.MAX_LENGTH
+            or speech.continued
+            or voiced_ns >= self._min_utterance_ns
+        )
         if not enough or samples_end_ns <= speech.samples_start_ns:
             return SpeechDropped(speech.utterance_id, end_ns, decided_ns)
         told = speech.candidate
         if told is not None and told.samples_end_ns == samples_end_ns:
-            return SpeechEnded(replace(told, decided_ns=decided_ns, cut=cut))
+            return SpeechEnded(replace(told, decided_ns=decided_ns, end_reason=end_reason))
         return SpeechEnded(
             Utterance(
                 speech.utterance_id,
@@ -263,7 +271,7 @@ class SpeechSegmenter:
                 decided_ns,
                 self._buffer.read(speech.samples_start_ns, samples_end_ns).copy(),
                 speech.samples_start_ns,
-                cut,
+                end_reason,
                 self._buffer.clock_source,
             )
         )

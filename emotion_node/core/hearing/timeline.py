@@ -36,7 +36,7 @@ class Fit(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class TimelineFit:
     """What is to be done with a chunk.
 
     Attributes:
@@ -95,7 +95,7 @@ class Timeline:
         slew_ns, self.slew_ns = self.slew_ns, 0
         return slew_ns
 
-    def judge(self, chunk: AudioChunk) -> Verdict:
+    def judge(self, chunk: AudioChunk) -> TimelineFit:
         """Return how a chunk fits, and expect what comes after it.
 
         Args:
@@ -103,30 +103,30 @@ class Timeline:
         """
         expected_ns = self.expected_ns
         if expected_ns is None:
-            return self._begin(chunk, Verdict(Fit.NEW, chunk.stamp_ns))
+            return self._begin(chunk, TimelineFit(Fit.NEW, chunk.stamp_ns))
         deviation_ns = chunk.stamp_ns - expected_ns
         if deviation_ns < -self._jump_ns:
             self.forget()
-            return self._begin(chunk, Verdict(Fit.JUMP_BACK, chunk.stamp_ns))
+            return self._begin(chunk, TimelineFit(Fit.JUMP_BACK, chunk.stamp_ns))
         jitter_ns = self._jitter_ns
         if chunk.clock_source is ClockSource.RECEIPT:
             jitter_ns *= RECEIPT_JITTER_FACTOR
         if deviation_ns > (0 if self._broken else jitter_ns):
-            verdict = Verdict(Fit.GAP, chunk.stamp_ns, missing_ns=deviation_ns)
-            return self._begin(chunk, verdict)
+            placed = TimelineFit(Fit.GAP, chunk.stamp_ns, missing_ns=deviation_ns)
+            return self._begin(chunk, placed)
         skip = self._heard_already(chunk, expected_ns, deviation_ns, jitter_ns)
         if skip:
             self._crowded_until_ns = expected_ns + CROWDED_NS
             if skip < len(chunk.samples) and self._must_begin(chunk):
-                return self._begin(chunk, Verdict(Fit.NEW, expected_ns, skip))
+                return self._begin(chunk, TimelineFit(Fit.NEW, expected_ns, skip))
             self._count += len(chunk.samples) - skip
-            return Verdict(Fit.OVERLAP, expected_ns, skip)
+            return TimelineFit(Fit.OVERLAP, expected_ns, skip)
         if self._must_begin(chunk):
-            return self._begin(chunk, Verdict(Fit.NEW, expected_ns))
+            return self._begin(chunk, TimelineFit(Fit.NEW, expected_ns))
         self._count += len(chunk.samples)
         if not self._crowded(expected_ns):
             self._follow(deviation_ns, chunk.duration_ns)
-        return Verdict(Fit.CONTIGUOUS, expected_ns)
+        return TimelineFit(Fit.CONTIGUOUS, expected_ns)
 
     def _heard_already(
         self, chunk: AudioChunk, expected_ns: int, deviation_ns: int, jitter_ns: int
@@ -146,13 +146,13 @@ class Timeline:
     def _must_begin(self, chunk: AudioChunk) -> bool:
         return self._broken or chunk.rate != self._rate
 
-    def _begin(self, chunk: AudioChunk, verdict: Verdict) -> Verdict:
-        self._origin_ns = verdict.start_ns
+    def _begin(self, chunk: AudioChunk, placed: TimelineFit) -> TimelineFit:
+        self._origin_ns = placed.start_ns
         self._rate = chunk.rate
-        self._count = len(chunk.samples) - verdict.skip
+        self._count = len(chunk.samples) - placed.skip
         self._broken = False
         self.slew_ns = 0
-        return verdict
+        return placed
 
     def _follow(self, deviation_ns: int, duration_ns: int) -> None:
         """Move the expectation a little towards the stamps."""

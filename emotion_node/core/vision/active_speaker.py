@@ -5,7 +5,7 @@ open jaw raises the first formant and lets more of the sound out (compare Yehia,
 Vatikiotis-Bateson, Speech Communication 26, 1998; Chandrasekaran et al., PLoS Computational
 Biology 5(7), 2009). So each face's jaw is correlated with the level of the voice, during speech
 alone: before it a mouth may stand open in any way. The sound may come up to 0.2 s later than the
-picture, as it does from drivers with long buffers; the lag that fits best is taken.
+image, as it does from drivers with long buffers; the lag that fits best is taken.
 
 How likely each face is the speaker's follows from two things, both weighed as by logistic
 regression on scenes made of the GRID corpus (`python -m emotion_lab evaluate speaker`): that
@@ -29,7 +29,7 @@ from emotion_node.datatypes import NS_PER_S, FloatArray
 MIN_LAG_NS: Final = -80_000_000
 MAX_LAG_NS: Final = 240_000_000
 LAG_STEP_NS: Final = 40_000_000
-"""Lags of the sound behind the picture that are tried: negative ones for cameras whose stamps are
+"""Lags of the sound behind the image that are tried: negative ones for cameras whose stamps are
 late. A jaw is itself 0 to 40 ms ahead of its sound."""
 STEP_NS: Final = 2 * HOP_NS
 MIN_POINTS: Final = 4
@@ -90,7 +90,7 @@ class Jaw:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SpeakerDecision:
     """Who speaks.
 
     Attributes:
@@ -115,7 +115,9 @@ class Verdict:
         return self.scores[self.face_id] if self.face_id else 0.0
 
 
-def find_speaker(voice: Voice, jaws: Mapping[str, Jaw], start_ns: int, end_ns: int) -> Verdict:
+def find_speaker(
+    voice: Voice, jaws: Mapping[str, Jaw], start_ns: int, end_ns: int
+) -> SpeakerDecision:
     """Return whose jaw goes with the voice.
 
     Args:
@@ -125,14 +127,14 @@ def find_speaker(voice: Voice, jaws: Mapping[str, Jaw], start_ns: int, end_ns: i
         end_ns: of the same.
     """
     if not jaws:
-        return Verdict()
+        return SpeakerDecision()
     evidence = {face_id: compare(voice, jaw, start_ns, end_ns) for face_id, jaw in jaws.items()}
     weights = np.array([*(one.weigh() for one in evidence.values()), NOBODY])
     likely = np.exp(weights - weights.max())
     likely /= likely.sum()
     scores = {face_id: float(share) for face_id, share in zip(evidence, likely, strict=False)}
     lags_ns = {face_id: one.lag_ns for face_id, one in evidence.items()}
-    return Verdict(scores, float(likely[-1]), lags_ns)
+    return SpeakerDecision(scores, float(likely[-1]), lags_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,7 @@ def _correlations(levels: Floats, drop: Floats, seen: npt.NDArray[np.bool_]) -> 
 def _is_seen(wanted: Stamps, stamps: Stamps) -> npt.NDArray[np.bool_]:
     """Return at which of the times a jaw is known: seen shortly before and after.
 
-    What was seen last is also taken for the short time until the next picture.
+    What was seen last is also taken for the short time until the next image.
     """
     after = np.searchsorted(stamps, wanted, 'left')
     earlier = stamps[np.maximum(after - 1, 0)]

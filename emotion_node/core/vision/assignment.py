@@ -12,7 +12,7 @@ def assign(cost: npt.NDArray[np.floating[Any]], limit: float) -> list[tuple[int,
     """Return pairs of (row, column), in the order of rows, that together cost least.
 
     The Hungarian method with potentials (Kuhn, 1955; Jonker and Volgenant, Computing 38, 1987),
-    for the few faces of a picture.
+    for the few faces of an image.
 
     Args:
         cost: (rows, columns), finite.

@@ -8,7 +8,7 @@ raised brows from lowered ones, but not whether raised brows are drawn together 
 4 counts only for anger and disgust.
 
 Thresholds and weights are chosen on FER+ training faces (Barsoum et al., ICMI 2016; 40 to 116 per
-label on which most judges agree, as single pictures against the neutral face of people in
+label on which most judges agree, as single images against the neutral face of people in
 general) and GRID talkers (Cooke et al., JASA 120(5), 2006; neutral, 89 stretches of speech of 0.5
 to 2 s, all of which are to be neutral faces). `python -m emotion_lab evaluate expression`
 measures them on FER+ dev. Fear is taken for surprise and anger for disgust, as they share cues.
@@ -35,7 +35,7 @@ NOT_VISIBLE: Final = 'not visible'
 MORE_AUDIBLE: Final = 'more audible than visible'
 MORE_VISIBLE: Final = 'more visible than audible'
 
-MIN_PICTURES: Final = 5
+MIN_IMAGES: Final = 5
 """Fewer in which the face shows do not tell an expression from a tremble."""
 NOTICED, FULL = 0.1, 0.5
 """Intensities from which a movement begins to count, and from which it counts in full."""
@@ -45,8 +45,8 @@ CONTRADICTION: Final = 0.5
 """How much a full movement that does not belong to an emotion takes from its strength."""
 MARGIN: Final = 0.25
 """Voice and face differ when the probabilities that they give an emotion do so by this much."""
-SMOOTHING: Final = MIN_PICTURES
-"""Pictures over which a movement is averaged before the strongest moment is looked for."""
+SMOOTHING: Final = MIN_IMAGES
+"""Images over which a movement is averaged before the strongest moment is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,16 +140,16 @@ def strengths(intensities: FloatArray) -> FloatArray:
 
 
 def strongest(intensities: FloatArray) -> list[int]:
-    """Return in which picture each emotion shows most, one per label.
+    """Return in which image each emotion shows most, one per label.
 
-    Nothing when there are fewer than `MIN_PICTURES`.
+    Nothing when there are fewer than `MIN_IMAGES`.
 
     Args:
-        intensities: (n, len(UNITS)), 0..1, picture by picture. Pictures in which the eyes are
+        intensities: (n, len(UNITS)), 0..1, frame by frame. Images in which the eyes are
             closed are taken only where there are no others.
     """
     count = len(intensities)
-    if count < MIN_PICTURES:
+    if count < MIN_IMAGES:
         return []
     window = np.ones(SMOOTHING)
     near = np.convolve(np.ones(count), window, 'same')
@@ -190,7 +190,7 @@ def audible_or_visible(label: str, voice: ModalityEmotion, face: ModalityEmotion
 
 
 def _any(moved: FloatArray, units: tuple[int, ...]) -> FloatArray:
-    """Return in each picture the strongest of some movements, (n,)."""
+    """Return in each image the strongest of some movements, (n,)."""
     strongest_of: FloatArray = moved[:, [_COLUMNS[unit] for unit in units]].max(axis=1)
     return strongest_of
 

@@ -45,7 +45,7 @@ _MIRRORED: Final = np.array(MIRRORED)
 def read_points(mesh: FaceMesh) -> FloatArray | None:
     """Return the (`WIDTH`,) float32 places of the points in the frame of the head, in cm.
 
-    Neither how large the face is in the picture nor how the head is turned matters much. Depth is
+    Neither how large the face is in the image nor how the head is turned matters much. Depth is
     left out: it is mostly the mesh's guess.
 
     Returns:

@@ -22,7 +22,7 @@ from emotion_node.datatypes import NS_PER_S, FacialCue, FloatArray
 DEAD_ZONE: Final = 0.15
 """Part of a full movement that is taken for trembling."""
 PERCENTILE: Final = 75.0
-"""Of the pictures of an utterance: blinks pass, movements that last for a quarter of it do not."""
+"""Of the images of an utterance: blinks pass, movements that last for a quarter of it do not."""
 MAX_YAW, MAX_PITCH = 30.0, 25.0
 """Degrees; a head that is turned further does not show its face."""
 FIRST_RATE, LAST_RATE = 0.5, 0.02
@@ -144,7 +144,7 @@ class NeutralFace:
         self._last_ns: int | None = None
 
     def follow(self, stamp_ns: int, measures: FloatArray) -> None:
-        """Take the measures of the next picture."""
+        """Take the measures of the next image."""
         seconds = 0.0 if self._last_ns is None else (stamp_ns - self._last_ns) / NS_PER_S
         self._last_ns = stamp_ns
         seconds = min(max(seconds, 0.0), 0.2)
@@ -155,7 +155,7 @@ class NeutralFace:
 
 
 def intensities(measures: FloatArray, neutral: FloatArray) -> FloatArray:
-    """Return what moves in a face picture by picture, (n, len(UNITS)), 0..1.
+    """Return what moves in a face frame by frame, (n, len(UNITS)), 0..1.
 
     Args:
         measures: (n, len(UNITS)).
@@ -170,7 +170,7 @@ def read_cues(measures: FloatArray, neutral: FloatArray) -> tuple[FacialCue, ...
     """Return what moves in a face, all of `UNITS` in order.
 
     Args:
-        measures: (n, len(UNITS)) of the pictures of an utterance in which the face shows.
+        measures: (n, len(UNITS)) of the images of an utterance in which the face shows.
         neutral: (len(UNITS),) measures of the neutral face.
 
     Returns:

@@ -2,7 +2,7 @@
 
 The head's frame is that of MediaPipe's canonical face model (Apache-2.0): x to the viewer's right,
 y down, z away from the viewer when the head faces the camera, in centimetres of an average face.
-In it, landmarks neither depend on how large the face is in the picture nor on how the head is
+In it, landmarks neither depend on how large the face is in the image nor on how the head is
 turned: what moves is the face itself.
 """
 
@@ -86,12 +86,12 @@ def find_head(landmarks: FloatArray) -> Head | None:
     u, singular, vt = np.linalg.svd((rigid - centre).T @ (_PLACES - _MIDDLE))
     mirror = np.ones(3)
     mirror[2] = np.sign(np.linalg.det(u @ vt))
-    rotation = (u * mirror) @ vt  # row vectors: picture @ rotation = head
+    rotation = (u * mirror) @ vt  # row vectors: image @ rotation = head
     scale = float(np.sum(singular * mirror) / spread)
     if scale <= 0:
         return None
     local = ((points - centre) @ rotation * scale + _MIDDLE).astype(np.float32)
-    # The rotation takes the head's axes, as columns, into the picture: roll after yaw after pitch.
+    # The rotation takes the head's axes, as columns, into the image: roll after yaw after pitch.
     yaw = float(np.degrees(np.arcsin(np.clip(rotation[2, 0], -1, 1))))
     pitch = float(np.degrees(np.arctan2(rotation[2, 1], rotation[2, 2])))
     roll = float(np.degrees(np.arctan2(rotation[1, 0], rotation[0, 0])))

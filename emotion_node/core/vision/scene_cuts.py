@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 
 from emotion_node.datatypes import FloatArray
-from emotion_node.faces import Picture
+from emotion_node.faces import Image
 
 GRID: Final = (36, 64)
-"""Rows and columns of the points at which pictures are compared."""
+"""Rows and columns of the points at which images are compared."""
 BINS: Final = 16
 MIN_DIFFERENCE: Final = 18.0
 """Mean absolute difference of the points, 0..255. A camera that pans passes it too, but keeps
@@ -20,7 +20,7 @@ MIN_HISTOGRAM_DIFFERENCE: Final = 0.12
 
 
 class CutDetector:
-    """Compares each picture with the one before it, by place and by colour.
+    """Compares each image with the one before it, by place and by colour.
 
     Pair-wise and histogram comparison of frames (Zhang, Kankanhalli and Smoliar, Multimedia
     Systems 1, 1993): a cut is where both change at once.
@@ -30,10 +30,10 @@ class CutDetector:
         self._points: FloatArray | None = None
         self._histogram: FloatArray | None = None
 
-    def is_cut(self, picture: Picture) -> bool:
-        """Take the next picture; return whether it begins a new scene."""
-        rows, columns = (max(1, -(-picture.shape[axis] // GRID[axis])) for axis in (0, 1))
-        points = picture[rows // 2 :: rows, columns // 2 :: columns].astype(np.float32)
+    def is_cut(self, image: Image) -> bool:
+        """Take the next image; return whether it begins a new scene."""
+        rows, columns = (max(1, -(-image.shape[axis] // GRID[axis])) for axis in (0, 1))
+        points = image[rows // 2 :: rows, columns // 2 :: columns].astype(np.float32)
         histogram = _histogram(points)
         before, histogram_before = self._points, self._histogram
         self._points, self._histogram = points, histogram
@@ -46,7 +46,7 @@ class CutDetector:
         return difference > MIN_DIFFERENCE and colours > MIN_HISTOGRAM_DIFFERENCE
 
     def reset(self) -> None:
-        """Forget the picture before."""
+        """Forget the image before."""
         self._points = self._histogram = None
 
 

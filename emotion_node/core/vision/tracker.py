@@ -1,4 +1,4 @@
-"""Follows faces from picture to picture."""
+"""Follows faces from frame to frame."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emotion_node.core.vision.geometry import box_of, region_of, region_of_detec
 from emotion_node.core.vision.scene_cuts import CutDetector
 from emotion_node.core.vision.views import Schedule
 from emotion_node.datatypes import NS_PER_S, FloatArray
-from emotion_node.faces import Box, FaceDetection, FaceMesh, FaceRegion, Picture, TrackedFace
+from emotion_node.faces import Box, FaceDetection, FaceMesh, FaceRegion, Image, TrackedFace
 from emotion_node.interfaces import FaceFinder
 
 SAME_FACE: Final = 0.5
@@ -26,9 +26,9 @@ MIN_LIKENESS: Final = 0.3
 """A face that was lost does not come back looking less like itself: cosine of the appearances. It
 only rules out what is plainly somebody else; light and turns change a face's looks as much."""
 MIN_INSIDE: Final = 0.6
-"""Of a face's box, this much has to lie in the picture."""
+"""Of a face's box, this much has to lie in the image."""
 MAX_SCALING: Final = 1.5
-"""A face does not grow or shrink by more from one picture to the next."""
+"""A face does not grow or shrink by more from one image to the next."""
 MAX_UNCONFIRMED: Final = 4
 """A face that the detector has not found for as many looks at its place was none."""
 SEARCH_NS: Final = 2 * NS_PER_S
@@ -53,7 +53,7 @@ class _Track:
         seen_ns: when it was seen last.
         confidence: of the last detection.
         unconfirmed: looks of the detector at its place since.
-        mesh: in the present picture; None while it is lost.
+        mesh: in the present image; None while it is lost.
     """
 
     face_id: str
@@ -103,26 +103,26 @@ class FaceTracker:
         self._numbers = count(1)
         self._tracks: list[_Track] = []
 
-    def update(self, stamp_ns: int, picture: Picture) -> list[TrackedFace]:
-        """Return the faces in the next picture, in the order in which they first came.
+    def update(self, stamp_ns: int, image: Image) -> list[TrackedFace]:
+        """Return the faces in the next image, in the order in which they first came.
 
         Args:
-            stamp_ns: of the picture, later than that of the one before.
-            picture: (height, width, 3) uint8 BGR; neither changed nor kept.
+            stamp_ns: of the image, later than that of the one before.
+            image: (height, width, 3) uint8 BGR; neither changed nor kept.
         """
-        height, width = picture.shape[:2]
-        if self._cuts.is_cut(picture):
+        height, width = image.shape[:2]
+        if self._cuts.is_cut(image):
             self._tracks = []
             self._schedule.reset()
         self._tracks = [
-            self._follow(track, stamp_ns, picture)
+            self._follow(track, stamp_ns, image)
             for track in self._tracks
             if stamp_ns - track.seen_ns <= self._keep_ns
         ]
         self._part(stamp_ns)
         view = self._schedule.next(stamp_ns, width, height, self._somebody_is_missing(stamp_ns))
         if view is not None:
-            self._look(view, stamp_ns, picture)
+            self._look(view, stamp_ns, image)
         return [
             TrackedFace(track.face_id, track.box, track.confidence, track.mesh)
             for track in self._tracks
@@ -140,14 +140,14 @@ class FaceTracker:
             track.mesh is None and stamp_ns - track.seen_ns <= SEARCH_NS for track in self._tracks
         )
 
-    def _follow(self, track: _Track, stamp_ns: int, picture: Picture) -> _Track:
-        """Return the track with its mesh in this picture, or lost."""
+    def _follow(self, track: _Track, stamp_ns: int, image: Image) -> _Track:
+        """Return the track with its mesh in this image, or lost."""
         if track.mesh is None:
             return track
         expected = track.expected(stamp_ns)
-        mesh = self._finder.fit(picture, expected)
+        mesh = self._finder.fit(image, expected)
         lost = dataclasses.replace(track, mesh=None)
-        if mesh is None or not _is_inside(box_of(mesh.landmarks), picture):
+        if mesh is None or not _is_inside(box_of(mesh.landmarks), image):
             return lost
         region = region_of(mesh.landmarks)
         if max(region.side / expected.side, expected.side / region.side) > MAX_SCALING:
@@ -176,14 +176,14 @@ class FaceTracker:
         assert mesh is not None
         return mesh
 
-    def _look(self, view: Box, stamp_ns: int, picture: Picture) -> None:
+    def _look(self, view: Box, stamp_ns: int, image: Image) -> None:
         """Search a view: confirm what is followed, find what was lost, take in who is new."""
-        detections = self._finder.detect(picture, view)
+        detections = self._finder.detect(image, view)
         found = self._confirm(detections, view)
         newcomers = []
         for detection in found:
-            mesh = self._finder.fit(picture, region_of_detection(detection.box))
-            if mesh is not None and self._is_apart(mesh, picture):
+            mesh = self._finder.fit(image, region_of_detection(detection.box))
+            if mesh is not None and self._is_apart(mesh, image):
                 newcomers.append(self._introduce(mesh, detection, stamp_ns))
         self._recognise(newcomers, stamp_ns)
 
@@ -216,9 +216,9 @@ class FaceTracker:
         taken = {column for _, column in pairs}
         return [one for column, one in enumerate(detections) if column not in taken]
 
-    def _is_apart(self, mesh: FaceMesh, picture: Picture) -> bool:
+    def _is_apart(self, mesh: FaceMesh, image: Image) -> bool:
         box = box_of(mesh.landmarks)
-        return _is_inside(box, picture) and all(
+        return _is_inside(box, image) and all(
             track.box.overlap(box) <= SAME_DETECTION
             for track in self._tracks
             if track.mesh is not None
@@ -254,7 +254,7 @@ class FaceTracker:
 
 
 def _moved(track: _Track, region: FaceRegion, mesh: FaceMesh, stamp_ns: int) -> _Track:
-    """Return the track a picture later."""
+    """Return the track an image later."""
     seconds = max(stamp_ns - track.seen_ns, 1) / NS_PER_S
     vx, vy = track.velocity
     # Half of the present velocity: landmarks tremble.
@@ -285,7 +285,7 @@ def _strangeness(lost: _Track, found: _Track, stamp_ns: int) -> float:
     return float((1 - likeness) / (1 - MIN_LIKENESS) + stray + scaling) / 3
 
 
-def _appearance(crop: Picture) -> FloatArray:
+def _appearance(crop: Image) -> FloatArray:
     """Return the looks of an upright face: its colours, coarsely, without brightness."""
     inner = crop[len(crop) // 6 : -(len(crop) // 6) : 2, len(crop) // 6 : -(len(crop) // 6) : 2]
     step = len(inner) // APPEARANCE
@@ -302,6 +302,6 @@ def _likeness(one: FloatArray, other: FloatArray) -> float:
     return float(one @ other)
 
 
-def _is_inside(box: Box, picture: Picture) -> bool:
-    height, width = picture.shape[:2]
+def _is_inside(box: Box, image: Image) -> bool:
+    height, width = image.shape[:2]
     return box.intersection(Box(0, 0, width, height)).area >= MIN_INSIDE * box.area

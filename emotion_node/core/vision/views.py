@@ -1,4 +1,4 @@
-"""Which parts of a picture are searched for new faces, and when."""
+"""Which parts of an image are searched for new faces, and when."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SEARCH_PERIOD_NS: Final = NS_PER_S // 10
 
 
 def views(width: int, height: int, min_size: int) -> list[Box]:
-    """Return the parts of a picture in which faces of `min_size` pixels are found.
+    """Return the parts of an image in which faces of `min_size` pixels are found.
 
-    The first is the whole picture, for faces near the camera; the others, where there are some,
+    The first is the whole image, for faces near the camera; the others, where there are some,
     are squares that cover it.
     """
     side = min_size / MIN_DETECTABLE
@@ -57,12 +57,12 @@ class Schedule:
         self._turn = 0
 
     def next(self, stamp_ns: int, width: int, height: int, search: bool) -> Box | None:
-        """Return the view to search in the picture of this moment; None for none.
+        """Return the view to search in the image of this moment; None for none.
 
         Args:
-            stamp_ns: of the picture.
-            width: of the picture.
-            height: of the picture.
+            stamp_ns: of the image.
+            width: of the image.
+            height: of the image.
             search: whether somebody is missing.
         """
         period_ns = min(SEARCH_PERIOD_NS, self._period_ns) if search else self._period_ns
@@ -74,6 +74,6 @@ class Schedule:
         return every[self._turn - 1]
 
     def reset(self) -> None:
-        """Look at the whole of the next picture."""
+        """Look at the whole of the next image."""
         self._last_ns = None
         self._turn = 0

@@ -15,7 +15,7 @@ from emotion_node.core.trace import Trace
 from emotion_node.core.vision.active_speaker import (
     MAX_WINDOW_NS,
     Jaw,
-    Verdict,
+    SpeakerDecision,
     Voice,
     find_speaker,
 )
@@ -47,17 +47,17 @@ from emotion_node.datatypes import (
     Utterance,
     VideoFrame,
 )
-from emotion_node.faces import Box, FacePeak, FaceSequence, Picture, SeenFace, TrackedFace
+from emotion_node.faces import Box, FacePeak, FaceSequence, Image, SeenFace, TrackedFace
 from emotion_node.interfaces import FaceEmotion
 from emotion_node.labels import Modality
 
 CAPACITY: Final = 2048
-"""Pictures of each face that are remembered: 30 s, the longest utterance, at 60 per second."""
+"""Images of each face that are remembered: 30 s, the longest utterance, at 60 per second."""
 FORGET_NS: Final = 60 * NS_PER_S
 """A face that has not been seen for longer is forgotten."""
 BEFORE_NS: Final = NS_PER_S
 AFTER_NS: Final = NS_PER_S // 10
-"""Pictures this much before and after speech are looked at to judge it."""
+"""Images this much before and after speech are looked at to judge it."""
 JUMP_BACK_NS: Final = NS_PER_S
 """Stamps that fall back by more mean that the clock was set back: everything is forgotten."""
 
@@ -67,15 +67,15 @@ _EXPRESSION: Final = slice(5 + len(UNITS), None)
 
 
 class Tracker(Protocol):
-    """Finds the faces in each picture and knows them again."""
+    """Finds the faces in each image and knows them again."""
 
     @property
     def info(self) -> ModelInfo:
         """Name and version of what finds faces."""
         ...
 
-    def update(self, stamp_ns: int, picture: Picture) -> list[TrackedFace]:
-        """Return the faces in the next picture."""
+    def update(self, stamp_ns: int, image: Image) -> list[TrackedFace]:
+        """Return the faces in the next image."""
         ...
 
     def reset(self) -> None:
@@ -112,7 +112,7 @@ class _Speech:
 class FaceSight:
     """Follows faces and tells whose mouth goes with the voice (an `interfaces.Sight`).
 
-    Pictures are looked at in the thread that calls `update`; what they leave behind is shared with
+    Images are looked at in the thread that calls `update`; what they leave behind is shared with
     the others.
 
     Args:
@@ -170,9 +170,9 @@ class FaceSight:
             if speech is not None and speech.under_way and stamp_ns > speech.start_ns:
                 start_ns, voice = max(speech.start_ns, stamp_ns - MAX_WINDOW_NS), speech.levels()
             jaws = self._jaws(start_ns, stamp_ns, rows) if voice is not None else {}
-        verdict = Verdict()
+        decision = SpeakerDecision()
         if voice is not None:
-            verdict = find_speaker(voice, jaws, start_ns, stamp_ns)
+            decision = find_speaker(voice, jaws, start_ns, stamp_ns)
         return FacesReport(
             stamp_ns,
             frame.frame_id,
@@ -181,7 +181,7 @@ class FaceSight:
                     face.face_id,
                     face.box,
                     face.confidence,
-                    verdict.scores.get(face.face_id, 0.0),
+                    decision.scores.get(face.face_id, 0.0),
                 )
                 for face in faces
             ),
@@ -220,11 +220,11 @@ class FaceSight:
         }
         if not present:
             return FaceEstimate(self._absent(Reason.NO_FACE))
-        verdict = find_speaker(voice, present, start_ns, end_ns)
-        if not verdict.face_id:
+        decision = find_speaker(voice, present, start_ns, end_ns)
+        if not decision.face_id:
             return FaceEstimate(self._absent(Reason.SPEAKER_NOT_VISIBLE))
-        emotion, peaks = self._look(verdict.face_id, start_ns, end_ns)
-        return FaceEstimate(emotion, verdict.face_id, verdict.confidence, peaks)
+        emotion, peaks = self._look(decision.face_id, start_ns, end_ns)
+        return FaceEstimate(emotion, decision.face_id, decision.confidence, peaks)
 
     def reset(self) -> None:
         """Forget all faces; the frame that is being looked at is the last of before."""
@@ -262,7 +262,7 @@ class FaceSight:
     def _look(
         self, face_id: str, start_ns: int, end_ns: int
     ) -> tuple[ModalityEmotion, tuple[FacePeak, ...]]:
-        """Return what a face expresses, and in which picture it shows each emotion most."""
+        """Return what a face expresses, and in which image it shows each emotion most."""
         with self._lock:
             person = self._people.get(face_id)
             if person is None:
@@ -286,7 +286,7 @@ class FaceSight:
                 emotion = dataclasses.replace(
                     emotion, inference_ns=emotion.inference_ns + spent_ns
                 )
-        return dataclasses.replace(emotion, cues=read_cues(measures, neutral)), peaks
+        return dataclasses.replace(emotion, facial_cues=read_cues(measures, neutral)), peaks
 
     def _measure(self, stamp_ns: int, face: TrackedFace) -> FloatArray | None:
         """Return a row of measurements of one face; None when its landmarks are no face."""

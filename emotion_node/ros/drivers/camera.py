@@ -30,12 +30,12 @@ PARAMETERS: Final[Mapping[str, ParameterInfo]] = {
         ParameterInfo('source', '0', 'Number or path of the camera, or path of a video file.'),
         ParameterInfo('width', 640, 'Width asked of the camera.', 'pixels', 16, 7680),
         ParameterInfo('height', 480, 'Height asked of the camera.', 'pixels', 16, 4320),
-        ParameterInfo('rate', 15.0, 'Pictures per second asked of the camera.', 'Hz', 0.1, 240.0),
+        ParameterInfo('rate', 15.0, 'Images per second asked of the camera.', 'Hz', 0.1, 240.0),
         ParameterInfo('loop', False, 'Play a file again and again.'),
         ParameterInfo(
             'transport',
             'raw',
-            'How pictures are published: on "image", or as JPEG on "image/compressed".',
+            'How images are published: on "image", or as JPEG on "image/compressed".',
             choices=('raw', 'compressed'),
         ),
         ParameterInfo('jpeg_quality', 85, 'Compressed only: quality of the JPEG.', '', 1, 100),
@@ -53,7 +53,7 @@ class CameraError(Exception):
 
 
 class CameraNode(Node):
-    """Publishes pictures as they are taken, stamped when they were.
+    """Publishes images as they are taken, stamped when they were.
 
     Raises:
         ConfigError: a parameter has a value it cannot have.
@@ -75,7 +75,7 @@ class CameraNode(Node):
         kind = CompressedImage if self._compressed else Image
         self._publisher = self.create_publisher(kind, topic, QoSProfile(depth=5))
         self._diagnostics = Diagnostics(self)
-        self.pictures = 0
+        self.images = 0
         self.failures = 0
         self.ended = threading.Event()
         self._stopping = threading.Event()
@@ -117,27 +117,27 @@ class CameraNode(Node):
         retry_s = _FIRST_RETRY_S
         due = time.monotonic()
         while not self._stopping.is_set():
-            taken, picture = self._camera.read()
+            taken, image = self._camera.read()
             if taken:
                 retry_s = _FIRST_RETRY_S
                 self._trouble = ''
                 if self._is_file:
                     due = self._wait_for(due)
-                self._publish(np.asarray(picture, np.uint8))
+                self._publish(np.asarray(image, np.uint8))
             elif not self._is_file:
                 self._lost(retry_s)
                 retry_s = min(2 * retry_s, _LAST_RETRY_S)
-            elif self._values['loop'] and self.pictures:
+            elif self._values['loop'] and self.images:
                 self._camera.release()
                 self._camera = cv2.VideoCapture(self._source)
             else:
-                self.get_logger().info(f'{self._source} has ended: {self.pictures} pictures')
+                self.get_logger().info(f'{self._source} has ended: {self.images} images')
                 self.ended.set()
                 break
         self._camera.release()
 
     def _wait_for(self, due: float) -> float:
-        """Wait until a file's next picture is due, and return when the one after it will be."""
+        """Wait until a file's next image is due, and return when the one after it will be."""
         self._stopping.wait(max(0.0, due - time.monotonic()))
         rate = self._camera.get(cv2.CAP_PROP_FPS)
         return max(due, time.monotonic() - 1.0) + 1.0 / (
@@ -146,7 +146,7 @@ class CameraNode(Node):
 
     def _lost(self, retry_s: float) -> None:
         self.failures += 1
-        self._trouble = f'{self._source} gives no pictures; trying again every {retry_s:g} s'
+        self._trouble = f'{self._source} gives no images; trying again every {retry_s:g} s'
         self.get_logger().error(self._trouble)
         self._camera.release()
         self._stopping.wait(retry_s)
@@ -154,28 +154,28 @@ class CameraNode(Node):
             source = int(self._source) if self._source.isdecimal() else self._source
             self._camera = cv2.VideoCapture(source)
 
-    def _publish(self, picture: npt.NDArray[np.uint8]) -> None:
+    def _publish(self, image: npt.NDArray[np.uint8]) -> None:
         stamp = self.get_clock().now().to_msg()
         message: Any
         if self._compressed:
             quality = [cv2.IMWRITE_JPEG_QUALITY, int(self._values['jpeg_quality'])]
             message = CompressedImage(format='bgr8; jpeg compressed bgr8')
-            message.data.frombytes(cv2.imencode('.jpg', picture, quality)[1].data)
+            message.data.frombytes(cv2.imencode('.jpg', image, quality)[1].data)
         else:
-            height, width, _ = picture.shape
+            height, width, _ = image.shape
             message = Image(height=height, width=width, encoding='bgr8', step=3 * width)
-            message.data.frombytes(np.ascontiguousarray(picture).data)
+            message.data.frombytes(np.ascontiguousarray(image).data)
         message.header.stamp = stamp
         message.header.frame_id = str(self._values['frame_id'])
         if self.context.ok():
             self._publisher.publish(message)
-            self.pictures += 1
+            self.images += 1
 
     def _diagnose(self) -> None:
         if self.ended.is_set():
             raise ExternalShutdownException
         status = Status('camera')
-        status.values = {'pictures': self.pictures, 'failures': self.failures}
+        status.values = {'images': self.images, 'failures': self.failures}
         if self._trouble:
             status.say(DiagnosticStatus.ERROR, self._trouble)
         else:

@@ -20,8 +20,8 @@ from support.scripted import (
 from emotion_node.config import Config, make_config
 from emotion_node.core.analysis.analysis import Analysis, Load
 from emotion_node.datatypes import (
-    Cut,
     EmotionReport,
+    EndReason,
     Reason,
     Report,
     SpeechDropped,
@@ -142,7 +142,7 @@ def test_the_models_see_the_dialogue_before_the_utterance_only() -> None:
 def test_a_monologue_cut_at_its_quietest_point_is_transcribed_up_to_the_cut() -> None:
     transcriber = ScriptedTranscriber(['one two'])
     analysis = make_analysis(transcriber=transcriber)
-    happenings = list(events(utterance(cut=Cut.MAX_LENGTH)))
+    happenings = list(events(utterance(end_reason=EndReason.MAX_LENGTH)))
     run(analysis, happenings[:-1])
     before = transcriber.resets
     run(analysis, happenings[-1:])

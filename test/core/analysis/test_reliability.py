@@ -18,7 +18,7 @@ from emotion_node.datatypes import (
     NS_PER_SAMPLE,
     SAMPLE_RATE,
     ClockSource,
-    Cut,
+    EndReason,
     FaceEstimate,
     FloatArray,
     ModalityEmotion,
@@ -52,7 +52,7 @@ def speech(
         end_ns,
         sound,
         start_ns - pad * NS_PER_SAMPLE,
-        Cut.SILENCE,
+        EndReason.SILENCE,
         ClockSource.HEADER,
     )
 

@@ -13,7 +13,7 @@ from emotion_node.datatypes import (
     NS_PER_SAMPLE,
     SAMPLE_RATE,
     ClockSource,
-    Cut,
+    EndReason,
     FloatArray,
     Utterance,
 )
@@ -51,7 +51,7 @@ def said(samples: FloatArray, start_s: float = 1.0) -> Utterance:
     start_ns = round(start_s * SECOND)
     end_ns = start_ns + len(samples) * NS_PER_SAMPLE
     return Utterance(
-        'u1', start_ns, end_ns, end_ns, samples, start_ns, Cut.SILENCE, ClockSource.HEADER
+        'u1', start_ns, end_ns, end_ns, samples, start_ns, EndReason.SILENCE, ClockSource.HEADER
     )
 
 

@@ -66,19 +66,19 @@ def test_audio_without_header_may_jitter_ten_times_as_much() -> None:
 def test_missing_audio_is_a_gap_of_its_length() -> None:
     timeline = Timeline(AudioConfig())
     timeline.judge(silence(0))
-    verdict = timeline.judge(silence(170))
-    assert verdict.fit is Fit.GAP
-    assert verdict.missing_ns == 150 * MS
-    assert verdict.start_ns == STAMP + 170 * MS
+    placed = timeline.judge(silence(170))
+    assert placed.fit is Fit.GAP
+    assert placed.missing_ns == 150 * MS
+    assert placed.start_ns == STAMP + 170 * MS
 
 
 def test_what_was_heard_already_is_left_out() -> None:
     timeline = Timeline(AudioConfig())
     timeline.judge(silence(0, 1000))
-    verdict = timeline.judge(silence(800, 1000))
-    assert verdict.fit is Fit.OVERLAP
-    assert verdict.start_ns == STAMP + 1000 * MS
-    assert verdict.skip == 200 * SAMPLE_RATE // 1000
+    placed = timeline.judge(silence(800, 1000))
+    assert placed.fit is Fit.OVERLAP
+    assert placed.start_ns == STAMP + 1000 * MS
+    assert placed.skip == 200 * SAMPLE_RATE // 1000
     assert timeline.judge(silence(1800)).fit is Fit.CONTIGUOUS
 
 
@@ -94,16 +94,16 @@ def test_a_chunk_that_comes_twice_is_left_out_whole() -> None:
 def test_a_clock_set_back_begins_anew() -> None:
     timeline = Timeline(AudioConfig())
     timeline.judge(silence(50_000))
-    verdict = timeline.judge(silence(100))
-    assert (verdict.fit, verdict.start_ns) == (Fit.JUMP_BACK, STAMP + 100 * MS)
+    placed = timeline.judge(silence(100))
+    assert (placed.fit, placed.start_ns) == (Fit.JUMP_BACK, STAMP + 100 * MS)
     assert timeline.judge(silence(120)).fit is Fit.CONTIGUOUS
 
 
 def test_another_rate_begins_anew_where_the_old_one_ended() -> None:
     timeline = Timeline(AudioConfig())
     timeline.judge(silence(0, 100))
-    verdict = timeline.judge(silence(101, 100, rate=48000))
-    assert (verdict.fit, verdict.start_ns) == (Fit.NEW, STAMP + 100 * MS)
+    placed = timeline.judge(silence(101, 100, rate=48000))
+    assert (placed.fit, placed.start_ns) == (Fit.NEW, STAMP + 100 * MS)
 
 
 @pytest.mark.parametrize('offset_ms', [0, 2, 10, 17])
@@ -115,10 +115,10 @@ def test_of_two_publishers_one_is_heard(offset_ms: int, duration_ms: int) -> Non
     for n in range(20_000 // duration_ms):
         for name, offset in (('first', 0), ('second', offset_ms)):
             chunk = silence(n * duration_ms + offset, duration_ms)
-            verdict = timeline.judge(chunk)
-            assert verdict.fit in (Fit.NEW, Fit.CONTIGUOUS, Fit.OVERLAP)
-            total += len(chunk.samples) - verdict.skip
-            if verdict.skip < len(chunk.samples):
+            placed = timeline.judge(chunk)
+            assert placed.fit in (Fit.NEW, Fit.CONTIGUOUS, Fit.OVERLAP)
+            total += len(chunk.samples) - placed.skip
+            if placed.skip < len(chunk.samples):
                 heard.append(name)
     assert total / SAMPLE_RATE == pytest.approx(20, abs=0.2)
     assert len(set(heard[-15:])) == 1
@@ -131,9 +131,9 @@ def test_hours_of_a_drifting_sound_card_have_no_gap(parts_per_million: int) -> N
     followed_ns = 0
     for n in range(4 * 36_000):
         stamp_ns = STAMP + round(n * 100 * MS * (1 + parts_per_million / 1e6))
-        verdict = timeline.judge(AudioChunk(stamp_ns, chunk.samples, chunk.rate))
-        assert verdict.fit in (Fit.NEW, Fit.CONTIGUOUS)
-        assert abs(verdict.start_ns - stamp_ns) < 2 * SLEW_DEAD_BAND_NS
+        placed = timeline.judge(AudioChunk(stamp_ns, chunk.samples, chunk.rate))
+        assert placed.fit in (Fit.NEW, Fit.CONTIGUOUS)
+        assert abs(placed.start_ns - stamp_ns) < 2 * SLEW_DEAD_BAND_NS
         followed_ns += timeline.take_slew()
     assert followed_ns == pytest.approx(4 * 3600 * 1000 * parts_per_million, rel=0.01)
 

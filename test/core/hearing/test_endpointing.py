@@ -35,7 +35,7 @@ from emotion_node.datatypes import (
     NS_PER_S,
     SAMPLE_RATE,
     ClockSource,
-    Cut,
+    EndReason,
     Report,
     SpeechEnded,
     Transcript,
@@ -45,10 +45,12 @@ from emotion_node.datatypes import (
 BOUNDS = EndpointingConfig(min_silence=0.25, max_silence=0.6)
 
 
-def utterance(start_s: float, end_s: float, decided_s: float, cut: Cut = Cut.SILENCE) -> Utterance:
+def utterance(
+    start_s: float, end_s: float, decided_s: float, end_reason: EndReason = EndReason.SILENCE
+) -> Utterance:
     samples = noise(end_s - start_s)
     start, end, decided = (round(one * NS_PER_S) for one in (start_s, end_s, decided_s))
-    return Utterance('u1', start, end, decided, samples, start, cut, ClockSource.FILE)
+    return Utterance('u1', start, end, decided, samples, start, end_reason, ClockSource.FILE)
 
 
 def required(text: str, confidence: float = 0.9) -> float:
@@ -122,7 +124,7 @@ class Room:
 class Knowing(ScriptedTranscriber):
     """Knows its words before they are said."""
 
-    def foresee(self) -> Transcript:
+    def peek_final(self) -> Transcript:
         return Transcript(self.lines[0], 0.9, 'en', final=True)
 
 
@@ -179,7 +181,7 @@ def test_pauses_at_which_an_utterance_was_ended_are_cut_offs() -> None:
     pauses = [(NS_PER_S, NS_PER_S * 13 // 10)]
     assert count_cut_offs(pauses, [utterance(0, 1, 1.3), utterance(1.3, 2, 2.4)]) == 1
     assert count_cut_offs(pauses, [utterance(0, 2, 2.4)]) == 0
-    assert count_cut_offs(pauses, [utterance(0, 1, 1.3, Cut.GAP)]) == 0
+    assert count_cut_offs(pauses, [utterance(0, 1, 1.3, EndReason.GAP)]) == 0
 
 
 def test_the_delay_counts_from_the_true_end_and_a_merged_one_has_none() -> None:

@@ -28,7 +28,7 @@ from emotion_node.datatypes import (
     NS_PER_SAMPLE,
     SAMPLE_RATE,
     AudioChunk,
-    Cut,
+    EndReason,
     FloatArray,
     SpeechAudio,
     SpeechDropped,
@@ -71,7 +71,7 @@ def described(events: Sequence[SpeechEvent], shift_ns: int = 0) -> list[tuple[ob
             case SpeechEnded(u):
                 stamps = (u.start_ns, u.end_ns, u.decided_ns, u.samples_start_ns)
                 moved = tuple(stamp + shift_ns for stamp in stamps)
-                result.append(('ended', u.utterance_id, *moved, u.samples.tobytes(), u.cut))
+                result.append(('ended', u.utterance_id, *moved, u.samples.tobytes(), u.end_reason))
     return result
 
 
@@ -93,7 +93,7 @@ def test_two_sentences_are_two_utterances() -> None:
     assert ear.heard_ns == STAMP + round(5.3 * NS_PER_S)
     assert ear.stats.samples == 5.3 * SAMPLE_RATE
     assert ear.stats.utterances == 2
-    assert ear.stats.cuts == {Cut.SILENCE: 2}
+    assert ear.stats.end_reasons == {EndReason.SILENCE: 2}
 
 
 @settings(max_examples=30)
@@ -149,7 +149,7 @@ def test_missing_audio_ends_the_utterance_and_is_counted() -> None:
     audio = chunks(sound((1.0, 0.0), (2.0, SPOKEN), (1.0, 0.0)))
     events = hear(audio[:100] + audio[110:], ear)
     first, second = utterances(events)
-    assert (first.cut, second.cut) == (Cut.GAP, Cut.SILENCE)
+    assert (first.end_reason, second.end_reason) == (EndReason.GAP, EndReason.SILENCE)
     assert seconds(first.end_ns) == 2.0
     assert seconds(second.start_ns) == pytest.approx(2.2, abs=0.021)
     assert (ear.stats.gaps, ear.stats.lost_ns) == (1, 200 * MS)
@@ -171,7 +171,7 @@ def test_the_tail_that_fills_no_frame_belongs_to_the_utterance() -> None:
     for rate in (SAMPLE_RATE, 48000):
         (utterance,) = utterances(hear(chunks(audio, [441], rate=rate)))
         end_ns = STAMP + round(len(audio) * SAMPLE_RATE / rate) * NS_PER_SAMPLE
-        assert utterance.cut is Cut.END
+        assert utterance.end_reason is EndReason.END
         assert utterance.end_ns == utterance.decided_ns == end_ns
         assert utterance.samples_start_ns + len(utterance.samples) * NS_PER_SAMPLE == end_ns
 
@@ -184,7 +184,7 @@ def test_audio_that_is_no_number_leaves_a_gap(bad: float) -> None:
     broken[7] = bad
     audio[100] = AudioChunk(audio[100].stamp_ns, broken, SAMPLE_RATE)
     first, second = utterances(hear(audio, ear))
-    assert (first.cut, second.cut) == (Cut.GAP, Cut.SILENCE)
+    assert (first.end_reason, second.end_reason) == (EndReason.GAP, EndReason.SILENCE)
     assert (ear.stats.bad_chunks, ear.stats.gaps, ear.stats.lost_ns) == (1, 1, 20 * MS)
     assert np.isfinite(second.samples).all()
 
@@ -210,7 +210,7 @@ def test_a_change_of_rate_ends_the_utterance_and_hearing_goes_on() -> None:
     after = sound((3.0, SPOKEN), (3.0, 0.0))  # 1 s and 1 s at 48 kHz
     audio = chunks(before) + chunks(after, rate=48000, start_ns=STAMP + 2 * NS_PER_S)
     first, second = utterances(hear(audio, ear))
-    assert (first.cut, second.cut) == (Cut.GAP, Cut.SILENCE)
+    assert (first.end_reason, second.end_reason) == (EndReason.GAP, EndReason.SILENCE)
     assert first.end_ns == second.start_ns == STAMP + 2 * NS_PER_S
     assert (ear.stats.rate_changes, ear.stats.gaps) == (1, 0)
 
@@ -222,7 +222,7 @@ def test_a_bag_that_loops_is_heard_again_and_names_go_on() -> None:
     again = [event for chunk in audio for event in ear.push(chunk)]
     check_order([*once, *again, *ear.flush()])
     (utterance,) = utterances(again)
-    assert (utterance.utterance_id, utterance.cut) == ('u1', Cut.GAP)
+    assert (utterance.utterance_id, utterance.end_reason) == ('u1', EndReason.GAP)
     assert ear.stats.jumps_back == 1
     assert ear.heard_ns == STAMP + round(2.7 * NS_PER_S)
 
@@ -252,8 +252,8 @@ def test_the_robot_speaks_and_is_not_listened_to() -> None:
     events += ear.flush()
     check_order(events)
     first, second = utterances(events)
-    assert (first.cut, seconds(first.end_ns)) == (Cut.MUTED, 2.0)
-    assert second.cut is Cut.SILENCE
+    assert (first.end_reason, seconds(first.end_ns)) == (EndReason.MUTED, 2.0)
+    assert second.end_reason is EndReason.SILENCE
     assert seconds(second.start_ns) == pytest.approx(3.3)
     assert second.samples_start_ns == second.start_ns  # the robot's voice is no padding
     assert ear.stats.muted_ns == 1300 * MS
@@ -265,7 +265,7 @@ def test_news_that_the_robot_speaks_comes_late() -> None:
     events = [event for chunk in audio[:150] for event in ear.push(chunk)]
     events += ear.mute(STAMP + 2 * NS_PER_S, True)
     (utterance,) = utterances(events)
-    assert (utterance.cut, seconds(utterance.end_ns)) == (Cut.MUTED, 2.0)
+    assert (utterance.end_reason, seconds(utterance.end_ns)) == (EndReason.MUTED, 2.0)
     assert seconds(utterance.decided_ns) == 3.0
     assert len(utterance.samples) == round(1.2 * SAMPLE_RATE)
     events += [event for chunk in audio[150:] for event in ear.push(chunk)]
@@ -278,7 +278,7 @@ def test_news_that_the_robot_speaks_comes_early() -> None:
     assert ear.mute(STAMP + 2 * NS_PER_S, True) == []
     audio = chunks(sound((1.0, 0.0), (3.0, SPOKEN), (1.0, 0.0)))
     (utterance,) = utterances(hear(audio, ear))
-    assert (utterance.cut, seconds(utterance.end_ns)) == (Cut.MUTED, 2.0)
+    assert (utterance.end_reason, seconds(utterance.end_ns)) == (EndReason.MUTED, 2.0)
 
 
 def test_saying_twice_that_the_robot_speaks_changes_nothing() -> None:
@@ -298,9 +298,9 @@ def test_reset_ends_what_is_under_way_and_forgets_the_clock() -> None:
     events += [event for chunk in audio for event in ear.push(chunk)]
     events += ear.flush()
     check_order(events)
-    assert [(u.utterance_id, u.cut) for u in utterances(events)] == [
-        ('u1', Cut.END),
-        ('u2', Cut.END),
+    assert [(u.utterance_id, u.end_reason) for u in utterances(events)] == [
+        ('u1', EndReason.END),
+        ('u2', EndReason.END),
     ]
     assert ear.stats.jumps_back == 0
 

@@ -16,7 +16,7 @@ from emotion_node.datatypes import (
     NS_PER_SAMPLE,
     SAMPLE_RATE,
     ClockSource,
-    Cut,
+    EndReason,
     FloatArray,
     SpeechAudio,
     SpeechDropped,
@@ -56,7 +56,7 @@ def segment(
         if required_s is not None and news and isinstance(news[-1], SpeechPaused):
             required_ns = round(required_s * NS_PER_S)
             assert segmenter.require_silence(news[-1].utterance.utterance_id, required_ns)
-    events += segmenter.end(buffer.end_ns, buffer.end_ns, Cut.END)
+    events += segmenter.end(buffer.end_ns, buffer.end_ns, EndReason.END)
     check_order(events)
     return events
 
@@ -76,7 +76,7 @@ def test_speech_in_silence_is_one_utterance() -> None:
     events = segment(script((1, 0), (1.5, 0.9), (1, 0)))
     (utterance,) = utterances(events)
     assert spans(events) == [(1.0, 2.5)]
-    assert utterance.cut is Cut.SILENCE
+    assert utterance.end_reason is EndReason.SILENCE
     assert seconds(utterance.decided_ns) == 2.9
     assert seconds(utterance.samples_start_ns) == 0.8
     first = round(0.8 * SAMPLE_RATE)
@@ -137,7 +137,11 @@ def test_a_monologue_is_cut_where_it_is_quietest() -> None:
     config = replace(CONFIG, max_utterance_duration=15.0)
     events = segment(script((40, 0.9)), samples, config)
     found = utterances(events)
-    assert [u.cut for u in found] == [Cut.MAX_LENGTH, Cut.MAX_LENGTH, Cut.END]
+    assert [u.end_reason for u in found] == [
+        EndReason.MAX_LENGTH,
+        EndReason.MAX_LENGTH,
+        EndReason.END,
+    ]
     cuts = [seconds(u.end_ns) for u in found]
     assert abs(cuts[0] - 13.7) < 0.1
     assert abs(cuts[1] - 26.0) < 0.1
@@ -174,7 +178,7 @@ def test_the_rest_after_a_cut_is_kept_however_short() -> None:
     samples[round(2.4 * SAMPLE_RATE) : round(2.6 * SAMPLE_RATE)] = 0
     events = segment(script((3.02, 0.9), (1.98, 0)), samples, config)
     first, second = utterances(events)
-    assert first.cut is Cut.MAX_LENGTH
+    assert first.end_reason is EndReason.MAX_LENGTH
     assert seconds(second.end_ns) == 3.02
 
 

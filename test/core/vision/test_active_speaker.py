@@ -53,28 +53,28 @@ def end(late_ns: int = 0) -> int:
 
 
 def test_the_one_whose_mouth_goes_with_the_voice_speaks() -> None:
-    verdict = find_speaker(voice(1), {'f1': jaw(2), 'f2': jaw(1)}, START_NS, end())
-    assert verdict.face_id == 'f2'
-    assert verdict.confidence > 0.9
+    decision = find_speaker(voice(1), {'f1': jaw(2), 'f2': jaw(1)}, START_NS, end())
+    assert decision.face_id == 'f2'
+    assert decision.confidence > 0.9
 
 
 @pytest.mark.parametrize('late_ms', [0, 50, 100, 150, 200])
 def test_sound_may_come_late(late_ms: int) -> None:
     late_ns = late_ms * 1_000_000
     heard = voice(1, late_ns)
-    verdict = find_speaker(heard, {'f1': jaw(2), 'f2': jaw(1)}, START_NS + late_ns, end(late_ns))
-    assert verdict.face_id == 'f2'
-    assert abs(verdict.lags_ns['f2'] - late_ns) <= FRAME_NS
+    decision = find_speaker(heard, {'f1': jaw(2), 'f2': jaw(1)}, START_NS + late_ns, end(late_ns))
+    assert decision.face_id == 'f2'
+    assert abs(decision.lags_ns['f2'] - late_ns) <= FRAME_NS
 
 
 def test_nobody_in_sight_speaks_when_no_mouth_goes_with_the_voice() -> None:
-    verdicts = [
+    decisions = [
         find_speaker(voice(1), {'f1': jaw(seed), 'f2': still()}, START_NS, end())
         for seed in range(3, 23)
     ]
-    nobody = [verdict for verdict in verdicts if not verdict.face_id]
+    nobody = [decision for decision in decisions if not decision.face_id]
     assert len(nobody) >= 17  # some go with any voice by chance
-    assert {verdict.confidence for verdict in nobody} == {0.0}
+    assert {decision.confidence for decision in nobody} == {0.0}
 
 
 def test_a_still_face_is_not_the_speaker() -> None:
@@ -96,7 +96,7 @@ def test_certainty_grows_with_what_was_heard() -> None:
 @settings(max_examples=30)
 @given(shift=st.integers(-(2**62), 2**62))
 def test_stamps_shifted_by_a_constant_change_nothing(shift: int) -> None:
-    shift -= shift % FRAME_NS  # what the clock says does not matter; where pictures lie does
+    shift -= shift % FRAME_NS  # what the clock says does not matter; where images lie does
     here = compare(voice(1), jaw(1), START_NS, end())
     heard, seen = voice(1), jaw(1)
     there = compare(
@@ -121,7 +121,7 @@ def test_neither_order_nor_loudness_matters(order: list[str], gain_db: float) ->
 
 @settings(max_examples=20)
 @given(dropped=st.sets(st.integers(30, 70), max_size=10))
-def test_some_pictures_less_do_not_change_the_answer(dropped: set[int]) -> None:
+def test_some_images_less_do_not_change_the_answer(dropped: set[int]) -> None:
     seen = jaw(1)
     kept = [k for k in range(len(seen.stamps)) if k not in dropped]
     faces = {'f1': jaw(2), 'f2': Jaw(seen.stamps[kept], seen.drop[kept])}

@@ -26,7 +26,7 @@ from emotion_lab.data.speaker_clips import read_talkers
 from emotion_node.config import Config, FaceConfig
 from emotion_node.core.analysis.analysis import Analysis
 from emotion_node.core.vision.expression_check import (
-    MIN_PICTURES,
+    MIN_IMAGES,
     PROTOTYPES,
     audible_or_visible,
     belongs,
@@ -39,8 +39,8 @@ from emotion_node.core.vision.tracker import FaceTracker
 from emotion_node.core.vision.vision import FaceSight
 from emotion_node.datatypes import (
     ClockSource,
-    Cut,
     EmotionReport,
+    EndReason,
     FaceEstimate,
     FacesReport,
     FacialCue,
@@ -69,8 +69,8 @@ def cues(**moves: float) -> list[FacialCue]:
     ]
 
 
-def rows(*pictures: Sequence[FacialCue]) -> FloatArray:
-    return np.array([[cue.intensity for cue in picture] for picture in pictures], np.float32)
+def rows(*images: Sequence[FacialCue]) -> FloatArray:
+    return np.array([[cue.intensity for cue in image] for image in images], np.float32)
 
 
 SMILE = cues(au12=0.8, au6=0.5)
@@ -147,17 +147,17 @@ def test_more_of_a_cue_never_shows_less(label: str, one: float, other: float) ->
 
 
 def test_each_emotion_has_its_moment() -> None:
-    pictures = [STILL] * 20 + [SMILE] * 7 + [STILL] * 20 + [FROWN] * 7 + [STILL] * 20
-    at = dict(zip(LABELS, strongest(rows(*pictures)), strict=True))
+    images = [STILL] * 20 + [SMILE] * 7 + [STILL] * 20 + [FROWN] * 7 + [STILL] * 20
+    at = dict(zip(LABELS, strongest(rows(*images)), strict=True))
     assert 20 <= at['joy'] < 27
     assert 47 <= at['anger'] < 54
-    assert strongest(rows(*[SMILE] * (MIN_PICTURES - 1))) == []
+    assert strongest(rows(*[SMILE] * (MIN_IMAGES - 1))) == []
 
 
-def test_a_blink_is_not_the_picture_to_show() -> None:
+def test_a_blink_is_not_the_image_to_show() -> None:
     blink = cues(au12=0.9, au6=0.9, au43=1.0)
-    pictures = [STILL] * 5 + [SMILE] * 3 + [blink] * 3 + [SMILE] * 3 + [STILL] * 5
-    at = strongest(rows(*pictures))[LABELS.index('joy')]
+    images = [STILL] * 5 + [SMILE] * 3 + [blink] * 3 + [SMILE] * 3 + [STILL] * 5
+    at = strongest(rows(*images))[LABELS.index('joy')]
     assert at in {5, 6, 7, 11, 12, 13}
 
 
@@ -195,7 +195,10 @@ class Beholder:
 
     def __init__(self, face: Sequence[FacialCue], peaks: tuple[FacePeak, ...] = peaks) -> None:
         self._estimate = FaceEstimate(
-            ModalityEmotion(Modality.FACE, scores(anger=0.1), cues=tuple(face)), 'f1', 0.9, peaks
+            ModalityEmotion(Modality.FACE, scores(anger=0.1), facial_cues=tuple(face)),
+            'f1',
+            0.9,
+            peaks,
         )
 
     def update(self, frame: VideoFrame) -> FacesReport | None:
@@ -255,18 +258,25 @@ def test_people_who_talk_without_expression_have_neutral_faces() -> None:
         pytest.skip(f'no GRID talkers in {GRID} (set EMOTION_DATA)')
     talker = read_talkers(GRID)[-1]
     sight = FaceSight(FaceTracker(FaceConfig(), finder()))
-    for stamp_ns, picture in zip(talker.stamps_ns[:50], talker.pictures[:50], strict=True):
-        sight.update(VideoFrame(stamp_ns, lambda picture=picture: picture))  # type: ignore[misc]
+    for stamp_ns, image in zip(talker.stamps_ns[:50], talker.images[:50], strict=True):
+        sight.update(VideoFrame(stamp_ns, lambda image=image: image))  # type: ignore[misc]
     start_ns, _ = talker.speech
     spoken = Utterance(
-        'u1', start_ns, 2 * SECOND, 2 * SECOND, talker.samples, 0, Cut.SILENCE, ClockSource.FILE
+        'u1',
+        start_ns,
+        2 * SECOND,
+        2 * SECOND,
+        talker.samples,
+        0,
+        EndReason.SILENCE,
+        ClockSource.FILE,
     )
     estimate = sight.estimate(spoken)
-    intensity = {cue.action_unit: cue.intensity for cue in estimate.emotion.cues}
+    intensity = {cue.action_unit: cue.intensity for cue in estimate.emotion.facial_cues}
     assert max(intensity[25], intensity[26]) > 0.4
     for label in EXPRESSIVE:
-        assert check(label, estimate.emotion.cues).verdict == 'neutral face'
-    assert check('neutral', estimate.emotion.cues).verdict == 'shown'
+        assert check(label, estimate.emotion.facial_cues).verdict == 'neutral face'
+    assert check('neutral', estimate.emotion.facial_cues).verdict == 'shown'
     assert len(estimate.peaks) == len(LABELS)
     for peak in estimate.peaks:
         assert peak.stamp_ns in talker.stamps_ns

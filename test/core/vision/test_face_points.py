@@ -69,7 +69,7 @@ def test_a_mirrored_mirror_image_is_the_face_itself() -> None:
     np.testing.assert_array_equal(mirror_points(mirror_points(rows)), rows)
 
 
-def test_a_mirrored_picture_gives_mirrored_points() -> None:
+def test_a_mirrored_image_gives_mirrored_points() -> None:
     # A face is nearly symmetrical, so its mirror image nearly fits it, every point in its place.
     points = resting().reshape(-1, 2)
     found = mirror_points(resting()).reshape(-1, 2)
@@ -94,7 +94,7 @@ def test_shifted_stamps_give_the_same_steps(shift_ns: int) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def test_steps_between_pictures_far_apart_do_not_count() -> None:
+def test_steps_between_images_far_apart_do_not_count() -> None:
     seen = moving(2, frames=40)
     gone = (seen.stamps_ns > 400_000_000) & (seen.stamps_ns < 1_000_000_000)
     rows, quality = resample(
@@ -107,7 +107,7 @@ def test_steps_between_pictures_far_apart_do_not_count() -> None:
     assert np.isfinite(rows).all()
 
 
-def test_pictures_in_which_the_face_does_not_show_change_nothing() -> None:
+def test_images_in_which_the_face_does_not_show_change_nothing() -> None:
     seen = moving(3)
     quality = seen.quality.copy()
     quality[7:9] = MIN_QUALITY / 2

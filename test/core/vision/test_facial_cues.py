@@ -44,7 +44,7 @@ def face() -> FloatArray:
 
 
 def intensities(measures: FloatArray, neutral: FloatArray) -> dict[int, float]:
-    """Return the intensities in one or more pictures, by number."""
+    """Return the intensities in one or more images, by number."""
     found = read_cues(np.atleast_2d(measures), neutral)
     return {cue.action_unit: cue.intensity for cue in found}
 
@@ -55,13 +55,13 @@ def cues(face: FloatArray, moved: FloatArray) -> dict[int, float]:
 
 
 def turned(landmarks: FloatArray, yaw: float, pitch: float, roll: float) -> FloatArray:
-    """Return a face in the picture as the head turns, in degrees."""
+    """Return a face in the image as the head turns, in degrees."""
     a, b, c = np.radians([-yaw, pitch, roll])
     about_y = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
     about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
     about_z = np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
-    picture: FloatArray = (landmarks @ (about_z @ about_y @ about_x).T).astype(np.float32)
-    return picture
+    image: FloatArray = (landmarks @ (about_z @ about_y @ about_x).T).astype(np.float32)
+    return image
 
 
 def test_a_face_that_has_not_moved_shows_nothing(face: FloatArray) -> None:
@@ -114,9 +114,9 @@ def test_how_the_head_is_held_is_seen_and_does_not_count_as_movement(
     yaw: float, pitch: float, roll: float, scale: float, place: tuple[float, float]
 ) -> None:
     upright = head_of(real_landmarks())
-    in_picture = turned(upright.landmarks, yaw, pitch, roll) * np.float32(scale)
-    in_picture[:, :2] += np.array(place, np.float32)
-    head = head_of(in_picture)
+    in_image = turned(upright.landmarks, yaw, pitch, roll) * np.float32(scale)
+    in_image[:, :2] += np.array(place, np.float32)
+    head = head_of(in_image)
     bare = head_of(turned(upright.landmarks, 0, 0, 0))
     assert head.yaw - bare.yaw == pytest.approx(yaw, abs=3)
     assert head.pitch - bare.pitch == pytest.approx(pitch, abs=3)
@@ -149,7 +149,7 @@ def test_blendshapes_count_where_there_are_some(face: FloatArray) -> None:
     assert found[1] > 0.9
 
 
-def test_no_pictures_no_cues() -> None:
+def test_no_images_no_cues() -> None:
     assert read_cues(np.zeros((0, len(UNITS)), np.float32), NeutralFace().measures) == ()
 
 

@@ -1,4 +1,4 @@
-"""Who is who, picture after picture."""
+"""Who is who, frame after frame."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from emotion_node.core.vision.assignment import assign
 from emotion_node.core.vision.scene_cuts import CutDetector
 from emotion_node.core.vision.tracker import FaceTracker
 from emotion_node.core.vision.views import Schedule, views
-from emotion_node.faces import Box, Picture, TrackedFace
+from emotion_node.faces import Box, Image, TrackedFace
 
 SECOND = 1_000_000_000
 
@@ -37,15 +37,15 @@ def watch(
     dropped: Iterable[int] = (),
     config: FaceConfig | None = None,
 ) -> list[dict[str, tuple[int, int]]]:
-    """Return, for each picture, where the middle of each face is, by id."""
+    """Return, for each image, where the middle of each face is, by id."""
     tracker = FaceTracker(config or FaceConfig(), world)
     seen = []
     for number in range(round(seconds * SECOND / FRAME_NS)):
         if number in set(dropped):
             continue
         stamp_ns = start_ns + number * FRAME_NS
-        picture = world.picture(stamp_ns, number * FRAME_NS / SECOND)
-        seen.append({face.face_id: middle(face) for face in tracker.update(stamp_ns, picture)})
+        image = world.image(stamp_ns, number * FRAME_NS / SECOND)
+        seen.append({face.face_id: middle(face) for face in tracker.update(stamp_ns, image)})
     return seen
 
 
@@ -71,7 +71,7 @@ def test_a_detector_that_misses_somebody_for_a_while_does_not_lose_them() -> Non
 def test_the_detector_looks_only_now_and_then_while_everybody_is_followed() -> None:
     world = World([Somebody(still(200), 1)])
     watch(world, 4.0, config=FaceConfig(detection_period=0.5))
-    assert world.looks <= 10  # of 100 pictures
+    assert world.looks <= 10  # of 100 images
 
 
 def test_a_hand_before_the_face_does_not_make_somebody_new() -> None:
@@ -102,7 +102,7 @@ def test_people_who_pass_each_other_keep_their_ids() -> None:
     assert right['f1'][0] > right['f2'][0]
 
 
-def test_somebody_who_walks_out_of_the_picture_is_gone() -> None:
+def test_somebody_who_walks_out_of_the_image_is_gone() -> None:
     seen = watch(World([Somebody(walk(500, 100), 1)]), 3.0)
     assert seen[0] == {'f1': (500, 240)}
     assert seen[-1] == {}
@@ -121,7 +121,7 @@ def test_no_more_faces_are_followed_than_asked_for() -> None:
 
 @settings(max_examples=12)
 @given(dropped=st.sets(st.integers(1, 74), max_size=25))
-def test_dropped_pictures_do_not_change_ids(dropped: set[int]) -> None:
+def test_dropped_images_do_not_change_ids(dropped: set[int]) -> None:
     people = [Somebody(walk(150, 40), 1), Somebody(away(still(450), 1.0, 1.4), 2)]
     seen = watch(World(people), 3.0, dropped=dropped)
     assert ids(seen) == {'f1', 'f2'}
@@ -162,7 +162,7 @@ def test_real_faces_are_followed_through_blinks_and_speech() -> None:
 class TestCuts:
     """Cuts between scenes."""
 
-    def picture(self, seed: int = 1, shift: int = 0) -> Picture:
+    def image(self, seed: int = 1, shift: int = 0) -> Image:
         rng = np.random.default_rng(seed)
         tones = rng.integers(0, 255, 3)
         cells = np.clip(rng.normal(tones, 50, (12, 24, 3)), 0, 255).astype(np.uint8)
@@ -171,28 +171,28 @@ class TestCuts:
 
     def test_another_scene_is_a_cut_and_the_same_one_is_not(self) -> None:
         cuts = CutDetector()
-        found = [cuts.is_cut(self.picture(seed)) for seed in (1, 1, 2, 2, 3)]
+        found = [cuts.is_cut(self.image(seed)) for seed in (1, 1, 2, 2, 3)]
         assert found == [False, False, True, False, True]
 
     def test_a_camera_that_pans_makes_no_cut(self) -> None:
         cuts = CutDetector()
-        assert not any(cuts.is_cut(self.picture(1, shift)) for shift in range(0, 240, 20))
+        assert not any(cuts.is_cut(self.image(1, shift)) for shift in range(0, 240, 20))
 
     def test_after_a_cut_everybody_is_new(self) -> None:
         world = World([Somebody(still(200), 1)])
         tracker = FaceTracker(FaceConfig(), world)
         names = []
         for number in range(20):
-            picture = world.picture(0, number / 25)
-            picture[:] = 30 if number < 10 else 220
-            picture[:, ::2] = 90 if number < 10 else 120
-            faces = tracker.update(number * FRAME_NS, picture)
+            image = world.image(0, number / 25)
+            image[:] = 30 if number < 10 else 220
+            image[:, ::2] = 90 if number < 10 else 120
+            faces = tracker.update(number * FRAME_NS, image)
             names += [face.face_id for face in faces]
         assert names == ['f1'] * 10 + ['f2'] * 10
 
 
 class TestViews:
-    """Which parts of a picture are searched."""
+    """Which parts of an image are searched."""
 
     @given(
         width=st.integers(160, 4000),
@@ -212,7 +212,7 @@ class TestViews:
             for view in views(width, height, size)
         )
 
-    def test_a_picture_in_which_faces_are_large_is_searched_as_a_whole(self) -> None:
+    def test_an_image_in_which_faces_are_large_is_searched_as_a_whole(self) -> None:
         assert views(640, 480, 80) == [Box(0, 0, 640, 480)]
         assert len(views(1280, 720, 80)) == 3
 

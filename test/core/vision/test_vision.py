@@ -21,7 +21,7 @@ from emotion_node.datatypes import (
     SpeechStarted,
     VideoFrame,
 )
-from emotion_node.faces import FaceMesh, FaceSequence, Picture
+from emotion_node.faces import FaceMesh, FaceSequence, Image
 from emotion_node.labels import LABELS, Modality
 
 
@@ -36,7 +36,7 @@ def test_the_face_whose_mouth_goes_with_the_voice_spoke() -> None:
     # There is no model of expressions yet, but what moves in the face is told.
     assert estimate.emotion.reason is Reason.MODEL_OFF
     assert estimate.emotion.samples_used in (75, 76)
-    moving = {cue.action_unit for cue in estimate.emotion.cues if cue.intensity > 0.1}
+    moving = {cue.action_unit for cue in estimate.emotion.facial_cues if cue.intensity > 0.1}
     assert moving & {25, 26}
     assert [one.frame_id for one in reports] == ['camera'] * len(reports)
 
@@ -57,7 +57,7 @@ def test_whoever_speaks_out_of_sight_is_not_visible() -> None:
     assert estimate.face_id == ''
     assert estimate.speaker_confidence == 0.0
     assert estimate.emotion.reason is Reason.SPEAKER_NOT_VISIBLE
-    assert estimate.emotion.cues == ()
+    assert estimate.emotion.facial_cues == ()
 
 
 def test_without_a_face_there_is_none() -> None:
@@ -99,11 +99,11 @@ def test_stamps_shifted_by_a_constant_change_nothing(shift: int) -> None:
     assert scores(reports, 'f2') == scores(before, 'f2')
 
 
-def test_a_late_picture_is_left_out_and_not_decoded() -> None:
+def test_a_late_image_is_left_out_and_not_decoded() -> None:
     sight = FaceSight(Audience(1))
     sight.update(frame(SECOND))
 
-    def never() -> Picture:
+    def never() -> Image:
         raise AssertionError('looked at')
 
     assert sight.update(VideoFrame(SECOND - FRAME_NS, never)) is None
@@ -131,7 +131,7 @@ def test_after_a_reset_nobody_is_known() -> None:
     assert audience.resets == 1
 
 
-def test_pictures_may_be_seen_in_another_thread() -> None:
+def test_images_may_be_seen_in_another_thread() -> None:
     sight = FaceSight(Audience(2, 1), threading.Lock())
     said = spoken(1)
     stop = threading.Event()
@@ -161,7 +161,7 @@ def test_pictures_may_be_seen_in_another_thread() -> None:
 
 
 class Dawdler:
-    """An expression model that takes 2 ms for a picture and 1 ms at the end, on its own clock."""
+    """An expression model that takes 2 ms for an image and 1 ms at the end, on its own clock."""
 
     info = ModelInfo('dawdler', '1')
     width = 1
@@ -185,7 +185,7 @@ class Dawdler:
         )
 
 
-def test_a_face_takes_the_time_of_all_its_pictures() -> None:
+def test_a_face_takes_the_time_of_all_its_images() -> None:
     model = Dawdler()
     sight = FaceSight(Audience(1), expression=model, clock=model.clock)
     emotion = live(sight, spoken(1))[1].emotion

@@ -31,7 +31,7 @@ def bench() -> Iterator[Robot]:
 
 @pytest.fixture(scope='module')
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six pictures, each brighter than the one before, at 30 per second."""
+    """Six images, each brighter than the one before, at 30 per second."""
     path = tmp_path_factory.mktemp('video') / 'brighter.avi'
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 30.0, (64, 48))
     for number in range(6):
@@ -46,28 +46,28 @@ def camera(bench: Robot, **values: Any) -> Any:
     )
 
 
-def test_video_file_is_published_picture_by_picture(bench: Robot, video: Path) -> None:
+def test_video_file_is_published_frame_by_frame(bench: Robot, video: Path) -> None:
     bench.listen(Image, 'image')
     with camera(bench, source=str(video), loop=True) as node:
-        pictures = bench.inbox['image']
-        bench.until(lambda: len(pictures) >= 8, 'eight pictures')
+        images = bench.inbox['image']
+        bench.until(lambda: len(images) >= 8, 'eight images')
         assert node.resolve_topic_name('image') == '/image'
-    first = pictures[0]
+    first = images[0]
     assert (first.width, first.height, first.encoding) == (64, 48, 'bgr8')
     assert first.header.frame_id == 'camera'
-    brightness = [int(np.median(np.frombuffer(one.data, np.uint8))) for one in pictures[:8]]
+    brightness = [int(np.median(np.frombuffer(one.data, np.uint8))) for one in images[:8]]
     assert {round(one / 40) for one in brightness} == set(range(6))
-    stamps = np.array([nanoseconds(one.header.stamp) for one in pictures[:8]])
+    stamps = np.array([nanoseconds(one.header.stamp) for one in images[:8]])
     assert np.diff(stamps).min() > 0
     assert np.diff(stamps).mean() == pytest.approx(NS_PER_S / 30, rel=0.5)
 
 
-def test_pictures_can_be_compressed(bench: Robot, video: Path) -> None:
+def test_images_can_be_compressed(bench: Robot, video: Path) -> None:
     bench.listen(CompressedImage, 'image/compressed')
     with camera(bench, source=str(video), loop=True, transport='compressed'):
-        pictures = bench.inbox['image/compressed']
-        bench.until(lambda: pictures, 'a picture')
-    data = np.frombuffer(pictures[0].data, np.uint8)
+        images = bench.inbox['image/compressed']
+        bench.until(lambda: images, 'an image')
+    data = np.frombuffer(images[0].data, np.uint8)
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
     assert decoded is not None
     assert decoded.shape == (48, 64, 3)
@@ -76,7 +76,7 @@ def test_pictures_can_be_compressed(bench: Robot, video: Path) -> None:
 def test_file_that_ends_is_over(bench: Robot, video: Path) -> None:
     with camera(bench, source=str(video)) as node:
         bench.until(node.ended.is_set, 'the end')
-        assert node.pictures == 6
+        assert node.images == 6
 
 
 def test_missing_camera_is_named(bench: Robot) -> None:

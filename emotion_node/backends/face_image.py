@@ -1,6 +1,6 @@
 """What the face model sees: small grey faces, eyes and mouth always in the same places.
 
-Training takes FER+ pictures as they are; the places are those that eyes and mouth have in them.
+Training takes FER+ images as they are; the places are those that eyes and mouth have in them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from emotion_node.faces import FaceMesh
 
 SIDE: Final = 48
-"""Pixels of a face's picture."""
+"""Pixels of a face's image."""
 
 PLACES: Final = {
     (33, 133): (14.7, 18.3),
@@ -29,7 +29,7 @@ _SECOND: Final = np.array([pair[1] for pair in PLACES])
 _AIM: Final = np.array(list(PLACES.values()))
 
 
-def face_picture(mesh: FaceMesh) -> npt.NDArray[np.uint8]:
+def face_image(mesh: FaceMesh) -> npt.NDArray[np.uint8]:
     """Return (`SIDE`, `SIDE`) uint8 grey: the face, upright, eyes and mouth at `PLACES`.
 
     A similarity takes them there, with least squares (Umeyama, IEEE PAMI 13(4), 1991).
@@ -44,10 +44,10 @@ def face_picture(mesh: FaceMesh) -> npt.NDArray[np.uint8]:
             break
         grey = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         points = points / 2 - 0.25
-    picture = cv2.warpAffine(
+    image = cv2.warpAffine(
         grey, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    return np.asarray(picture, np.uint8)
+    return np.asarray(image, np.uint8)
 
 
 def _in_crop(mesh: FaceMesh, scale: float) -> npt.NDArray[np.float64]:
