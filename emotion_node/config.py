@@ -14,11 +14,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from emotion_node.errors import UserError
+
 Value = bool | int | float | str
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError, ValueError):
     """A parameter has a value it cannot have; the text names it, its value and its range."""
+
+    exit_status = 2
 
 
 @dataclass(frozen=True, slots=True)

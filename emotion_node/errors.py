@@ -1,5 +1,22 @@
-"""Errors that are the user's to mend."""
+"""Errors that the user can fix."""
+
+from __future__ import annotations
+
+from typing import ClassVar
 
 
 class UserError(Exception):
-    """Something the user can mend: the text says what was found, what was expected, what to do."""
+    """Something that the user can fix, as opposed to a fault of the program.
+
+    The text says what was found, what was expected and what to do. It is shown as one line,
+    without a traceback.
+
+    Attributes:
+        exit_status: status with which a program ends after this error.
+    """
+
+    exit_status: ClassVar[int] = 1
+
+
+class ModelError(UserError):
+    """A model cannot be used: the file is missing, damaged or of the wrong shape."""

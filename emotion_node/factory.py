@@ -20,10 +20,10 @@ from emotion_node.core.vision.face_points import read_points
 from emotion_node.core.vision.tracker import FaceTracker
 from emotion_node.core.vision.vision import FaceSight
 from emotion_node.datatypes import ModelInfo
+from emotion_node.errors import ModelError
 from emotion_node.interfaces import (
     FaceEmotion,
     FaceFinder,
-    ModelError,
     Sight,
     TextEmotion,
     Transcriber,

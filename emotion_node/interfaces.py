@@ -30,13 +30,6 @@ from emotion_node.faces import (
 )
 
 
-class ModelError(Exception):
-    """A model cannot be used: the file is missing, damaged or of the wrong shape.
-
-    The text says what was found, what was expected and what to do.
-    """
-
-
 class Resampler(Protocol):
     """Converts mono audio of one rate to `SAMPLE_RATE`, chunk by chunk, without clicks."""
 

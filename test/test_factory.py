@@ -9,8 +9,8 @@ from support.manifests import write_manifest
 from support.scripted import Ticker
 
 from emotion_node.config import Config, make_config
+from emotion_node.errors import ModelError
 from emotion_node.factory import load_models
-from emotion_node.interfaces import ModelError
 
 
 def config(folder: Path, **voice: str) -> Config:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from emotion_node.backends.face_image import SIDE, face_image
 from transformers import AutoTokenizer, BertForSequenceClassification
 
 from emotion_lab.training.face_model import FaceNet, FaceTraining
 from emotion_lab.training.text_model import TextTraining
 from emotion_lab.training.voice_model import PacedVoice, VoiceNet, VoiceTraining
+from emotion_node.backends.face_image import SIDE, face_image
 from emotion_node.backends.face_onnx import EXPRESSIONS, FLOOR, MIN_IMAGES, PERIOD_NS, shown_over
 from emotion_node.backends.voice_features import log_mel
 from emotion_node.backends.voice_onnx import MAX_SAMPLES, MIN_SPEECH_NS

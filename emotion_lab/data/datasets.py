@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from emotion_node.errors import UserError
 from emotion_node.labels import LABELS
 
 ENVIRONMENT_VARIABLE: Final = 'EMOTION_DATA'
@@ -35,7 +36,7 @@ _MELD_COLUMNS = frozenset(
 )
 
 
-class DatasetError(Exception):
+class DatasetError(UserError):
     """A data set is missing or is not what its reader expects; the text says what to do."""
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from emotion_lab.evaluation.commands import EVALUATIONS
-from emotion_node.cli.main import guard
+from emotion_node.cli.guard import guard
 
 ITSELF: Final = 'all'
 

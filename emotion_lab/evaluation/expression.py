@@ -15,12 +15,12 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-from emotion_node.backends.face_image import SIDE
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from emotion_lab.data.ferplus import read_ferplus
+from emotion_node.backends.face_image import SIDE
 from emotion_node.backends.faces_mediapipe import MediaPipeFaces
 from emotion_node.core.vision.expression_check import PARTLY_SHOWN, SHOWN, check
 from emotion_node.core.vision.facial_cues import NeutralFace, measure, read_cues

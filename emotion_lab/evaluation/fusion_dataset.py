@@ -24,7 +24,7 @@ from emotion_lab.evaluation.simulation import (
 )
 from emotion_lab.evaluation.text_answers import TextAnswers
 from emotion_node.config import Config
-from emotion_node.interfaces import ModelError
+from emotion_node.errors import ModelError
 from emotion_node.labels import MODALITIES, Modality
 
 SUBSETS: Final = tuple(

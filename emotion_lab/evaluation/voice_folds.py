@@ -20,7 +20,7 @@ from emotion_lab.data.metrics import Array, IntArray
 from emotion_lab.data.speech import FOLDS, read_audio, read_corpora
 from emotion_lab.data.voice_conditions import CONDITIONS, fold_voices
 from emotion_node.backends.voice_onnx import OnnxVoiceEmotion
-from emotion_node.interfaces import ModelError
+from emotion_node.errors import ModelError
 from emotion_node.labels import LABELS
 from emotion_node.model_store.manifest import ModelEntry, find_model
 

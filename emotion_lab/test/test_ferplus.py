@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from emotion_node.backends.face_image import SIDE
 from support.ferplus_file import COLUMNS
 
 from emotion_lab.data.datasets import DatasetError
 from emotion_lab.data.face_images import NONE, FaceVariation, cover, vary, vary_all
 from emotion_lab.data.ferplus import FerPlus, read_ferplus
+from emotion_node.backends.face_image import SIDE
 from emotion_node.backends.face_onnx import EXPRESSIONS
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emotion_node.backends.face_image import SIDE
 from support.ferplus_file import COLUMNS
 
+from emotion_node.backends.face_image import SIDE
 from emotion_node.backends.face_onnx import EXPRESSIONS
 
 torch = pytest.importorskip('torch')

@@ -22,9 +22,9 @@ from emotion_node.config import make_config
 from emotion_node.core.vision.face_points import WIDTH, mirror_points, read_points
 from emotion_node.core.vision.vision import FaceSight
 from emotion_node.datatypes import Reason
+from emotion_node.errors import ModelError
 from emotion_node.faces import FaceSequence
 from emotion_node.factory import load_models
-from emotion_node.interfaces import ModelError
 from emotion_node.labels import LABELS, Modality
 from emotion_node.model_store.manifest import ModelEntry, find_model
 

@@ -23,7 +23,6 @@ import numpy.typing as npt
 import onnx
 import onnxruntime as ort
 import torch
-from emotion_node.backends.face_image import SIDE
 from onnx import TensorProto, helper, numpy_helper
 from scipy.optimize import minimize_scalar
 from torch import nn
@@ -33,6 +32,7 @@ from emotion_lab.data.metrics import accuracy, confusion, expected_calibration_e
 from emotion_lab.training.export import OPSET
 from emotion_lab.training.face import load_face
 from emotion_lab.training.face_model import FaceNet, predict
+from emotion_node.backends.face_image import SIDE
 from emotion_node.backends.face_onnx import EXPRESSIONS, INPUT, OUTPUT
 
 TOLERANCE: Final = 1e-4

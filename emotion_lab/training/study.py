@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from emotion_lab.training.study_cells import FINETUNED, KINDS, Figures, Meld, Study, cells
 from emotion_lab.training.text_model import TextTraining
-from emotion_node.cli.main import guard
+from emotion_node.cli.guard import guard
 from emotion_node.labels import LABELS
 
 EPILOG: Final = """\

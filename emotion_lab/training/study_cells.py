@@ -27,6 +27,7 @@ from emotion_lab.training.runs import load_classifier
 from emotion_lab.training.text import LATEST, LOG, Trainer, fewer_neutral
 from emotion_lab.training.text_model import TextTraining, input_builder, predict_logits
 from emotion_node.datatypes import FloatArray
+from emotion_node.errors import UserError
 from emotion_node.labels import LABELS, NEUTRAL
 
 FINETUNED: Final = 'finetuned'
@@ -38,7 +39,7 @@ _PLACES: Final = frozenset(('out', 'data', 'threads'))
 Figures = dict[str, Any]
 
 
-class StudyError(Exception):
+class StudyError(UserError):
     """The table cannot be made as asked for; the text says why."""
 
 

@@ -12,7 +12,8 @@ from emotion_node.backends.asr_whisper import (
     locate_model,
 )
 from emotion_node.config import TranscriberConfig
-from emotion_node.interfaces import ModelError, Transcriber
+from emotion_node.errors import ModelError
+from emotion_node.interfaces import Transcriber
 
 
 def choose_transcriber(

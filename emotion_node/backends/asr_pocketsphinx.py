@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pocketsphinx
 
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray, ModelInfo, Reason, Transcript
-from emotion_node.interfaces import ModelError
+from emotion_node.errors import ModelError
 
 LOCALE: Final = 'en'
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from emotion_node.backends.hallucinations import evidence, hallucinated, without_notes
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray, ModelInfo, Reason, Transcript
-from emotion_node.interfaces import ModelError
+from emotion_node.errors import ModelError
 from emotion_node.model_store.catalogue import WHISPER, cache_dir, fetch_command, fetchable_models
 
 if TYPE_CHECKING:

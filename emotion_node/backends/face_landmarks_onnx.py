@@ -20,8 +20,8 @@ from emotion_node.datatypes import (
     ModelInfo,
     Reason,
 )
+from emotion_node.errors import ModelError
 from emotion_node.faces import FaceMesh, FaceSequence
-from emotion_node.interfaces import ModelError
 from emotion_node.labels import Modality
 from emotion_node.model_store.manifest import ModelEntry
 

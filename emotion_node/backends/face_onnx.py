@@ -12,8 +12,8 @@ import onnxruntime as ort
 from emotion_node.backends.face_image import SIDE, face_image
 from emotion_node.backends.onnx import PROCESSOR, check_labels, load_session
 from emotion_node.datatypes import FloatArray, ModalityEmotion, ModelInfo, Reason
+from emotion_node.errors import ModelError
 from emotion_node.faces import FaceMesh, FaceSequence, Image
-from emotion_node.interfaces import ModelError
 from emotion_node.labels import LABELS, Modality
 from emotion_node.model_store.manifest import ModelEntry
 

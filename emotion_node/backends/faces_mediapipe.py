@@ -16,8 +16,8 @@ import numpy as np
 
 from emotion_node.backends.mediapipe_graph import VERSION, Graph
 from emotion_node.datatypes import ModelInfo
+from emotion_node.errors import ModelError
 from emotion_node.faces import Box, FaceDetection, FaceMesh, FaceRegion, Image
-from emotion_node.interfaces import ModelError
 
 DETECTOR_SIZE: Final = 192
 """Pixels along the detector's input, to which it scales what it is given."""

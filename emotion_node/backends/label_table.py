@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from emotion_node.datatypes import FloatArray
-from emotion_node.interfaces import ModelError
+from emotion_node.errors import ModelError
 from emotion_node.labels import LABELS
 
 PARAMETER: Final = 'text.transformers_labels'

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from emotion_node.errors import ModelError
 from emotion_node.faces import Image
-from emotion_node.interfaces import ModelError
 
 VERSION: Final = '0.10.21'
 """The last release whose wheel carries the models; later ones carry none."""

@@ -8,7 +8,7 @@ from typing import Final
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from emotion_node.interfaces import ModelError
+from emotion_node.errors import ModelError
 from emotion_node.labels import LABELS
 from emotion_node.model_store.manifest import ModelEntry
 

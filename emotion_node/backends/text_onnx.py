@@ -12,7 +12,8 @@ from tokenizers import Tokenizer
 from emotion_node.backends.onnx import PROCESSOR, check_labels, load_session
 from emotion_node.backends.text_input import InputBuilder, TextInput
 from emotion_node.datatypes import FloatArray, ModalityEmotion, ModelInfo
-from emotion_node.interfaces import ModelError, Turn
+from emotion_node.errors import ModelError
+from emotion_node.interfaces import Turn
 from emotion_node.labels import Modality
 from emotion_node.model_store.manifest import ModelEntry
 

@@ -16,7 +16,8 @@ from transformers.utils import logging
 
 from emotion_node.backends.label_table import label_matrix
 from emotion_node.datatypes import FloatArray, ModalityEmotion, ModelInfo, Reason
-from emotion_node.interfaces import ModelError, Turn
+from emotion_node.errors import ModelError
+from emotion_node.interfaces import Turn
 from emotion_node.labels import Modality
 
 MAX_TOKENS: Final = 256

@@ -15,7 +15,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
 from emotion_node.datatypes import FloatArray
-from emotion_node.interfaces import ModelError
+from emotion_node.errors import ModelError
 
 FRAME_SAMPLES: Final = 512
 CONTEXT_SAMPLES: Final = 64

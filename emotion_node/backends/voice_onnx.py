@@ -19,7 +19,7 @@ from emotion_node.datatypes import (
     Reason,
     Utterance,
 )
-from emotion_node.interfaces import ModelError
+from emotion_node.errors import ModelError
 from emotion_node.labels import Modality
 from emotion_node.model_store.manifest import ModelEntry
 

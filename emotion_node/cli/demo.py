@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from emotion_node.cli.processes import Running, Stage
+from emotion_node.errors import UserError
 from emotion_node.messages.json_records import Record
 from emotion_node.model_store.catalogue import WHISPER, fetch_command, find_fetchable
 from emotion_node.recordings.truth import Score, TrueUtterance, heard_in, read_truth, score
@@ -34,7 +35,7 @@ _ENOUGH = 8
 """Emotions that make a success where the truth is not known."""
 
 
-class DemoError(Exception):
+class DemoError(UserError):
     """The demo could not be run; the text says why."""
 
 

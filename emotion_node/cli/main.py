@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
-import signal
 import sys
-import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from emotion_node.cli.guard import guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +44,6 @@ COMMANDS: Final[Mapping[str, Command]] = {
     'parameters': Command("list the node's parameters", 'emotion_node.cli.parameters'),
     'models': Command('list, check or fetch the models', 'emotion_node.cli.models'),
 }
-
-_ROS_HINT = (
-    'ROS 2 with emotion_msgs is not in this environment. In a checkout, run "make setup" once and '
-    'then ". ./env.sh"; on a robot, source /opt/ros/jazzy/setup.bash and the workspace'
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,52 +80,6 @@ def main(argv: Sequence[str] | None = None, line: CommandLine = COMMAND_LINE) ->
         return status
 
     return guard(action, verbose='--verbose' in arguments)
-
-
-def guard(action: Callable[[], int], verbose: bool = False) -> int:
-    """Run a program, making one clear line of whatever ends it early.
-
-    Returns:
-        What `action` returns, 1 when it failed, 2 when a parameter was wrong, 130 when it was
-        interrupted, 141 when whoever read its output has gone.
-    """
-    try:
-        status = action()
-        sys.stdout.flush()
-        return status
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    except BrokenPipeError:
-        # The interpreter flushes standard output at its exit and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
-    except Exception as error:  # noqa: BLE001  the last place where one line can be made of it
-        if verbose:
-            traceback.print_exc()
-        print(f'emotion_node: {_explain(error)}', file=sys.stderr)
-        return 2 if type(error).__name__ == 'ConfigError' else 1
-
-
-def _explain(error: Exception) -> str:
-    # The folder of the sources of emotion_msgs passes for a package, only without messages in it.
-    if isinstance(error, ImportError) and error.name:
-        package = error.name.partition('.')[0]
-        if package == 'rclpy' or package.endswith('_msgs'):
-            return f'{_ROS_HINT} ({error})'
-        if isinstance(error, ModuleNotFoundError):
-            return f'the Python package {package} is missing; install what requirements/ lists'
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f'{error.filename}: {error.strerror}'
-    if _expected(error):
-        return ' '.join(str(error).split())
-    return (
-        f'{type(error).__name__}: {error} (this is a fault of the program; --verbose shows more)'
-    )
-
-
-def _expected(error: Exception) -> bool:
-    """Return whether an error was made for people to read."""
-    return isinstance(error, OSError) or type(error).__module__.startswith('emotion_node.')
 
 
 def _parse(arguments: list[str], line: CommandLine) -> argparse.Namespace:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from emotion_node.interfaces import ModelError
+from emotion_node.errors import ModelError
 from emotion_node.model_store.catalogue import fetch_command, fetchable_models, find_fetchable
 from emotion_node.model_store.fetch import fetch
 from emotion_node.model_store.manifest import (

@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from emotion_node.errors import UserError
+
 _STOP_S = 10.0
 _POLL_S = 0.05
 
 
-class ProcessError(Exception):
+class ProcessError(UserError):
     """A process failed, or did not do in time what was awaited; the text says what it said."""
 
 

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from emotion_node.config import AudioConfig
 from emotion_node.datatypes import NS_PER_S, AudioChunk, ClockSource, FloatArray
+from emotion_node.errors import UserError
 
 AUDIO_TYPES: Final = (
     'emotion_msgs/msg/AudioChunk',
@@ -37,7 +38,7 @@ AUDIO_INFO_TYPE: Final = 'audio_common_msgs/msg/AudioInfo'
 Samples = npt.NDArray[np.int16] | FloatArray
 
 
-class MessageError(ValueError):
+class MessageError(UserError, ValueError):
     """A message cannot be used; the text says why and what to do."""
 
 

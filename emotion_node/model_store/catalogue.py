@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from emotion_node.interfaces import ModelError
+from emotion_node.errors import ModelError
 from emotion_node.model_store.manifest import (
     FileState,
     ModelFile,

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from emotion_node.interfaces import ModelError
+from emotion_node.errors import ModelError
 from emotion_node.model_store.catalogue import FetchableModel, Wheel
 from emotion_node.model_store.manifest import FileState, ModelFile
 

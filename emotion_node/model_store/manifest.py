@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from emotion_node.datatypes import ModelInfo
-from emotion_node.interfaces import ModelError
+from emotion_node.errors import ModelError
 from emotion_node.labels import LABELS
 
 ENVIRONMENT_VARIABLE: Final = 'EMOTION_MODELS'

@@ -22,6 +22,7 @@ from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, TypesysError, get_typestore
 from rosbags.typesys.store import Typestore
 
+from emotion_node.errors import UserError
 from emotion_node.recordings.definitions import register, register_recorded, standard_types
 from emotion_node.recordings.recovery import recover
 
@@ -31,7 +32,7 @@ _DAMAGED = (ReaderError, TypeError, ValueError, KeyError, AssertionError, struct
 """What rosbags raises over bytes that are not what they should be."""
 
 
-class BagError(Exception):
+class BagError(UserError):
     """A recording cannot be used; the text says what was found and what to do."""
 
 

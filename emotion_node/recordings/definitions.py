@@ -12,11 +12,13 @@ from rosbags.interfaces.typing import Typesdict
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
+from emotion_node.errors import UserError
+
 _IDL_SEPARATOR = '=' * 80 + '\n'
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-class DefinitionError(Exception):
+class DefinitionError(UserError):
     """A message definition is missing or cannot be read."""
 
 

@@ -17,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from emotion_node.datatypes import NS_PER_S, AudioChunk, ClockSource, VideoFrame
+from emotion_node.errors import UserError
 
 MIN_RATE, MAX_RATE = 8_000, 96_000
 _RESAMPLED_RATE = 48_000
 
 
-class MediaError(Exception):
+class MediaError(UserError):
     """A file cannot be used; the text says what was found and what to do."""
 
 

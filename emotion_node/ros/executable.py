@@ -16,7 +16,8 @@ from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.utilities import remove_ros_args, try_shutdown
 
-from emotion_node.cli.main import guard
+from emotion_node.cli.guard import guard
+from emotion_node.errors import UserError
 
 RCLError = rclpy_implementation.RCLError
 AnyNode = TypeVar('AnyNode', bound=Node)
@@ -25,7 +26,6 @@ AnyNode = TypeVar('AnyNode', bound=Node)
 def run_node(
     name: str,
     make: Callable[[], AnyNode],
-    errors: tuple[type[Exception], ...],
     args: list[str] | None = None,
     start: Callable[[AnyNode], bool] = lambda node: True,
 ) -> int:
@@ -34,7 +34,6 @@ def run_node(
     Args:
         name: under which it logs before it exists.
         make: makes it, in a context that is initialised.
-        errors: what `make` raises for people to read.
         args: the command line; `sys.argv` when None.
         start: called once before the node spins; it logs why when it returns False.
 
@@ -53,7 +52,7 @@ def run_node(
         with SingleThreadedExecutor() as executor:
             executor.add_node(node)
             executor.spin()
-    except errors as error:
+    except UserError as error:
         get_logger(name).fatal(str(error))
         return 1
     except ExternalShutdownException:

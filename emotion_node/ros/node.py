@@ -16,8 +16,8 @@ from emotion_node.config import Config, ConfigError
 from emotion_node.core.analysis.analysis import Analysis
 from emotion_node.core.hearing.hearing import Hearing
 from emotion_node.datatypes import AudioChunk, VideoFrame
+from emotion_node.errors import ModelError
 from emotion_node.factory import Models, build_analysis, build_hearing, load_models
-from emotion_node.interfaces import ModelError
 from emotion_node.ros.debug_image import draw
 from emotion_node.ros.diagnostics import same_clock
 from emotion_node.ros.engine import Engine
@@ -271,7 +271,7 @@ def _autostart(node: EmotionNode) -> bool:
 
 def main(args: list[str] | None = None, make: Callable[[], EmotionNode] = EmotionNode) -> int:
     """Run the node that `make` makes; returns the exit status."""
-    return run_node('emotion_node', make, (ConfigError,), args, _autostart)
+    return run_node('emotion_node', make, args, _autostart)
 
 
 if __name__ == '__main__':

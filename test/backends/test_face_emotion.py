@@ -10,9 +10,9 @@ import cv2
 import faster_whisper
 import numpy as np
 import pytest
-from emotion_node.backends.face_image import PLACES, SIDE, face_image
 from support.scripted import Ticker
 
+from emotion_node.backends.face_image import PLACES, SIDE, face_image
 from emotion_node.backends.face_onnx import (
     EXPRESSIONS,
     MIN_IMAGES,
@@ -20,8 +20,8 @@ from emotion_node.backends.face_onnx import (
     shown_over,
 )
 from emotion_node.datatypes import FloatArray, ModalityEmotion, Reason
+from emotion_node.errors import ModelError
 from emotion_node.faces import FaceMesh, FaceRegion, FaceSequence
-from emotion_node.interfaces import ModelError
 from emotion_node.labels import LABELS
 from emotion_node.model_store.manifest import ModelEntry, ModelFile, find_model, read_manifest
 

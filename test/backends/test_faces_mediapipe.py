@@ -20,9 +20,9 @@ from emotion_node.config import FaceConfig, make_config
 from emotion_node.core.vision.geometry import box_of, find_head, region_of, region_of_detection
 from emotion_node.core.vision.tracker import FaceTracker
 from emotion_node.datatypes import FloatArray
+from emotion_node.errors import ModelError
 from emotion_node.faces import Box, FaceRegion, Image
 from emotion_node.factory import load_models
-from emotion_node.interfaces import ModelError
 
 TASK = Path(__file__).parents[3] / 'shared' / 'reference' / 'face_landmarker.task'
 FRAME_NS = 80_000_000

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from emotion_node.backends.label_table import KNOWN, label_matrix, parse_table
 from emotion_node.config import make_config
+from emotion_node.errors import ModelError
 from emotion_node.factory import load_models
-from emotion_node.interfaces import ModelError
 from emotion_node.labels import LABELS
 
 # Labels of classifiers that people use, as their model cards list them.

@@ -13,8 +13,8 @@ from emotion_node.backends.asr import choose_transcriber
 from emotion_node.backends.asr_whisper import cuda_devices
 from emotion_node.backends.onnx import PROCESSOR, choose_providers
 from emotion_node.config import TranscriberConfig, make_config
+from emotion_node.errors import ModelError
 from emotion_node.factory import load_models
-from emotion_node.interfaces import ModelError
 
 
 def test_the_processor_is_always_there_and_last() -> None:

@@ -19,7 +19,7 @@ from emotion_lab.data.samples import PastTurn
 from emotion_lab.evaluation.text import evaluate_text
 from emotion_node.backends.text_onnx import OnnxTextEmotion
 from emotion_node.datatypes import ModalityEmotion, Reason
-from emotion_node.interfaces import ModelError
+from emotion_node.errors import ModelError
 from emotion_node.labels import LABELS, Modality
 from emotion_node.model_store.manifest import ModelEntry, ModelFile, find_model
 

@@ -19,8 +19,8 @@ from emotion_node.backends.label_table import parse_table
 from emotion_node.cli.main import main
 from emotion_node.config import make_config
 from emotion_node.datatypes import ModalityEmotion, Reason
+from emotion_node.errors import ModelError
 from emotion_node.factory import Models, load_models
-from emotion_node.interfaces import ModelError
 from emotion_node.labels import LABELS, Modality
 from emotion_node.recordings.bag import Bag
 

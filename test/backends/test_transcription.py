@@ -28,7 +28,8 @@ from emotion_node.datatypes import (
     Reason,
     Transcript,
 )
-from emotion_node.interfaces import ModelError, Transcriber
+from emotion_node.errors import ModelError
+from emotion_node.interfaces import Transcriber
 from emotion_node.recordings.bag import Bag
 from emotion_node.recordings.media import read_audio
 from emotion_node.recordings.truth import read_truth

@@ -31,7 +31,8 @@ from emotion_node.datatypes import (
     SpeechEvent,
     Utterance,
 )
-from emotion_node.interfaces import ModelError, Vad
+from emotion_node.errors import ModelError
+from emotion_node.interfaces import Vad
 
 DETECTORS: tuple[Vad, ...] = (SileroVad(), *(WebrtcVad(mode) for mode in range(4)))
 

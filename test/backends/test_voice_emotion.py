@@ -21,8 +21,8 @@ from emotion_lab.evaluation.voice_folds import load_answers
 from emotion_node.backends.voice_onnx import MAX_SAMPLES, MIN_RELIABILITY, OnnxVoiceEmotion
 from emotion_node.config import make_config
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray, ModalityEmotion, Reason, Utterance
+from emotion_node.errors import ModelError
 from emotion_node.factory import load_models
-from emotion_node.interfaces import ModelError
 from emotion_node.labels import LABELS, Modality
 from emotion_node.model_store.manifest import ModelEntry, ModelFile, find_model, read_manifest
 

@@ -21,7 +21,7 @@ from emotion_node.backends import asr_whisper
 from emotion_node.backends.asr_whisper import WhisperTranscriber
 from emotion_node.backends.hallucinations import evidence, hallucinated
 from emotion_node.datatypes import FloatArray, Reason, Transcript
-from emotion_node.interfaces import ModelError
+from emotion_node.errors import ModelError
 
 
 @pytest.fixture(scope='module')

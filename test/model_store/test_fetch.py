@@ -14,7 +14,7 @@ import pytest
 from emotion_node.backends.asr_whisper import HOW_TO_GET
 from emotion_node.cli.main import main
 from emotion_node.config import Config
-from emotion_node.interfaces import ModelError
+from emotion_node.errors import ModelError
 from emotion_node.model_store.catalogue import WHISPER, cache_dir, fetchable_models, find_fetchable
 
 WEIGHTS = bytes(range(256)) * 400

@@ -9,7 +9,7 @@ import pytest
 from support.manifests import WEIGHTS, write_manifest
 
 from emotion_node.cli.main import main
-from emotion_node.interfaces import ModelError
+from emotion_node.errors import ModelError
 from emotion_node.labels import LABELS
 from emotion_node.model_store.manifest import (
     LIST_HEADER,

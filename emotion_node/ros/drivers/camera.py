@@ -19,7 +19,8 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 
-from emotion_node.config import ConfigError, ParameterInfo
+from emotion_node.config import ParameterInfo
+from emotion_node.errors import UserError
 from emotion_node.ros.diagnostics import Diagnostics, Status
 from emotion_node.ros.executable import run_node
 from emotion_node.ros.parameters import declare
@@ -48,7 +49,7 @@ _LAST_RETRY_S = 10.0
 _DEFAULT_RATE = 25.0
 
 
-class CameraError(Exception):
+class CameraError(UserError):
     """There is nothing to see; the text says what to do."""
 
 
@@ -190,4 +191,4 @@ def _cameras() -> str:
 
 def main(args: list[str] | None = None) -> int:
     """Run the node; returns the exit status."""
-    return run_node('camera_node', CameraNode, (ConfigError, CameraError), args)
+    return run_node('camera_node', CameraNode, args)

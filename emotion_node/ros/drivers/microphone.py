@@ -15,8 +15,9 @@ from rclpy.qos import QoSProfile
 from rclpy.time import Time
 
 from emotion_msgs.msg import AudioChunk
-from emotion_node.config import ConfigError, ParameterInfo
+from emotion_node.config import ParameterInfo
 from emotion_node.datatypes import NS_PER_S
+from emotion_node.errors import UserError
 from emotion_node.ros.diagnostics import Diagnostics, Status
 from emotion_node.ros.executable import run_node
 from emotion_node.ros.parameters import declare
@@ -44,7 +45,7 @@ _SILENT_S = 2.0
 _RETRY_S = 2.0
 
 
-class MicrophoneError(Exception):
+class MicrophoneError(UserError):
     """There is nothing to record from; the text says what to do."""
 
 
@@ -250,4 +251,4 @@ def _devices(sounddevice: Any) -> str:
 
 def main(args: list[str] | None = None) -> int:
     """Run the node; returns the exit status."""
-    return run_node('microphone_node', MicrophoneNode, (ConfigError, MicrophoneError), args)
+    return run_node('microphone_node', MicrophoneNode, args)
