@@ -125,10 +125,10 @@ def loss_figures(diagnostics: Mapping[str, Mapping[str, str]], frames_played: in
             ('frames_dropped', 'frames_not_received', 'frames_late', 'audio_dropped_s')
         )
     return {
-        'frames_dropped': int(analysis['frames dropped']),
+        'frames_dropped': int(analysis['frames_dropped']),
         'frames_not_received': frames_played - int(image['messages']),
         'frames_late': int(analysis.get('late_frames', 0)),
-        'audio_dropped_s': float(hearing['given up (s)']) + float(hearing['lost (s)']),
+        'audio_dropped_s': float(hearing['dropped_s']) + float(hearing['lost_s']),
     }
 
 

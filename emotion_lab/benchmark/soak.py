@@ -178,7 +178,7 @@ def _dds_figures(usage: Usage, seen: Path) -> dict[str, Any]:
     half = len(latencies) // 2
     hearing = observation.diagnostics['hearing']
     analysis = observation.diagnostics['analysis']
-    lost_s = float(hearing['given up (s)'])
+    lost_s = float(hearing['dropped_s'])
     return {
         'minutes': usage.seconds / 60,
         'cpu_cores': usage.cores,
@@ -188,8 +188,8 @@ def _dds_figures(usage: Usage, seen: Path) -> dict[str, Any]:
         'latency_s_max': max(latencies),
         'audio_lost_s': lost_s,
         'audio_gaps': _number(hearing, 'gaps'),
-        'speech_waiting_s_max': float(analysis['most that waited (s)']),
-        'images_dropped': _number(analysis, 'frames dropped'),
+        'speech_waiting_s_max': float(analysis['waiting_peak_s']),
+        'images_dropped': _number(analysis, 'frames_dropped'),
         'interims_given_up': _number(analysis, 'interim_given_up'),
         'transcripts_given_up': _number(analysis, 'transcripts_given_up'),
         **memory(resident),

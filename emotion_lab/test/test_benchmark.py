@@ -68,8 +68,8 @@ SOUND = Sound(
 DIAGNOSTICS = {
     'state': {'state': 'active'},
     'image': {'messages': '96'},
-    'hearing': {'given up (s)': '0.500', 'lost (s)': '0.250'},
-    'analysis': {'frames dropped': '3', 'late_frames': '1'},
+    'hearing': {'dropped_s': '0.500', 'lost_s': '0.250'},
+    'analysis': {'frames_dropped': '3', 'late_frames': '1'},
 }
 
 

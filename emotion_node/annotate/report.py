@@ -16,7 +16,8 @@ from typing import Final
 
 from emotion_node.annotate.report_style import STYLE
 from emotion_node.core.vision.expression_check import NOT_VISIBLE, NOTICED, SHOWN, belongs
-from emotion_node.display.terminal import REASONS, STYLES
+from emotion_node.display.palette import COLOURS
+from emotion_node.display.terminal import REASONS
 from emotion_node.messages.json_records import Record
 
 SPOKEN: Final = (25, 26)
@@ -174,7 +175,7 @@ def _words(record: Record) -> str:
 
 def _emotion(record: Record) -> str:
     label = record['label']
-    colour = STYLES.get(label, UNKNOWN)
+    colour = COLOURS.get(label, UNKNOWN)
     head = (
         f'<p class="label"><i class="dot" style="background:{colour}"></i>'
         f'{escape(label) or "unknown"}'
@@ -190,7 +191,7 @@ def _modality(one: Record) -> str:
         return f'<dt>{escape(one["modality"])}</dt><dd class="dim">{reason}</dd>'
     label, share = one['label'], one['confidence']
     return (
-        f'<dt>{escape(one["modality"])}</dt><dd>{_bar(share, STYLES.get(label, UNKNOWN))}'
+        f'<dt>{escape(one["modality"])}</dt><dd>{_bar(share, COLOURS.get(label, UNKNOWN))}'
         f'{escape(label)} <span class="dim">{share:.0%}</span></dd>'
     )
 

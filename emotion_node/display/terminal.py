@@ -12,18 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from emotion_node.datatypes import NS_PER_S, Reason
+from emotion_node.display.palette import COLOURS
 from emotion_node.messages.json_records import Record
-
-STYLES: Final[Mapping[str, str]] = {
-    'neutral': '#9aa5b1',
-    'joy': '#f2b705',
-    'sadness': '#4c8bf5',
-    'anger': '#e5484d',
-    'surprise': '#f76b15',
-    'fear': '#a06cd5',
-    'disgust': '#46a758',
-}
-"""Colour of each label."""
 
 REASONS: Final[Mapping[str, str]] = {
     Reason.NO_FACE: 'no face in view',
@@ -121,7 +111,7 @@ def _verdict(record: Record) -> Text:
     if not label:
         return Text('emotion unknown', 'dim')
     return Text.assemble(
-        (f'{label} {record["confidence"]:.2f}', f'bold {STYLES[label]}'),
+        (f'{label} {record["confidence"]:.2f}', f'bold {COLOURS[label]}'),
         (f'  valence {record["valence"]:+.2f}  arousal {record["arousal"]:+.2f}', 'dim'),
     )
 
@@ -138,7 +128,7 @@ def _bars(record: Record) -> Text:
     for one in record['scores']:
         label, score = one['label'], one['score']
         chosen = label == record['label']
-        style = STYLES[label]
+        style = COLOURS[label]
         lines.append(
             Text.assemble(
                 (f'  {label:<9}', f'bold {style}' if chosen else style),
@@ -177,7 +167,7 @@ def _modality(one: Record) -> Iterator[Text]:
         return
     label = one['label']
     yield Text.assemble(
-        (f'{label} {one["confidence"]:.2f}', STYLES[label]),
+        (f'{label} {one["confidence"]:.2f}', COLOURS[label]),
         (f'  weight {one["weight"]:.2f}', 'dim'),
     )
     facts = [
@@ -226,7 +216,7 @@ def _interim_line(record: Record, since_s: float) -> Text:
     so_far = (record['end'] - record['start']) / NS_PER_S
     line = Text.assemble(
         (f'{since_s:7.1f} s  … {so_far:4.1f} s  ', 'dim'),
-        (f'{label} {record["confidence"]:.2f}' if label else '–', STYLES.get(label, 'dim')),
+        (f'{label} {record["confidence"]:.2f}' if label else '–', COLOURS.get(label, 'dim')),
         (f'  “{record["text"]}”' if record['text'] else '', 'dim italic'),
     )
     line.truncate(98, overflow='ellipsis')

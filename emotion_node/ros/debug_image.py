@@ -16,21 +16,14 @@ from emotion_node.core.vision.expression_check import (
     SHOWN,
 )
 from emotion_node.datatypes import EmotionReport, FloatArray
+from emotion_node.display.palette import COLOURS, bgr
 from emotion_node.faces import SeenFace
 from emotion_node.labels import LABELS
 
 Image = npt.NDArray[np.uint8]
 
-_COLOURS: Final = {
-    'neutral': (200, 200, 200),
-    'joy': (60, 210, 250),
-    'sadness': (230, 150, 60),
-    'anger': (70, 70, 235),
-    'surprise': (90, 200, 120),
-    'fear': (210, 100, 190),
-    'disgust': (80, 160, 110),
-}
-"""BGR."""
+_COLOURS: Final = {label: bgr(colour) for label, colour in COLOURS.items()}
+"""BGR, as OpenCV draws."""
 
 _WHITE: Final = (245, 245, 245)
 _GREY: Final = (150, 150, 150)

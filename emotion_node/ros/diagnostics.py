@@ -94,8 +94,8 @@ def state_status(
 ) -> Status:
     """Tell whether the node is at work, and with which models."""
     status = Status('state')
-    status.values = {'state': state, 'enabled': enabled, 'robot speaking': robot_speaking}
-    status.values |= {f'model, {role}': name for role, name in models.items()}
+    status.values = {'state': state, 'enabled': enabled, 'robot_speaking': robot_speaking}
+    status.values |= {f'{_key(role)}_model': name for role, name in models.items()}
     if state != 'active':
         status.say(
             DiagnosticStatus.WARN,
@@ -157,12 +157,12 @@ def input_status(name: str, health: InputHealth, now: float, elsewhere: str) -> 
         'topic': health.topic,
         'type': health.type_name,
         'publishers': ', '.join(health.publishers),
-        'rate (Hz)': health.rate(now),
+        'rate_hz': health.rate(now),
         'messages': health.messages,
-        'unusable messages': health.bad,
-        'seconds since the last': age,
-        'age at receipt (s)': health.lag_s,
-        'stamped by': str(health.clock_source),
+        'unusable_messages': health.bad,
+        'last_message_age_s': age,
+        'age_at_receipt_s': health.lag_s,
+        'stamped_by': str(health.clock_source),
     }
     return status
 
@@ -187,9 +187,9 @@ def hearing_status(engine: Engine, given_up_at: float, now: float) -> Status:
     else:
         status.say(DiagnosticStatus.OK, 'somebody speaks' if engine.speaking else 'silence')
     status.values = {
-        'waiting (s)': queue.waiting,
-        'most that waited (s)': queue.peak,
-        'given up (s)': queue.dropped_cost,
+        'waiting_s': queue.waiting,
+        'waiting_peak_s': queue.peak,
+        'dropped_s': queue.dropped_cost,
     }
     stats = engine.hearing.stats
     if stats.bad_chunks:
@@ -200,9 +200,9 @@ def hearing_status(engine: Engine, given_up_at: float, now: float) -> Status:
     for entry in dataclasses.fields(stats):
         value = getattr(stats, entry.name)
         if isinstance(value, Mapping):
-            status.values |= {f'{entry.name}, {kind}': value[kind] for kind in sorted(value)}
+            status.values |= {f'{entry.name}_{_key(kind)}': value[kind] for kind in sorted(value)}
         elif entry.name.endswith('_ns'):
-            status.values[f'{entry.name.removesuffix("_ns")} (s)'] = value / NS_PER_S
+            status.values[f'{entry.name.removesuffix("_ns")}_s'] = value / NS_PER_S
         else:
             status.values[entry.name] = value
     return status
@@ -229,15 +229,18 @@ def analysis_status(engine: Engine, faults: list[Fault], now: float) -> Status:
     if not status.texts:
         status.say(DiagnosticStatus.OK, 'keeps up')
     status.values = {
-        'waiting (s)': engine.speech.waiting,
-        'most that waited (s)': engine.speech.peak,
-        'frames dropped': engine.frames.dropped,
+        'waiting_s': engine.speech.waiting,
+        'waiting_peak_s': engine.speech.peak,
+        'frames_dropped': engine.frames.dropped,
     }
     status.values |= dict(sorted(engine.analysis.counters.items()))
     for stage, summary in engine.analysis.timings.summary().items():
-        status.values[f'{stage}: median, p95 (ms), count'] = (
-            f'{1000 * summary.median_s:.1f}, {1000 * summary.p95_s:.1f}, {summary.count}'
-        )
+        name = _key(stage)
+        status.values |= {
+            f'{name}_median_ms': 1000 * summary.median_s,
+            f'{name}_p95_ms': 1000 * summary.p95_s,
+            f'{name}_runs': summary.count,
+        }
     return status
 
 
@@ -262,6 +265,10 @@ def image_like_topics(node: Node, own: str, wanted: str) -> str:
         and not topic.endswith('/debug_image')
     ]
     return f'; images are found on {", ".join(found)}: remap image to it' if found else ''
+
+
+def _key(name: str) -> str:
+    return name.replace(' ', '_')
 
 
 def _show(value: object) -> str:

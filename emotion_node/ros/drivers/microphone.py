@@ -194,7 +194,7 @@ class MicrophoneNode(Node):
         status.values = {
             'messages': self.chunks,
             'overflows': self.overflows,
-            'given up (s)': self._queue.dropped_cost,
+            'dropped_s': self._queue.dropped_cost,
         }
         if self.overflows or self._queue.dropped:
             status.say(
