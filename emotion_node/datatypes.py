@@ -22,6 +22,7 @@ SAMPLE_RATE: Final = 16_000
 """Rate of all audio behind the resampler, in Hz."""
 
 NS_PER_S: Final = 1_000_000_000
+NS_PER_MS: Final = 1_000_000
 NS_PER_SAMPLE: Final = NS_PER_S // SAMPLE_RATE
 """62,500: a whole number, so sample counts convert to stamps without rounding."""
 

@@ -190,12 +190,12 @@ def _measure(session: _Session) -> dict[str, Any]:
     speed = annotate_speed(bag, {'transcriber.backend': 'off'}, folder / 'annotate-off')
     session.step('Annotating with transcription')
     speed_with = annotate_speed(bag, {'transcriber.backend': 'pocketsphinx'}, folder / 'annotate')
-    rate, source = None, 'the glued dialogues are left out by --quick'
+    rate, source = None, 'the concatenated dialogues are left out by --quick'
     if not session.args.quick:
-        session.step('Counting cut-offs in glued dialogues')
+        session.step('Counting cut-offs in concatenated dialogues')
         rate, source = evaluated_cut_off_rate()
         if rate is None:
-            session.missing['cut-offs in glued dialogues'] = source
+            session.missing['cut-offs in concatenated dialogues'] = source
     return _report(session, speed, speed_with, rate, source)
 
 

@@ -1,4 +1,4 @@
-"""How often an utterance is cut in two, in dialogues with known pauses."""
+"""The rate at which utterances are cut in two, in dialogues with known pauses."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from typing import Final
 
 from emotion_lab.data.datasets import DatasetError
 from emotion_lab.evaluation.concatenated import make_dialogues
-from emotion_lab.evaluation.endpointing import listening_only, measure
+from emotion_lab.evaluation.endpointing_figures import endpointing_figures, endpointing_only
 from emotion_node.config import make_config
 from emotion_node.factory import load_models
 
 DIALOGUES: Final = 10
-"""As many as `evaluate endpointing` hears, which tries other rules on them as well."""
+"""As many as `evaluate endpointing` takes by default."""
 
 
-def evaluated_cut_off_rate(dialogues: int = DIALOGUES) -> tuple[float | None, str]:
+def evaluated_cut_off_rate(count: int = DIALOGUES) -> tuple[float | None, str]:
     """Return the share of pauses inside utterances at which one was ended, and where it is from.
 
     The rate is None where there are no data, and the text then says what is missing.
 
     Args:
-        dialogues: how many are heard, in line.
+        count: number of dialogues, each run through the pipeline offline.
     """
     try:
-        glued = make_dialogues('test', dialogues, None)
+        dialogues = make_dialogues('test', count, None)
     except DatasetError as error:
         return None, str(error)
-    config = listening_only(make_config({'transcriber.backend': 'pocketsphinx'}))
+    config = endpointing_only(make_config({'transcriber.backend': 'pocketsphinx'}))
     models = load_models(config, time.perf_counter_ns, lambda text: None)
-    figures = measure(glued, config, models)
+    figures = endpointing_figures(dialogues, config, models)
     return (
         figures['cut_off_rate'],
-        f'{figures["pauses"]} pauses inside utterances, in {dialogues} glued dialogues',
+        f'{figures["pauses"]} pauses inside utterances, in {count} concatenated dialogues',
     )

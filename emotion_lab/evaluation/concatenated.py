@@ -1,9 +1,9 @@
-"""Dialogues glued together from single utterances, so that every pause in them is known.
+"""Dialogues concatenated from single utterances, so that every pause in them is known.
 
-Speech is RAVDESS, GRID and MELD, each clip cut to its speech. Between utterances lie pauses of
-0.3 to 1.5 s. In most utterances the quietest point of their middle is made a pause of 0.1 to
-0.3 s, what is quiet there by itself included, as if the speaker searched for a word. Pauses hold
-the noise of a quiet sound card.
+Speech is RAVDESS, GRID and MELD, each clip trimmed to its speech. Pauses between utterances take
+0.3 to 1.5 s. In most utterances the quietest point of the middle is extended to a pause of 0.1 to
+0.3 s, which includes the quiet that is there already, as if the speaker searched for a word.
+Pauses hold the noise of a quiet sound card.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ from emotion_node.datatypes import (
 BETWEEN_S: Final = (0.3, 1.5)
 INSIDE_S: Final = (0.1, 0.3)
 INSIDE_SHARE: Final = 0.7
-"""Share of the utterances with a pause inside."""
+"""Share of the utterances with an inner pause."""
 MIDDLE: Final = (0.3, 0.75)
-"""Part of an utterance within which its pause is made."""
+"""Range of an utterance in which its inner pause may lie, as shares of its length."""
 CHUNK: Final = SAMPLE_RATE // 10
 QUIET_DB: Final = 20.0
-"""Below the mean level of its speech, a clip counts as quiet."""
+"""A clip counts as quiet where it is this much below the mean level of its speech."""
 UTTERANCES: Final = 10
-"""In a dialogue."""
+"""Number in a dialogue."""
 LEVEL_DB: Final = -26.0
-"""Of each utterance's speech, in dB of full scale."""
+"""Level of each utterance's speech, in dB of full scale."""
 
 Span = tuple[int, int]
 """Start and end in ns."""
 
 
 @dataclass(frozen=True, slots=True)
-class GluedDialogue:
-    """A dialogue whose pauses are known.
+class ConcatenatedDialogue:
+    """A dialogue with known pauses.
 
     Attributes:
-        samples: (n,) float32 at `SAMPLE_RATE`; the first has stamp 0.
-        utterances: in the order of speaking.
-        pauses: those inside utterances.
+        samples: (n,) float32 at `SAMPLE_RATE`; the first sample has stamp 0.
+        utterances: in order.
+        pauses: those inside utterances, in order.
     """
 
     samples: FloatArray
@@ -62,7 +62,7 @@ class GluedDialogue:
     pauses: tuple[Span, ...]
 
     def chunks(self) -> Iterator[AudioChunk]:
-        """Yield it as a microphone does."""
+        """Yield the dialogue in chunks of `CHUNK` samples, as a microphone does."""
         for first in range(0, len(self.samples), CHUNK):
             part = self.samples[first : first + CHUNK, None]
             yield AudioChunk(first * NS_PER_SAMPLE, part, SAMPLE_RATE, ClockSource.FILE)
@@ -70,13 +70,13 @@ class GluedDialogue:
 
 def make_dialogues(
     half: str, count: int, data: Path | None = None, seed: int = 0
-) -> list[GluedDialogue]:
-    """Return `count` dialogues of one half of the speakers, the same each time for a seed.
+) -> list[ConcatenatedDialogue]:
+    """Return `count` dialogues of one half of the speakers; deterministic for a seed.
 
     Args:
-        half: "dev" or "test": RAVDESS actors 1 to 12 or 13 to 24, GRID talkers and a MELD
-            dialogue each.
-        count: of dialogues of `UTTERANCES` each.
+        half: "dev" or "test": RAVDESS actors 1 to 12 or 13 to 24, and half of the GRID talkers
+            and one MELD dialogue each.
+        count: number of dialogues, of `UTTERANCES` each.
         data: folder of the data sets, as in `datasets.data_root`.
         seed: of what is drawn.
 
@@ -87,7 +87,7 @@ def make_dialogues(
     parity = list(ACTORS).index(half)
     rng = np.random.default_rng(parity + 100 * seed)
     talkers = sorted((root / 'grid').glob('*.mpg'))[parity::2]
-    # The dialogue of 14 utterances is the one to test with.
+    # The dialogue of 14 utterances belongs to the test half.
     meld = next(one for one in read_dialogues(data) if one.number == 1 - parity)
     others = [cut_out(read_samples(path)) for path in talkers]
     others += [
@@ -95,14 +95,14 @@ def make_dialogues(
         for one in meld.utterances
     ]
     clips = read_clips(root / 'ravdess', ACTORS[half], count * UTTERANCES // 2, rng)
-    # As many of the others as of RAVDESS, whose actors say two sentences only.
+    # As many clips of the other corpora as of RAVDESS, whose actors say only two sentences.
     varied = [clip for clip in others if clip is not None]
     clips += [varied[n % len(varied)] for n in range(count * UTTERANCES - len(clips))]
     order = rng.permutation(len(clips)).reshape(count, UTTERANCES)
-    return [_glue([clips[n] for n in of_one], rng) for of_one in order]
+    return [_concatenate([clips[n] for n in of_one], rng) for of_one in order]
 
 
-def _glue(clips: list[Clip], rng: np.random.Generator) -> GluedDialogue:
+def _concatenate(clips: list[Clip], rng: np.random.Generator) -> ConcatenatedDialogue:
     parts: list[FloatArray] = [_silence(1.0)]
     utterances: list[Span] = []
     pauses: list[Span] = []
@@ -123,15 +123,15 @@ def _glue(clips: list[Clip], rng: np.random.Generator) -> GluedDialogue:
     parts.append(_silence(1.0))
     samples = np.concatenate(parts)
     samples += scaled(rng.standard_normal(len(samples)), FLOOR_DB)
-    return GluedDialogue(np.clip(samples, -1, 1), tuple(utterances), tuple(pauses))
+    return ConcatenatedDialogue(np.clip(samples, -1, 1), tuple(utterances), tuple(pauses))
 
 
 def find_quiet(clip: Clip) -> tuple[int, int, int]:
-    """Return the quietest point in the middle of a clip, between the ends of the quiet there.
+    """Find the quietest point in the middle of a clip.
 
     Returns:
-        Start of what is more than `QUIET_DB` below the speech, quietest sample, end: all the same
-        where nothing is so quiet.
+        Start of the stretch around it that is more than `QUIET_DB` below the speech, the quietest
+        sample, and the end of the stretch; all three the same where nothing is that quiet.
     """
     first, last = (round(clip.start + share * (clip.end - clip.start)) for share in MIDDLE)
     window = SAMPLE_RATE // 50

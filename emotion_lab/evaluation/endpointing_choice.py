@@ -1,4 +1,4 @@
-"""The choice of the rule that ends utterances, on the dev half of the glued dialogues."""
+"""Choose the rule that ends utterances, on the dev half of the concatenated dialogues."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from typing import Any, Final
 import numpy as np
 
 from emotion_lab.data.metrics import Array
-from emotion_lab.evaluation.concatenated import GluedDialogue
-from emotion_lab.evaluation.endpointing import TOLERANCE_NS, fixed, measure
+from emotion_lab.evaluation.concatenated import ConcatenatedDialogue
+from emotion_lab.evaluation.endpointing_figures import (
+    TOLERANCE_NS,
+    endpointing_figures,
+    with_fixed_silence,
+)
 from emotion_node.config import Config
 from emotion_node.core.hearing.endpointing import WEIGHTS, PauseEvidence, gather_evidence
 from emotion_node.datatypes import SpeechPaused
 from emotion_node.factory import Models, build_hearing
 
 LONGEST_S: Final = 0.8
-"""Silence that ends utterances while their pauses are looked at."""
+"""Silence that ends an utterance while its pauses are collected."""
 MIN_SILENCES: Final = (0.2, 0.25, 0.3)
 MAX_SILENCES: Final = (0.5, 0.55, 0.6, 0.7)
 MAX_CUT_OFF_RATE: Final = 0.035
@@ -26,14 +30,19 @@ MAX_CUT_OFF_RATE: Final = 0.035
 
 
 def choose(
-    dialogues: Sequence[GluedDialogue], config: Config, models: Models
+    dialogues: Sequence[ConcatenatedDialogue], config: Config, models: Models
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return weights and bounds, and the figures of all bounds that were tried.
 
-    The weights are those of a logistic regression over pauses at ends and inside utterances,
-    both kinds counting alike. Words have no part in it, their weight is kept: RAVDESS says two
-    sentences over and over. The bounds are those with the shortest mean delay whose rate of
-    cut-offs is no higher than `MAX_CUT_OFF_RATE`.
+    The weights are those of a logistic regression over pauses at ends and inside utterances, with
+    both classes balanced. Words are left out and their weight is kept, because RAVDESS has only
+    two sentences. The bounds are those with the shortest mean delay whose rate of cut-offs is at
+    most `MAX_CUT_OFF_RATE`.
+
+    Args:
+        dialogues: of the dev half.
+        config: parameters that are not chosen.
+        models: voice activity detector alone.
     """
     pauses = [pause for one in dialogues for pause in _pauses(one, config, models)]
     features = np.array([evidence.features for evidence, _ in pauses])
@@ -44,7 +53,9 @@ def choose(
         bounds = dataclasses.replace(
             config.endpointing, adaptive=True, min_silence=low, max_silence=high
         )
-        figures = measure(dialogues, dataclasses.replace(config, endpointing=bounds), models)
+        figures = endpointing_figures(
+            dialogues, dataclasses.replace(config, endpointing=bounds), models
+        )
         tried.append({'min_silence': low, 'max_silence': high, **figures})
     safe = [one for one in tried if one['cut_off_rate'] <= MAX_CUT_OFF_RATE]
     best = min(safe, key=lambda one: one['delay_ms_mean']) if safe else None
@@ -57,10 +68,10 @@ def choose(
 
 
 def _pauses(
-    dialogue: GluedDialogue, config: Config, models: Models
+    dialogue: ConcatenatedDialogue, config: Config, models: Models
 ) -> list[tuple[PauseEvidence, bool]]:
-    """Return what there is to judge each known pause by, and whether it is an end."""
-    hearing = build_hearing(fixed(config, LONGEST_S), models)
+    """Return the evidence at each known pause, and whether the pause ends an utterance."""
+    hearing = build_hearing(with_fixed_silence(config, LONGEST_S), models)
     found = []
     for chunk in dialogue.chunks():
         for event in hearing.hear(chunk):
@@ -75,15 +86,15 @@ def _pauses(
 
 
 def fit_logistic(features: Array, truth: Any, decay: float = 1.0, rounds: int = 30) -> Array:
-    """Return the weights of a logistic regression in which both classes count alike.
+    """Fit a logistic regression with balanced classes, and return its (k,) weights.
 
     Newton's method (iteratively reweighted least squares).
 
     Args:
-        features: (n, k), the first of them 1.
+        features: (n, k); the first column is 1.
         truth: (n,) bool.
-        decay: of the weights' squares.
-        rounds: of Newton's method.
+        decay: L2 regularisation.
+        rounds: iterations of Newton's method.
     """
     counts = np.where(truth, 0.5 / truth.mean(), 0.5 / (1 - truth.mean()))
     weights = np.zeros(features.shape[1])

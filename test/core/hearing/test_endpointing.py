@@ -13,8 +13,8 @@ from support.scripted import ScriptedText, ScriptedTranscriber, Ticker
 from support.speech import STAMP, LoudnessVad, chunks, noise, seconds, silence, sound
 
 from emotion_lab.evaluation.concatenated import find_quiet
-from emotion_lab.evaluation.endpointing import count_cut_offs, delays
 from emotion_lab.evaluation.endpointing_choice import fit_logistic
+from emotion_lab.evaluation.endpointing_figures import count_cut_offs, delays
 from emotion_lab.evaluation.mixtures import Clip
 from emotion_lab.training.endings import count_endings, words_and_ends
 from emotion_node.backends.resampler_soxr import SoxrResampler
