@@ -22,20 +22,12 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from emotion_node.config import AudioConfig
+from emotion_node.display.palette import emotion_colour
 from emotion_node.labels import LABELS
 from emotion_node.messages.audio import AUDIO_TYPES, decode_audio
 from emotion_node.messages.image import IMAGE_TYPES, decode_image
 from emotion_node.recordings.bag import Bag
 
-COLOURS = {
-    'neutral': '#9aa0a6',
-    'joy': '#f2b705',
-    'sadness': '#3b6fb6',
-    'anger': '#d7263d',
-    'surprise': '#ee8434',
-    'fear': '#6c4ab6',
-    'disgust': '#4c9f50',
-}
 INK = '#22262b'
 
 
@@ -108,13 +100,13 @@ def main() -> None:
     below.set_ylim(0.38, 1)
     for one in shown:
         begin, end = one['start_s'], one['end_s']
-        colour = COLOURS.get(one['label'], '#cccccc')
+        colour = emotion_colour(one['label'])
         wave.axvspan(begin, end, color=colour, alpha=0.30, linewidth=0)
         left = begin
         scores = {score['label']: score['score'] for score in one['scores']}
         for label in LABELS:
             width = scores.get(label, 0.0) * (end - begin)
-            below.barh(0.88, width, 0.14, left, color=COLOURS[label], linewidth=0)
+            below.barh(0.88, width, 0.14, left, color=emotion_colour(label), linewidth=0)
             left += width
         below.text(
             begin, 0.73, one['label'], color=colour, fontsize=11, fontweight='bold', va='center'

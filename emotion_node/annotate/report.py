@@ -16,7 +16,7 @@ from typing import Final
 
 from emotion_node.annotate.report_style import STYLE
 from emotion_node.core.vision.expression_check import NOT_VISIBLE, NOTICED, SHOWN, belongs
-from emotion_node.display.palette import COLOURS
+from emotion_node.display.palette import emotion_colour
 from emotion_node.display.terminal import REASONS
 from emotion_node.messages.json_records import Record
 
@@ -24,7 +24,6 @@ SPOKEN: Final = (25, 26)
 """Action units that speaking moves."""
 MAX_CUES: Final = 6
 """Cues that are listed; those that belong to the emotion always are."""
-UNKNOWN: Final = '#8a8f98'
 
 _KINDS: Final = {
     SHOWN: 'shown',
@@ -175,7 +174,7 @@ def _words(record: Record) -> str:
 
 def _emotion(record: Record) -> str:
     label = record['label']
-    colour = COLOURS.get(label, UNKNOWN)
+    colour = emotion_colour(label)
     head = (
         f'<p class="label"><i class="dot" style="background:{colour}"></i>'
         f'{escape(label) or "unknown"}'
@@ -191,7 +190,7 @@ def _modality(one: Record) -> str:
         return f'<dt>{escape(one["modality"])}</dt><dd class="dim">{reason}</dd>'
     label, share = one['label'], one['confidence']
     return (
-        f'<dt>{escape(one["modality"])}</dt><dd>{_bar(share, COLOURS.get(label, UNKNOWN))}'
+        f'<dt>{escape(one["modality"])}</dt><dd>{_bar(share, emotion_colour(label))}'
         f'{escape(label)} <span class="dim">{share:.0%}</span></dd>'
     )
 

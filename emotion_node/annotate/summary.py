@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from emotion_node.core.timings import Timings
-from emotion_node.display.palette import COLOURS
+from emotion_node.display.palette import emotion_colour
 from emotion_node.messages.json_records import Record
 
 
@@ -54,7 +54,7 @@ def emotion_table(result: Result) -> RenderableType:
         table.add_row(
             f'{one["start_s"]:.2f} s',
             f'{one["end_s"]:.2f} s',
-            Text(label, style=COLOURS.get(label, 'dim')),
+            Text(label, style=emotion_colour(one['label'])),
             f'{one["confidence"]:.2f}' if one['label'] else '',
             Text(one['text'] or '(no words recognised)', style='' if one['text'] else 'dim'),
         )

@@ -1,4 +1,4 @@
-"""The colours of the emotions, the same in the terminal, in reports and in images."""
+"""One colour per emotion, the same wherever emotions are shown."""
 
 from __future__ import annotations
 
@@ -14,10 +14,18 @@ COLOURS: Final[Mapping[str, str]] = {
     'fear': '#a06cd5',
     'disgust': '#46a758',
 }
-"""Colour of each label, as hexadecimal sRGB, e.g. '#f2b705'."""
+"""Colour of each label as "#rrggbb"; text in it is readable on a dark background."""
+
+UNKNOWN: Final = '#8a8f98'
+"""Colour of an emotion that is not known."""
+
+
+def emotion_colour(label: str) -> str:
+    """Return the colour of a label as "#rrggbb"; an empty label is an unknown emotion."""
+    return COLOURS.get(label, UNKNOWN)
 
 
 def bgr(colour: str) -> tuple[int, int, int]:
-    """Return a hexadecimal sRGB colour as OpenCV takes it: blue, green, red, each 0..255."""
+    """Return a colour "#rrggbb" as OpenCV takes it: blue, green, red, each 0 to 255."""
     red, green, blue = bytes.fromhex(colour.removeprefix('#'))
     return blue, green, red

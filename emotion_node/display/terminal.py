@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from emotion_node.datatypes import NS_PER_S, Reason
-from emotion_node.display.palette import COLOURS
+from emotion_node.display.palette import emotion_colour
 from emotion_node.messages.json_records import Record
 
 REASONS: Final[Mapping[str, str]] = {
@@ -111,7 +111,7 @@ def _verdict(record: Record) -> Text:
     if not label:
         return Text('emotion unknown', 'dim')
     return Text.assemble(
-        (f'{label} {record["confidence"]:.2f}', f'bold {COLOURS[label]}'),
+        (f'{label} {record["confidence"]:.2f}', f'bold {emotion_colour(label)}'),
         (f'  valence {record["valence"]:+.2f}  arousal {record["arousal"]:+.2f}', 'dim'),
     )
 
@@ -128,7 +128,7 @@ def _bars(record: Record) -> Text:
     for one in record['scores']:
         label, score = one['label'], one['score']
         chosen = label == record['label']
-        style = COLOURS[label]
+        style = emotion_colour(label)
         lines.append(
             Text.assemble(
                 (f'  {label:<9}', f'bold {style}' if chosen else style),
@@ -167,7 +167,7 @@ def _modality(one: Record) -> Iterator[Text]:
         return
     label = one['label']
     yield Text.assemble(
-        (f'{label} {one["confidence"]:.2f}', COLOURS[label]),
+        (f'{label} {one["confidence"]:.2f}', emotion_colour(label)),
         (f'  weight {one["weight"]:.2f}', 'dim'),
     )
     facts = [
@@ -216,7 +216,7 @@ def _interim_line(record: Record, since_s: float) -> Text:
     so_far = (record['end'] - record['start']) / NS_PER_S
     line = Text.assemble(
         (f'{since_s:7.1f} s  … {so_far:4.1f} s  ', 'dim'),
-        (f'{label} {record["confidence"]:.2f}' if label else '–', COLOURS.get(label, 'dim')),
+        (f'{label} {record["confidence"]:.2f}' if label else '–', emotion_colour(label)),
         (f'  “{record["text"]}”' if record['text'] else '', 'dim italic'),
     )
     line.truncate(98, overflow='ellipsis')
