@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     form = parser.add_mutually_exclusive_group()
     form.add_argument('--yaml', action='store_true', help='as a ROS 2 parameter file')
-    form.add_argument('--markdown', action='store_true', help="as the README's table")
+    form.add_argument('--markdown', action='store_true', help='as docs/parameters.md')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def as_yaml() -> str:
-    """Return the parameter file of the node: every parameter with its description and default."""
+    """Return `config/emotion_node.yaml`: every parameter with its description and default."""
     lines = [
         '# Every parameter of emotion_node with its default.',
         '# Generated: python -m emotion_node parameters --yaml > config/emotion_node.yaml',
@@ -63,12 +63,26 @@ def as_yaml() -> str:
 
 
 def as_markdown() -> str:
-    """Return the README's table of parameters."""
-    lines = ['| parameter | default | |', '|---|---|---|']
-    lines += [
-        f'| `{info.name}` | `{_yaml_value(info.default)}` | {info.description}{_limits(info)} |'
-        for info in PARAMETERS.values()
+    """Return `docs/parameters.md`: a table of parameters for each section."""
+    lines = [
+        '<!-- Generated: python -m emotion_node parameters --markdown > docs/parameters.md -->',
+        '',
+        '# Parameters',
+        '',
+        'Set parameters in a YAML file (`params_file:=` of the launch file; all with their',
+        'defaults are in [config/emotion_node.yaml](../config/emotion_node.yaml)) or with',
+        '`--ros-args -p name:=value`. The node reads them at start. An unknown name or an invalid',
+        'value stops the start with a clear error.',
     ]
+    section = None
+    for info in PARAMETERS.values():
+        prefix = info.name.rpartition('.')[0]
+        if prefix != section:
+            section = prefix
+            lines += ['', f'## {section or "General"}', '']
+            lines += ['| parameter | default | description |', '|---|---|---|']
+        default = _yaml_value(info.default)
+        lines.append(f'| `{info.name}` | `{default}` | {info.description}{_limits(info)} |')
     return '\n'.join(lines) + '\n'
 
 

@@ -60,8 +60,8 @@ class Speakers:
     def __init__(self, config: DialogueConfig) -> None:
         self._on = config.speakers != 'off'
         self._listens = config.speakers == 'face_and_voice'
-        self._same = config.same_voice
-        self._new = config.new_voice
+        self._same = config.known_voice_similarity
+        self._new = config.new_voice_similarity
         self._speakers: list[_Speaker] = []
         self._count = 0
         self._clock = 0

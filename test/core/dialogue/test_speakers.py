@@ -66,8 +66,8 @@ def test_a_voice_is_like_itself_whatever_its_melody_and_loudness() -> None:
     assert one is not None
     assert again is not None
     assert other is not None
-    assert likeness(one, again) > LISTENING.same_voice
-    assert likeness(one, other) < LISTENING.new_voice
+    assert likeness(one, again) > LISTENING.known_voice_similarity
+    assert likeness(one, other) < LISTENING.new_voice_similarity
     assert likeness(one, one) == 1.0
 
 
