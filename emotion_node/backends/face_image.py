@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from emotion_node.dsp.similarity import crop_to_image, fit_similarity
 from emotion_node.faces import FaceMesh
 
 SIDE: Final = 48
@@ -32,42 +33,34 @@ _AIM: Final = np.array(list(PLACES.values()))
 def face_image(mesh: FaceMesh) -> npt.NDArray[np.uint8]:
     """Return (`SIDE`, `SIDE`) uint8 grey: the face, upright, eyes and mouth at `PLACES`.
 
-    A similarity takes them there, with least squares (Umeyama, IEEE PAMI 13(4), 1991).
+    The similarity that is best in least squares takes them there.
+
+    Raises:
+        ValueError: eyes and mouth coincide.
     """
     grey = cv2.cvtColor(mesh.crop, cv2.COLOR_BGR2GRAY)
     # Halved by areas as long as it is much too large: interpolation alone would skip pixels.
-    scale = len(grey) / mesh.region.side
-    points = _in_crop(mesh, scale)
+    points = _in_crop(mesh)
     while True:
-        matrix = _similarity(points, _AIM)
-        if np.hypot(matrix[0, 0], matrix[1, 0]) > 0.55 or len(grey) < 2 * SIDE:
+        to_places = fit_similarity(points, _AIM)
+        if to_places is None:
+            raise ValueError('eyes and mouth of a face coincide; its landmarks are broken')
+        if to_places.scale > 0.55 or len(grey) < 2 * SIDE:
             break
         grey = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         points = points / 2 - 0.25
     image = cv2.warpAffine(
-        grey, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        grey,
+        to_places.matrix(),
+        (SIDE, SIDE),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(image, np.uint8)
 
 
-def _in_crop(mesh: FaceMesh, scale: float) -> npt.NDArray[np.float64]:
+def _in_crop(mesh: FaceMesh) -> npt.NDArray[np.float64]:
     """Return (3, 2) what lies at `PLACES`, in pixels of the crop."""
     landmarks = mesh.landmarks[:, :2].astype(np.float64)
     points = (landmarks[_FIRST] + landmarks[_SECOND]) / 2
-    x, y, _, angle = mesh.region
-    cosine, sine = np.cos(angle), np.sin(angle)
-    turned = (points - (x, y)) @ np.array([[cosine, -sine], [sine, cosine]])
-    return np.asarray(turned * scale + (len(mesh.crop) - 1) / 2)
-
-
-def _similarity(
-    points: npt.NDArray[np.float64], aim: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Return (2, 3): rotation, scale and shift that take points nearest to their aims."""
-    centre, goal = points.mean(axis=0), aim.mean(axis=0)
-    # As complex numbers, rotation and scale are one factor.
-    have = (points - centre) @ (1, 1j)
-    want = (aim - goal) @ (1, 1j)
-    factor = np.vdot(have, want) / max(float(np.vdot(have, have).real), 1e-9)
-    turn = np.array([[factor.real, -factor.imag], [factor.imag, factor.real]])
-    return np.column_stack([turn, goal - turn @ centre])
+    return crop_to_image(mesh.region, len(mesh.crop)).inverse().apply(points)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
 
 from emotion_node.backends.mediapipe_graph import VERSION, Graph
 from emotion_node.datatypes import ModelInfo
+from emotion_node.dsp.similarity import crop_to_image
 from emotion_node.errors import ModelError
 from emotion_node.faces import Box, FaceDetection, FaceMesh, FaceRegion, Image
 
@@ -177,10 +178,10 @@ class MediaPipeFaces:
                 image.
         """
         size = self._size
-        to_image = _transform(region, size)
+        to_image = crop_to_image(region, size)
         crop = cv2.warpAffine(
             image,
-            to_image,
+            to_image.matrix(),
             (size, size),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
@@ -195,22 +196,13 @@ class MediaPipeFaces:
         values = (value for point in points for value in (point.x, point.y, point.z))
         relative = np.fromiter(values, np.float64, count).reshape(-1, 3)
         landmarks = np.empty((len(points), 3), np.float32)
-        landmarks[:, :2] = (relative[:, :2] * size - 0.5) @ to_image[:, :2].T + to_image[:, 2]
+        landmarks[:, :2] = to_image.apply(relative[:, :2] * size - 0.5)
         landmarks[:, 2] = relative[:, 2] * region.side
         blendshapes = {}
         if 'blendshapes' in packets:
             shapes = packet_getter.get_proto(packets['blendshapes']).classification
             blendshapes = {shape.label: float(shape.score) for shape in shapes}
         return FaceMesh(landmarks, crop, region, blendshapes)
-
-
-def _transform(region: FaceRegion, size: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return the (2, 3) matrix from pixels of the crop to those of the image."""
-    scale = region.side / size
-    cosine, sine = scale * np.cos(region.angle), scale * np.sin(region.angle)
-    turn = np.array([[cosine, -sine], [sine, cosine]])
-    shift = np.array([region.x, region.y]) - turn @ np.full(2, (size - 1) / 2)
-    return np.column_stack([turn, shift])
 
 
 def _rgb(image: Image) -> Image:

@@ -10,9 +10,9 @@ import functools
 from typing import Final
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
-from emotion_node.datatypes import SAMPLE_RATE, FloatArray
+from emotion_node.datatypes import FloatArray
+from emotion_node.dsp.mel import mel_filters, power_spectra
 
 WINDOW: Final = 640
 """Samples of a frame, 40 ms: long enough to show the harmonics of deep voices."""
@@ -50,9 +50,7 @@ def log_mel(samples: FloatArray) -> FloatArray:
     samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
     if len(samples) < WINDOW:
         samples = np.pad(samples, (0, WINDOW - len(samples)))
-    frames = sliding_window_view(samples, WINDOW)[::HOP] * _hann()
-    spectrum = np.fft.rfft(frames, FFT)
-    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    power = power_spectra(samples, _hann(), HOP, FFT)
     mel = power.astype(np.float32) @ _filters()
     total = np.sort(mel.sum(axis=1))
     level = max(float(total[len(total) // 2 :].mean()), QUIET * _scale())
@@ -79,12 +77,4 @@ def _hann() -> FloatArray:
 @functools.cache
 def _filters() -> FloatArray:
     """Return (`FFT` / 2 + 1, `MELS`) weights."""
-
-    def mel(hertz: float) -> float:
-        return 2595 * float(np.log10(1 + hertz / 700))
-
-    edges = 700 * (10 ** (np.linspace(mel(LOW_HZ), mel(HIGH_HZ), MELS + 2) / 2595) - 1)
-    hertz = np.arange(FFT // 2 + 1)[:, None] * SAMPLE_RATE / FFT
-    rising = (hertz - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - hertz) / (edges[2:] - edges[1:-1])
-    return np.asarray(np.maximum(0, np.minimum(rising, falling)), np.float32)
+    return mel_filters(LOW_HZ, HIGH_HZ, MELS, FFT).astype(np.float32)

@@ -1,1 +1,1 @@
-"""Signal processing and geometry that both the core and the backends need: NumPy alone."""
+"""Numerical methods that the core and the backends share, by NumPy alone."""

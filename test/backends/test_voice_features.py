@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotion_node.backends.voice_features import HOP, MELS, WINDOW, is_silent, log_mel
+from emotion_node.backends.voice_features import (
+    HIGH_HZ,
+    HOP,
+    LOW_HZ,
+    MELS,
+    WINDOW,
+    is_silent,
+    log_mel,
+)
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray
+from emotion_node.dsp.mel import mel_edges
 
 
 def noise(count: int, level: float = 0.1) -> FloatArray:
@@ -38,9 +45,7 @@ def test_any_length_gives_finite_spectra(count: int) -> None:
 def test_a_tone_shows_in_its_band(hertz: float) -> None:
     time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
     spectra = log_mel((0.1 * np.sin(2 * np.pi * hertz * time)).astype(np.float32))
-    low, high = (2595 * math.log10(1 + edge / 700) for edge in (60.0, 7600.0))
-    edges = np.linspace(low, high, MELS + 2)
-    centres = 700 * (10 ** (edges[1:-1] / 2595) - 1)
+    centres = mel_edges(LOW_HZ, HIGH_HZ, MELS)[1:-1]
     loudest = spectra.mean(axis=0).argmax()
     assert abs(loudest - np.abs(centres - hertz).argmin()) <= 1
 

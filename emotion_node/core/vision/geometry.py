@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from emotion_node.datatypes import FloatArray
+from emotion_node.dsp.similarity import fit_similarity, plane_rotation
 from emotion_node.faces import Box, FaceRegion
 
 REGION_SCALE: Final = 1.5
@@ -46,7 +47,6 @@ _RIGID: Final = {
 """Canonical places of landmarks that neither speech nor expression moves, in cm."""
 _IDS: Final = np.array(list(_RIGID))
 _PLACES: Final = np.array(list(_RIGID.values()))
-_MIDDLE: Final = _PLACES.mean(axis=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +71,23 @@ class Head:
 def find_head(landmarks: FloatArray) -> Head | None:
     """Return the head that landmarks belong to, or None when they are no face.
 
-    The similarity that takes the rigid landmarks to their canonical places with least squares
-    (Umeyama, IEEE PAMI 13(4), 1991), under weak perspective.
+    The similarity that takes the rigid landmarks nearest to their canonical places, under weak
+    perspective.
 
     Args:
         landmarks: (468 or 478, 3) as in `FaceMesh`.
     """
     points = landmarks.astype(np.float64)
-    rigid = points[_IDS]
-    centre = rigid.mean(axis=0)
-    spread = np.sum((rigid - centre) ** 2)
-    if not np.isfinite(spread) or spread <= 0:
+    to_head = fit_similarity(points[_IDS], _PLACES)
+    if to_head is None:
         return None
-    u, singular, vt = np.linalg.svd((rigid - centre).T @ (_PLACES - _MIDDLE))
-    mirror = np.ones(3)
-    mirror[2] = np.sign(np.linalg.det(u @ vt))
-    rotation = (u * mirror) @ vt  # row vectors: image @ rotation = head
-    scale = float(np.sum(singular * mirror) / spread)
-    if scale <= 0:
-        return None
-    local = ((points - centre) @ rotation * scale + _MIDDLE).astype(np.float32)
-    # The rotation takes the head's axes, as columns, into the image: roll after yaw after pitch.
+    # The head's axes in the image, as columns: roll after yaw after pitch.
+    rotation = to_head.rotation.T
     yaw = float(np.degrees(np.arcsin(np.clip(rotation[2, 0], -1, 1))))
     pitch = float(np.degrees(np.arctan2(rotation[2, 1], rotation[2, 2])))
     roll = float(np.degrees(np.arctan2(rotation[1, 0], rotation[0, 0])))
-    return Head(yaw, pitch, roll, 1 / scale, local)
+    local = to_head.apply(points).astype(np.float32)
+    return Head(yaw, pitch, roll, 1 / to_head.scale, local)
 
 
 def visibility(head: Head) -> float:
@@ -122,8 +114,7 @@ def region_of(landmarks: FloatArray) -> FaceRegion:
     """Return where to look for the same face next: a square, turned by the line of the eyes."""
     eyes = landmarks[RIGHT_EYE, :2] - landmarks[LEFT_EYE, :2]
     angle = float(np.arctan2(eyes[1], eyes[0]))
-    cosine, sine = np.cos(angle), np.sin(angle)
-    upright = np.array([[cosine, -sine], [sine, cosine]])
+    upright = plane_rotation(angle)
     turned = landmarks[:, :2] @ upright
     low, high = turned.min(axis=0), turned.max(axis=0)
     x, y = upright @ ((low + high) / 2)

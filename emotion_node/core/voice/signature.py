@@ -14,10 +14,10 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 
 from emotion_node.core.voice.prosody import pitch_contour
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray
+from emotion_node.dsp.mel import mel_filters, power_spectra
 
 Array = npt.NDArray[np.float64]
 
@@ -51,9 +51,7 @@ def describe_voice(samples: FloatArray) -> Array | None:
     samples = np.nan_to_num(samples[-MAX_SAMPLES:], nan=0.0, posinf=0.0, neginf=0.0)
     if len(samples) < WINDOW + MIN_FRAMES * HOP:
         return None
-    frames = sliding_window_view(samples, WINDOW)[::HOP]
-    spectra = np.fft.rfft(frames * np.hanning(WINDOW), _FFT)
-    power = np.square(spectra.real) + np.square(spectra.imag)
+    power = power_spectra(samples, np.hanning(WINDOW), HOP, _FFT)
     level = power.sum(axis=1)
     loud = level > level.max() * 10 ** (-LOUD_DB / 10)
     if level.max() <= 0 or loud.sum() < MIN_FRAMES:
@@ -90,13 +88,8 @@ def _table() -> tuple[Array, Array]:
 
 @functools.cache
 def _filters() -> Array:
-    """Return (`_FFT` / 2 + 1, `MELS`) triangular filters, equally wide in mel."""
-    low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (LOW_HZ, HIGH_HZ))
-    edges = 700 * (10 ** (np.linspace(low, high, MELS + 2) / 2595) - 1)
-    hertz = np.arange(_FFT // 2 + 1)[:, None] * SAMPLE_RATE / _FFT
-    rising = (hertz - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - hertz) / (edges[2:] - edges[1:-1])
-    return np.asarray(np.maximum(0.0, np.minimum(rising, falling)))
+    """Return (`_FFT` / 2 + 1, `MELS`) weights."""
+    return mel_filters(LOW_HZ, HIGH_HZ, MELS, _FFT)
 
 
 @functools.cache
