@@ -72,6 +72,39 @@ class EndReason(enum.StrEnum):
     """The input ended."""
 
 
+class ExpressionCheck(enum.StrEnum):
+    """Whether the speaker's face shows the fused label."""
+
+    NOT_CHECKED = ''
+    """There is no fused label."""
+    SHOWN = 'shown'
+    PARTLY_SHOWN = 'partly_shown'
+    NEUTRAL_FACE = 'neutral_face'
+    """The face shows no expression, and the fused label is not neutral."""
+    OTHER_EXPRESSION = 'other_expression'
+    """The face clearly shows the expression of another label."""
+    NOT_VISIBLE = 'not_visible'
+    """The speaker's face is unknown, out of view, or in view too briefly."""
+
+
+class AudibleOrVisible(enum.StrEnum):
+    """Whether voice or face expresses the fused label plainly more than the other."""
+
+    NONE = ''
+    """Both about alike, one of them absent, or the fused label is neutral or empty."""
+    MORE_AUDIBLE = 'more_audible'
+    MORE_VISIBLE = 'more_visible'
+
+
+class SpeechState(enum.IntEnum):
+    """What a speech activity message reports."""
+
+    STARTED = 0
+    ENDED = 1
+    DROPPED = 2
+    """The sound was too short to be an utterance."""
+
+
 @dataclass(frozen=True, slots=True)
 class AudioChunk:
     """Audio as a microphone driver delivers it.
@@ -318,10 +351,6 @@ class ModalityEmotion:
         samples_used: amount of input behind the answer: tokens, audio samples or video frames.
         vocal_cues: pitch, loudness and pace (voice only).
         facial_cues: facial movements (face only).
-        expression_check: whether the face shows the fused label (face only), as
-            `core.vision.expression_check.check` answers; empty when that was not checked.
-        audible_or_visible: "more audible than visible" or "more visible than audible" where voice
-            and face plainly differ in how much they express the fused label (face only).
         detail: for a person, what went wrong when `reason` is `Reason.ERROR`.
     """
 
@@ -337,8 +366,6 @@ class ModalityEmotion:
     samples_used: int = 0
     vocal_cues: Sequence[VocalCue] = ()
     facial_cues: Sequence[FacialCue] = ()
-    expression_check: str = ''
-    audible_or_visible: str = ''
     detail: str = ''
 
     @classmethod
@@ -430,15 +457,30 @@ class FusedScores:
         scores: (7,) probabilities in the order of `labels.LABELS`, or None when every modality
             is absent.
         valence, arousal: -1..1.
-        modalities: text, voice, face, with the weight each had.
+        text, voice, face: the modalities, with the weight each had.
         min_confidence: no label is given below this confidence.
+        expression_check: whether the face shows `label`.
+        shown_expression: the label that the face shows: `label` itself when it is shown or partly
+            shown, "neutral" for a neutral face, the other one for another expression; empty when
+            the face is not visible or was not checked.
+        audible_or_visible: whether voice or face expresses `label` plainly more than the other.
     """
 
     scores: FloatArray | None
     valence: float
     arousal: float
-    modalities: tuple[ModalityEmotion, ModalityEmotion, ModalityEmotion]
+    text: ModalityEmotion
+    voice: ModalityEmotion
+    face: ModalityEmotion
     min_confidence: float = 0.0
+    expression_check: ExpressionCheck = ExpressionCheck.NOT_CHECKED
+    shown_expression: str = ''
+    audible_or_visible: AudibleOrVisible = AudibleOrVisible.NONE
+
+    @property
+    def modalities(self) -> tuple[ModalityEmotion, ModalityEmotion, ModalityEmotion]:
+        """Text, voice and face, in the order of `labels.MODALITIES`."""
+        return self.text, self.voice, self.face
 
     @property
     def label(self) -> str:

@@ -22,10 +22,10 @@ from rich.table import Table
 from emotion_lab.data.ferplus import read_ferplus
 from emotion_node.backends.face_image import SIDE
 from emotion_node.backends.faces_mediapipe import MediaPipeFaces
-from emotion_node.core.vision.expression_check import PARTLY_SHOWN, SHOWN, check
+from emotion_node.core.vision.expression_check import check
 from emotion_node.core.vision.facial_cues import NeutralFace, measure, read_cues
 from emotion_node.core.vision.geometry import find_head, region_of
-from emotion_node.datatypes import FacialCue
+from emotion_node.datatypes import ExpressionCheck, FacialCue
 from emotion_node.faces import FaceRegion, Image
 from emotion_node.interfaces import FaceFinder
 from emotion_node.labels import LABELS, NEUTRAL
@@ -74,8 +74,9 @@ def figures(finder: FaceFinder, data: Path | None) -> dict[str, Any]:
 
 
 def _share(label: str, faces: list[tuple[FacialCue, ...]]) -> float | None:
-    told = [check(label, cues).verdict in (SHOWN, PARTLY_SHOWN) for cues in faces]
-    return float(np.mean(told)) if told else None
+    shown = (ExpressionCheck.SHOWN, ExpressionCheck.PARTLY_SHOWN)
+    found = [check(label, cues).verdict in shown for cues in faces]
+    return float(np.mean(found)) if found else None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

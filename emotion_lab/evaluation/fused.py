@@ -50,7 +50,7 @@ def in_dialogue(
     for n, (told, speaker) in enumerate(zip(scores, speakers, strict=True)):
         if n and dialogues[n] != dialogues[n - 1]:
             dialogue.reset()
-        alone = FusedScores(told.astype(np.float32), 0.0, 0.0, (text, voice, face))
+        alone = FusedScores(told.astype(np.float32), 0.0, 0.0, text, voice, face)
         after = transitions.apply(alone, dialogue.before(0), str(speaker), 0)
         dialogue.add(DialogueTurn(f'u{n}', str(speaker), 0, 0, '', after.label, after.scores))
         found[n] = after.scores

@@ -195,7 +195,7 @@ def report(label: str, end_s: float, trigger: Trigger, utterance_id: str = 'u1')
         0,
         round(end_s * SECOND),
         Transcript('', 0.0, ''),
-        FusedScores(told, 0.0, 0.0, (text, voice, face)),
+        FusedScores(told, 0.0, 0.0, text, voice, face),
         EndReason.SILENCE,
         ClockSource.HEADER,
     )

@@ -15,9 +15,15 @@ from pathlib import Path
 from typing import Final
 
 from emotion_node.annotate.report_style import STYLE
-from emotion_node.core.vision.expression_check import NOT_VISIBLE, NOTICED, SHOWN, belongs
+from emotion_node.core.vision.expression_check import NOTICED, belongs
+from emotion_node.datatypes import ExpressionCheck
 from emotion_node.display.palette import emotion_colour
 from emotion_node.display.terminal import REASONS
+from emotion_node.display.words import (
+    AUDIBLE_OR_VISIBLE_WORDS,
+    EXPRESSION_WORDS,
+    expression_words,
+)
 from emotion_node.messages.json_records import Record
 
 SPOKEN: Final = (25, 26)
@@ -26,12 +32,14 @@ MAX_CUES: Final = 6
 """Cues that are listed; those that belong to the emotion always are."""
 
 _KINDS: Final = {
-    SHOWN: 'shown',
-    'partly shown': 'partly',
-    'neutral face': 'neutral',
-    NOT_VISIBLE: 'hidden',
+    ExpressionCheck.SHOWN: 'shown',
+    ExpressionCheck.PARTLY_SHOWN: 'partly',
+    ExpressionCheck.NEUTRAL_FACE: 'neutral',
+    ExpressionCheck.OTHER_EXPRESSION: 'another',
+    ExpressionCheck.NOT_VISIBLE: 'hidden',
+    ExpressionCheck.NOT_CHECKED: 'unknown',
 }
-"""Verdicts and how they look; all others are another expression."""
+"""Verdicts and their style."""
 _COLUMNS: Final = ('time', 'image', 'who said what', 'emotion', 'face', 'shown?')
 
 
@@ -89,19 +97,11 @@ _FOOTER: Final = (
 
 
 def _summary(rows: Sequence[Row]) -> str:
-    counts = Counter(_kind(_verdict(row.record)) for row in rows)
-    names = {
-        'shown': 'shown',
-        'partly': 'partly shown',
-        'neutral': 'neutral face',
-        'another': 'another expression',
-        'hidden': 'not visible',
-        'unknown': 'emotion unknown',
-    }
+    counts = Counter(ExpressionCheck(row.record['expression_check']) for row in rows)
     items = ''.join(
-        f'<li><span class="chip {kind}">{name}</span> {counts[kind]}</li>'
-        for kind, name in names.items()
-        if counts[kind]
+        f'<li><span class="chip {kind}">{EXPRESSION_WORDS[verdict]}</span> {counts[verdict]}</li>'
+        for verdict, kind in _KINDS.items()
+        if counts[verdict]
     )
     return f'<ul class="summary">{items}</ul>' if items else ''
 
@@ -122,23 +122,15 @@ def _name(source: str) -> str:
 def _row(row: Row) -> str:
     record = row.record
     cells = (_time(record), _image(row), _words(record), _emotion(record), _face(record))
-    verdict = _verdict(record)
-    face = record['modalities'][2]
-    compared = escape(face['audible_or_visible'])
-    last = f'<span class="chip {_kind(verdict)}">{escape(verdict) or "emotion unknown"}</span>'
+    verdict = ExpressionCheck(record['expression_check'])
+    said = escape(expression_words(verdict, record['shown_expression']))
+    compared = escape(AUDIBLE_OR_VISIBLE_WORDS[record['audible_or_visible']])
+    last = f'<span class="chip {_KINDS[verdict]}">{said}</span>'
     if compared:
         last += f'<p class="dim">{compared}</p>'
     names = ('time', 'image', 'words', 'emotion', 'face', 'verdict')
     tds = zip(names, (*cells, last), strict=True)
     return '<tr>' + ''.join(f'<td class="{name}">{cell}</td>' for name, cell in tds) + '</tr>'
-
-
-def _verdict(record: Record) -> str:
-    return str(record['modalities'][2]['expression_check'])
-
-
-def _kind(verdict: str) -> str:
-    return _KINDS.get(verdict, 'another') if verdict else 'unknown'
 
 
 def _time(record: Record) -> str:

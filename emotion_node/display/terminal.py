@@ -13,6 +13,8 @@ from rich.text import Text
 
 from emotion_node.datatypes import NS_PER_S, Reason
 from emotion_node.display.palette import emotion_colour
+from emotion_node.display.words import AUDIBLE_OR_VISIBLE_WORDS, expression_words
+from emotion_node.labels import Modality
 from emotion_node.messages.json_records import Record
 
 REASONS: Final[Mapping[str, str]] = {
@@ -151,18 +153,18 @@ def _evidence(record: Record) -> Table:
     grid.add_column(width=8, no_wrap=True, style='bold')
     grid.add_column(ratio=1)
     for one in record['modalities']:
-        for place, line in enumerate(_modality(one)):
+        for place, line in enumerate(_modality(one, record)):
             grid.add_row('' if place else one['modality'], line)
     grid.add_row('latency', _latency(record))
     return grid
 
 
-def _modality(one: Record) -> Iterator[Text]:
+def _modality(one: Record, record: Record) -> Iterator[Text]:
     if not one['available']:
         reason = REASONS.get(one['reason'], one['reason'])
         detail = f' ({one["detail"]})' if one['detail'] else ''
         yield Text(f'absent: {reason}{detail}', 'dim')
-        if seen := ' · '.join(_seen(one)):
+        if seen := ' · '.join(_seen(one, record)):
             yield Text(seen, 'dim')
         return
     label = one['label']
@@ -175,21 +177,23 @@ def _modality(one: Record) -> Iterator[Text]:
         f'{one["samples_used"]} {_SAMPLES[one["modality"]]}',
         f'{one["inference_latency"] * 1000:.1f} ms',
         *_vocal_cues(one['vocal_cues']),
-        *_seen(one),
+        *_seen(one, record),
     ]
     yield Text(' · '.join(filter(None, facts)), 'dim')
 
 
-def _seen(one: Record) -> Iterator[str]:
+def _seen(one: Record, record: Record) -> Iterator[str]:
     """Yield what moves most in the face, and whether that is what was understood."""
+    if one['modality'] != Modality.FACE:
+        return
     strongest = sorted(one['facial_cues'], key=lambda cue: -cue['intensity'])
     for cue in strongest[:_MAX_CUES]:
         if cue['intensity'] >= _MIN_CUE:
             yield str(cue['name'])
-    if one['facial_cues'] and one['expression_check']:
-        yield f'face: {one["expression_check"]}'
-    if one['audible_or_visible']:
-        yield str(one['audible_or_visible'])
+    if one['facial_cues'] and record['expression_check']:
+        yield f'face: {expression_words(record["expression_check"], record["shown_expression"])}'
+    if record['audible_or_visible']:
+        yield AUDIBLE_OR_VISIBLE_WORDS[record['audible_or_visible']]
 
 
 def _vocal_cues(cues: Sequence[Record]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from emotion_node.datatypes import (
     SpeechDropped,
     SpeechEnded,
     SpeechStarted,
+    SpeechState,
     TranscriptReport,
     Trigger,
 )
@@ -36,9 +37,6 @@ OUTPUT_TOPICS: Final[Mapping[str, str]] = {
     'faces': 'emotion_msgs/msg/FaceArray',
 }
 """Topics that carry reports, and their types."""
-
-STARTED, ENDED, DROPPED = 0, 1, 2
-"""States of emotion_msgs/msg/SpeechActivity."""
 
 
 class MessageMaker(Protocol):
@@ -76,11 +74,13 @@ class Encoder:
         """
         match report:
             case SpeechStarted():
-                return [self._activity(report.utterance_id, report.start_ns, STARTED)]
+                return [self._activity(report.utterance_id, report.start_ns, SpeechState.STARTED)]
             case SpeechEnded(utterance):
-                return [self._activity(utterance.utterance_id, utterance.end_ns, ENDED)]
+                return [
+                    self._activity(utterance.utterance_id, utterance.end_ns, SpeechState.ENDED)
+                ]
             case SpeechDropped():
-                return [self._activity(report.utterance_id, report.end_ns, DROPPED)]
+                return [self._activity(report.utterance_id, report.end_ns, SpeechState.DROPPED)]
             case TranscriptReport():
                 return [('transcript', self._transcript(report))]
             case EmotionReport():
@@ -126,8 +126,6 @@ class Encoder:
                 )
                 for cue in estimate.facial_cues
             ],
-            expression_check=estimate.expression_check,
-            audible_or_visible=estimate.audible_or_visible,
             model_name=estimate.model.name,
             model_version=estimate.model.version,
             inference_latency=estimate.inference_ns / NS_PER_S,
@@ -163,6 +161,9 @@ class Encoder:
             start=self._time(report.start_ns),
             end=self._time(report.end_ns),
             end_reason=str(report.end_reason) if final else '',
+            expression_check=str(fused.expression_check),
+            shown_expression=fused.shown_expression,
+            audible_or_visible=str(fused.audible_or_visible),
             scores=self._scores(fused.scores),
             modalities=parts,
             endpointing_latency=report.endpointing_ns / NS_PER_S,
@@ -220,12 +221,12 @@ class Encoder:
             speaking_score=face.speaking_score,
         )
 
-    def _activity(self, utterance_id: str, stamp_ns: int, state: int) -> tuple[str, Any]:
+    def _activity(self, utterance_id: str, stamp_ns: int, state: SpeechState) -> tuple[str, Any]:
         message = self._make(
             'emotion_msgs/msg/SpeechActivity',
             header=self._header(stamp_ns),
             utterance_id=utterance_id,
-            state=state,
+            state=int(state),
         )
         return 'speech_activity', message
 

@@ -9,14 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from emotion_node.core.vision.expression_check import (
-    NEUTRAL_FACE,
-    NOT_VISIBLE,
-    PARTLY_SHOWN,
-    SHOWN,
-)
-from emotion_node.datatypes import EmotionReport, FloatArray
+from emotion_node.datatypes import EmotionReport, ExpressionCheck, FloatArray
 from emotion_node.display.palette import COLOURS, bgr
+from emotion_node.display.words import AUDIBLE_OR_VISIBLE_WORDS, expression_words
 from emotion_node.faces import SeenFace
 from emotion_node.labels import LABELS
 
@@ -31,12 +26,12 @@ _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 _GREEN: Final = (80, 220, 80)
 _PANEL: Final = (30, 30, 30)
 _VERDICTS: Final = {
-    SHOWN: _GREEN,
-    PARTLY_SHOWN: (60, 200, 230),
-    NEUTRAL_FACE: (200, 200, 200),
-    NOT_VISIBLE: _GREY,
+    ExpressionCheck.SHOWN: _GREEN,
+    ExpressionCheck.PARTLY_SHOWN: (60, 200, 230),
+    ExpressionCheck.NEUTRAL_FACE: (200, 200, 200),
+    ExpressionCheck.OTHER_EXPRESSION: (210, 110, 220),
+    ExpressionCheck.NOT_VISIBLE: _GREY,
 }
-_ANOTHER: Final = (210, 110, 220)
 _MIN_WIDTH = 480
 _PANEL_HEIGHT = 8.6
 """In units of the text."""
@@ -87,7 +82,7 @@ def draw(
 
 def _cues(report: EmotionReport) -> list[str]:
     """Return the names of what moves most in the speaker's face."""
-    cues = sorted(report.fused.modalities[2].facial_cues, key=lambda cue: -cue.intensity)
+    cues = sorted(report.fused.face.facial_cues, key=lambda cue: -cue.intensity)
     return [
         f'{cue.name} {cue.intensity:.1f}' for cue in cues[:_MAX_CUES] if cue.intensity >= _MIN_CUE
     ]
@@ -131,17 +126,17 @@ def _plate(
 def _panel(canvas: Image, report: EmotionReport, so_far: bool, unit: int) -> None:
     """Write the words, the emotion and what it rests on."""
     _words(canvas, report, int(1.2 * unit), unit)
-    fused, face = report.fused, report.fused.modalities[2]
+    fused = report.fused
     colour = _COLOURS.get(fused.label, _GREY)
     _text(canvas, fused.label or 'unknown', unit, int(3.1 * unit), int(1.5 * unit), colour)
     lines = []
     kind = 'so far' if so_far else 'last utterance'
     lines.append((f'{fused.confidence:.0%}, {kind}' if fused.label else kind, _WHITE))
-    if face.expression_check:
-        verdict = face.expression_check
-        lines.append((f'face: {verdict}', _VERDICTS.get(verdict, _ANOTHER)))
-    if face.audible_or_visible:
-        lines.append((face.audible_or_visible, _WHITE))
+    if fused.expression_check:
+        words = expression_words(fused.expression_check, fused.shown_expression)
+        lines.append((f'face: {words}', _VERDICTS[fused.expression_check]))
+    if fused.audible_or_visible:
+        lines.append((AUDIBLE_OR_VISIBLE_WORDS[fused.audible_or_visible], _WHITE))
     lines += [(f'{one.modality}: {one.reason}', _GREY) for one in fused.modalities if one.reason]
     middle = canvas.shape[1] * 2 // 5
     for number, (text, ink) in enumerate(lines):
@@ -153,7 +148,7 @@ def _panel(canvas: Image, report: EmotionReport, so_far: bool, unit: int) -> Non
 
 def _bars(canvas: Image, report: EmotionReport, left: int, unit: int) -> None:
     """Draw a bar per emotion, and beside it that of the speaker's face where it has one."""
-    fused, face = report.fused.scores, report.fused.modalities[2].scores
+    fused, face = report.fused.scores, report.fused.face.scores
     row, size = int(0.78 * unit), int(0.7 * unit)
     start, end = left + int(4.3 * unit), canvas.shape[1] - unit
     columns: list[tuple[str, FloatArray | None, int, int]] = [('fused', fused, start, end)]

@@ -18,9 +18,11 @@ from emotion_node.annotate.report import Row, html_report
 from emotion_node.annotate.stills import SIZE, Wanted, read_images, take_stills
 from emotion_node.cli.main import main
 from emotion_node.datatypes import (
+    AudibleOrVisible,
     ClockSource,
     EmotionReport,
     EndReason,
+    ExpressionCheck,
     FacialCue,
     FusedScores,
     ModalityEmotion,
@@ -42,7 +44,7 @@ JPEG = b'\xff\xd8 an image'
 
 def record(
     text: str = 'I am so happy',
-    verdict: str = 'partly shown',
+    verdict: ExpressionCheck = ExpressionCheck.PARTLY_SHOWN,
     source: str = 'talk.mp4',
     **changes: Any,
 ) -> Record:
@@ -54,8 +56,17 @@ def record(
         Modality.FACE,
         reason=Reason.MODEL_OFF,
         facial_cues=(FacialCue('lip corner puller', 12, 0.75), FacialCue('brow lowerer', 4, 0.0)),
+    )
+    fused = FusedScores(
+        joyful,
+        0.4,
+        0.3,
+        words,
+        voice,
+        face,
         expression_check=verdict,
-        audible_or_visible='more audible than visible',
+        shown_expression='anger',
+        audible_or_visible=AudibleOrVisible.MORE_AUDIBLE,
     )
     report = EmotionReport(
         'u1',
@@ -63,7 +74,7 @@ def record(
         1_000_000_000,
         2_500_000_000,
         Transcript(text, 0.9, 'en'),
-        FusedScores(joyful, 0.4, 0.3, (words, voice, face)),
+        fused,
         EndReason.SILENCE,
         ClockSource.FILE,
         face_id='f1',
@@ -119,7 +130,15 @@ def test_a_row_tells_what_an_analyst_wants_to_know() -> None:
 def test_whatever_was_said_stays_text() -> None:
     nasty = '<script>alert("&")</script>'
     rows = [
-        Row(record(nasty, f'another {nasty}', source=f'/a/{nasty}.mp4', speaker_id=nasty), None)
+        Row(
+            record(
+                nasty,
+                ExpressionCheck.OTHER_EXPRESSION,
+                source=f'/a/{nasty}.mp4',
+                speaker_id=nasty,
+                shown_expression=nasty,
+            )
+        )
     ]
     page = Reader(html_report(rows, [nasty]))
     assert 'script' not in page.tags
@@ -127,8 +146,8 @@ def test_whatever_was_said_stays_text() -> None:
 
 
 def test_without_a_camera_there_is_a_table_all_the_same() -> None:
-    blind = record(verdict='not visible', face_id='')
-    blind['modalities'][2] |= {'facial_cues': [], 'audible_or_visible': ''}
+    blind = record(verdict=ExpressionCheck.NOT_VISIBLE, face_id='', audible_or_visible='')
+    blind['modalities'][2]['facial_cues'] = []
     page = Reader(html_report([Row(blind)]))
     assert 'img' not in page.tags
     assert 'not visible' in page.text
@@ -136,7 +155,7 @@ def test_without_a_camera_there_is_a_table_all_the_same() -> None:
 
 
 def test_an_emotion_that_is_unknown_is_not_made_up() -> None:
-    mute = record('', '', label='', scores=[])
+    mute = record('', ExpressionCheck.NOT_CHECKED, label='', scores=[])
     page = Reader(html_report([Row(mute)]))
     assert 'emotion unknown' in page.text
     assert 'no words recognised' in page.text
@@ -149,7 +168,8 @@ def test_nothing_said_makes_an_empty_page() -> None:
 
 
 def test_verdicts_are_counted() -> None:
-    rows = [Row(record(verdict=one)) for one in ('shown', 'shown', 'another expression (anger)')]
+    verdicts = [ExpressionCheck.SHOWN] * 2 + [ExpressionCheck.OTHER_EXPRESSION]
+    rows = [Row(record(verdict=one)) for one in verdicts]
     assert re.search(r'shown 2 another expression 1 ', Reader(html_report(rows)).text)
 
 

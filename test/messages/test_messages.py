@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import enum
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,8 +17,16 @@ from support.scripted import ScriptedText, ScriptedTranscriber, Ticker, events, 
 
 from emotion_node.config import AudioConfig, Config
 from emotion_node.core.analysis.analysis import Analysis
-from emotion_node.datatypes import ClockSource
-from emotion_node.labels import LABELS
+from emotion_node.datatypes import (
+    AudibleOrVisible,
+    ClockSource,
+    EndReason,
+    ExpressionCheck,
+    Reason,
+    SpeechState,
+    Trigger,
+)
+from emotion_node.labels import LABELS, Modality
 from emotion_node.messages.audio import AudioFormat, MessageError, audio_format, decode_audio
 from emotion_node.messages.image import decode_image
 from emotion_node.messages.reports import OUTPUT_TOPICS, Encoder, plain
@@ -227,6 +238,38 @@ class TestImages:
             setattr(message, name, value)
         with pytest.raises(MessageError, match=text):
             decode_image(message, RECEIPT)
+
+
+MESSAGES = Path(__file__).parents[2] / 'emotion_msgs'
+CONSTANT = re.compile(r'(?:string|uint8) (\w+)=(\w*|"")(?: *#.*)?')
+
+
+def constants(file: Path) -> dict[str, str]:
+    """Return the names and values of the constants in a message definition."""
+    lines = map(CONSTANT.fullmatch, file.read_text(encoding='utf-8').splitlines())
+    return {line[1]: line[2].strip('"') for line in lines if line}
+
+
+def named(members: Iterable[enum.Enum], prefix: str = '') -> dict[str, str]:
+    return {prefix + member.name: str(member.value) for member in members}
+
+
+def test_constants_of_messages_are_the_members_of_the_enums() -> None:
+    expected = {
+        'Emotion.msg': named(Trigger)
+        | named(ClockSource, 'CLOCK_')
+        | named(EndReason, 'END_REASON_')
+        | named(ExpressionCheck, 'EXPRESSION_')
+        | named(set(AudibleOrVisible) - {AudibleOrVisible.NONE}),
+        'ModalityEmotion.msg': named(Modality) | named(set(Reason) - {Reason.NONE}),
+        'SpeechActivity.msg': named(SpeechState),
+    }
+    found = {file.name: constants(file) for file in sorted(MESSAGES.glob('*/*.*'))}
+    assert {name: one for name, one in found.items() if one} == expected
+    # None is written in a way that escapes this test.
+    for file in MESSAGES.glob('*/*.*'):
+        written = re.findall(r'^[^#\n]*=', file.read_text(encoding='utf-8'), re.MULTILINE)
+        assert len(written) == len(constants(file))
 
 
 def test_an_utterance_is_told_on_its_topics() -> None:

@@ -111,7 +111,7 @@ def test_two_people_talk_and_the_node_sees_who(
         assert emotion.face_id == report.face_id
         assert emotion.speaker_confidence == pytest.approx(report.speaker_confidence, abs=0.02)
         cues = emotion.modalities[2].facial_cues
-        recorded_cues = report.fused.modalities[2].facial_cues
+        recorded_cues = report.fused.face.facial_cues
         assert [cue.action_unit for cue in cues] == [cue.action_unit for cue in recorded_cues]
         assert [cue.intensity for cue in cues] == pytest.approx(
             [cue.intensity for cue in recorded_cues], abs=0.02

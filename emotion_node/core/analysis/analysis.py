@@ -30,6 +30,7 @@ from emotion_node.datatypes import (
     ClockSource,
     EmotionReport,
     EndReason,
+    ExpressionCheck,
     FaceEstimate,
     FacesReport,
     FloatArray,
@@ -414,9 +415,14 @@ class Analysis:
 
 def _checked(fused: FusedScores, face: FaceEstimate) -> tuple[FusedScores, FacePeak | None]:
     """Return the fused emotion with whether the face shows it, and the image that tells."""
-    text, voice, seen = fused.modalities
-    answer = check(fused.label, seen.facial_cues if face.peaks else ())
-    compared = audible_or_visible(fused.label, voice, seen)
-    seen = dataclasses.replace(seen, expression_check=answer.verdict, audible_or_visible=compared)
-    peak = face.peaks[LABELS.index(answer.expression)] if face.peaks and fused.label else None
-    return dataclasses.replace(fused, modalities=(text, voice, seen)), peak
+    answer = check(fused.label, fused.face.facial_cues if face.peaks else ())
+    checked = dataclasses.replace(
+        fused,
+        expression_check=answer.verdict,
+        shown_expression=answer.shown_expression,
+        audible_or_visible=audible_or_visible(fused.label, fused.voice, fused.face),
+    )
+    other = answer.verdict is ExpressionCheck.OTHER_EXPRESSION
+    expression = answer.shown_expression if other else fused.label
+    peak = face.peaks[LABELS.index(expression)] if face.peaks and fused.label else None
+    return checked, peak

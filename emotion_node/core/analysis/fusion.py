@@ -123,17 +123,19 @@ class Fusion:
             if one.scores is not None:
                 told[n, 0], trust[n] = one.scores, one.reliability
         if not np.any(self._weights[:, None] * trust):
-            return FusedScores(None, 0.0, 0.0, evidence)
+            return FusedScores(None, 0.0, 0.0, text, voice, face)
         scores, shares = self.fuse_many(told, trust)
-        first, second, third = (
+        text, voice, face = weighted = [
             dataclasses.replace(one, weight=float(share))
             for one, share in zip(evidence, shares[:, 0], strict=True)
-        )
+        ]
         return FusedScores(
             scores[0].astype(np.float32),
-            float(sum(one.weight * one.valence for one in (first, second, third))),
-            float(sum(one.weight * one.arousal for one in (first, second, third))),
-            (first, second, third),
+            float(sum(one.weight * one.valence for one in weighted)),
+            float(sum(one.weight * one.arousal for one in weighted)),
+            text,
+            voice,
+            face,
             self._config.min_confidence,
         )
 

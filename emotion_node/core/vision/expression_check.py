@@ -23,17 +23,14 @@ from typing import Final
 import numpy as np
 
 from emotion_node.core.vision.facial_cues import UNITS
-from emotion_node.datatypes import FacialCue, FloatArray, ModalityEmotion
+from emotion_node.datatypes import (
+    AudibleOrVisible,
+    ExpressionCheck,
+    FacialCue,
+    FloatArray,
+    ModalityEmotion,
+)
 from emotion_node.labels import LABELS, NEUTRAL
-
-SHOWN: Final = 'shown'
-PARTLY_SHOWN: Final = 'partly shown'
-NEUTRAL_FACE: Final = 'neutral face'
-ANOTHER_EXPRESSION: Final = 'another expression ({})'
-NOT_VISIBLE: Final = 'not visible'
-
-MORE_AUDIBLE: Final = 'more audible than visible'
-MORE_VISIBLE: Final = 'more visible than audible'
 
 MIN_IMAGES: Final = 5
 """Fewer in which the face shows do not tell an expression from a tremble."""
@@ -80,20 +77,19 @@ class Check:
     """An answer.
 
     Attributes:
-        verdict: "shown", "partly shown", "neutral face", "another expression (LABEL)" or
-            "not visible"; empty when there is no emotion to look for.
-        expression: label of what the face shows instead, or else the one that was looked for.
+        verdict: whether the face shows the emotion; `NOT_CHECKED` when there is none to look for.
+        shown_expression: the label that the face shows, as in `datatypes.FusedScores`.
     """
 
-    verdict: str = ''
-    expression: str = ''
+    verdict: ExpressionCheck = ExpressionCheck.NOT_CHECKED
+    shown_expression: str = ''
 
 
 def check(label: str, cues: Sequence[FacialCue]) -> Check:
     """Return whether the speaker's face shows an emotion.
 
-    A neutral emotion is "shown" by a face on which nothing else shows. An emotion of which nothing
-    shows is "another expression" only when another one shows clearly.
+    A neutral emotion is `SHOWN` by a face on which nothing else shows. An emotion of which nothing
+    shows is `OTHER_EXPRESSION` only when another one shows clearly.
 
     Args:
         label: the fused emotion's; empty when nothing is known.
@@ -102,20 +98,22 @@ def check(label: str, cues: Sequence[FacialCue]) -> Check:
     if not label:
         return Check()
     if not cues:
-        return Check(NOT_VISIBLE, label)
+        return Check(ExpressionCheck.NOT_VISIBLE)
     known = {cue.action_unit: cue.intensity for cue in cues}
     row = np.array([known.get(unit.number, 0.0) for unit in UNITS], np.float32)
     (strength,) = strengths(row[None])
     own = 0.0 if label == NEUTRAL else float(strength[LABELS.index(label)])
     if own >= AT_LEAST_SHOWN:
-        return Check(SHOWN, label)
+        return Check(ExpressionCheck.SHOWN, label)
     if own >= AT_LEAST_PARTLY:
-        return Check(PARTLY_SHOWN, label)
+        return Check(ExpressionCheck.PARTLY_SHOWN, label)
     strength[LABELS.index(NEUTRAL)] = 0.0
     best = int(np.argmax(strength))
     if strength[best] >= AT_LEAST_ANOTHER:
-        return Check(ANOTHER_EXPRESSION.format(LABELS[best]), LABELS[best])
-    return Check(SHOWN if label == NEUTRAL else NEUTRAL_FACE, label)
+        return Check(ExpressionCheck.OTHER_EXPRESSION, LABELS[best])
+    if label == NEUTRAL:
+        return Check(ExpressionCheck.SHOWN, NEUTRAL)
+    return Check(ExpressionCheck.NEUTRAL_FACE, NEUTRAL)
 
 
 def strengths(intensities: FloatArray) -> FloatArray:
@@ -168,7 +166,9 @@ def belongs(label: str, action_unit: int) -> bool:
     return prototype is not None and any(action_unit in units for units, _ in prototype.cues)
 
 
-def audible_or_visible(label: str, voice: ModalityEmotion, face: ModalityEmotion) -> str:
+def audible_or_visible(
+    label: str, voice: ModalityEmotion, face: ModalityEmotion
+) -> AudibleOrVisible:
     """Return which of voice and face expresses an emotion more, where one plainly does.
 
     Args:
@@ -177,16 +177,15 @@ def audible_or_visible(label: str, voice: ModalityEmotion, face: ModalityEmotion
         face: the face's.
 
     Returns:
-        "more audible than visible", "more visible than audible", or an empty string: when both
-        express it about alike, when one of them is absent, and for neutral.
+        `NONE` when both express it about alike, when one of them is absent, and for neutral.
     """
     if voice.scores is None or face.scores is None or label in ('', NEUTRAL):
-        return ''
+        return AudibleOrVisible.NONE
     index = LABELS.index(label)
     difference = float(voice.scores[index] - face.scores[index])
     if abs(difference) < MARGIN:
-        return ''
-    return MORE_AUDIBLE if difference > 0 else MORE_VISIBLE
+        return AudibleOrVisible.NONE
+    return AudibleOrVisible.MORE_AUDIBLE if difference > 0 else AudibleOrVisible.MORE_VISIBLE
 
 
 def _any(moved: FloatArray, units: tuple[int, ...]) -> FloatArray:

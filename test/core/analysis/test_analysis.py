@@ -92,7 +92,7 @@ def test_nothing_recognised_is_absent_and_not_neutral() -> None:
     (emotion,) = finals(run(make_analysis(''), events(utterance())))
     assert emotion.fused.label == ''
     assert emotion.fused.scores is None
-    assert emotion.fused.modalities[0].reason is Reason.NO_SPEECH_RECOGNISED
+    assert emotion.fused.text.reason is Reason.NO_SPEECH_RECOGNISED
 
 
 def test_voice_and_face_take_part_when_there_are_models() -> None:
@@ -169,8 +169,8 @@ def test_an_interim_estimate_tells_why_there_are_no_words_now() -> None:
     first = interims(run(analysis, happenings[:6]))
     transcriber.fail_at = 'accept'
     later = interims(run(analysis, happenings[6:]))
-    assert first[0].fused.modalities[0].reason is Reason.NO_SPEECH_RECOGNISED
-    assert {one.fused.modalities[0].reason for one in later} == {Reason.ERROR}
+    assert first[0].fused.text.reason is Reason.NO_SPEECH_RECOGNISED
+    assert {one.fused.text.reason for one in later} == {Reason.ERROR}
 
 
 def test_a_broken_voice_model_takes_out_the_voice_for_that_utterance() -> None:
@@ -179,12 +179,12 @@ def test_a_broken_voice_model_takes_out_the_voice_for_that_utterance() -> None:
     config = make_config({'interim.enabled': False})
     analysis = make_analysis('so happy', 'so happy', config=config, voice=voice, faults=faults)
     (first,) = finals(run(analysis, events(utterance(1))))
-    assert first.fused.modalities[1].reason is Reason.ERROR
-    assert first.fused.modalities[1].detail == 'the voice model broke'
+    assert first.fused.voice.reason is Reason.ERROR
+    assert first.fused.voice.detail == 'the voice model broke'
     assert first.fused.label == 'joy'
     voice.broken = False
     (second,) = finals(run(analysis, events(utterance(2, start_s=4.0))))
-    assert second.fused.modalities[1].available
+    assert second.fused.voice.available
     assert faults == ['voice: the voice model broke']
 
 
@@ -195,7 +195,7 @@ def test_under_load_interims_go_first_then_words_and_utterances_never() -> None:
     assert finals(reports)[0].fused.label == 'joy'
     reports = run(analysis, events(utterance(2, start_s=4.0)), Load.NO_TRANSCRIPT)
     (emotion,) = finals(reports)
-    assert emotion.fused.modalities[0].reason is Reason.TIMEOUT
+    assert emotion.fused.text.reason is Reason.TIMEOUT
     assert analysis.counters['transcripts_given_up'] == 1
 
 
@@ -203,12 +203,12 @@ def test_words_understood_too_poorly_are_told_but_not_used() -> None:
     config = make_config({'transcriber.min_confidence': 0.95})
     (emotion,) = finals(run(make_analysis('so happy', config=config), events(utterance())))
     assert emotion.transcript.text == 'so happy'
-    assert emotion.fused.modalities[0].reason is Reason.LOW_CONFIDENCE
+    assert emotion.fused.text.reason is Reason.LOW_CONFIDENCE
 
 
 def test_without_a_recogniser_the_text_is_off() -> None:
     (emotion,) = finals(run(make_analysis(), events(utterance())))
-    assert emotion.fused.modalities[0].reason is Reason.MODEL_OFF
+    assert emotion.fused.text.reason is Reason.MODEL_OFF
 
 
 def test_a_dropped_utterance_leaves_no_words_behind() -> None:
@@ -263,7 +263,7 @@ class TestWordsFromTheRobotsOwnRecogniser:
         run(analysis, events(spoken))
         assert not analysis.tick(spoken.decided_ns + SECOND - 1)
         (emotion,) = finals(analysis.tick(spoken.decided_ns + SECOND))
-        assert emotion.fused.modalities[0].reason is Reason.TIMEOUT
+        assert emotion.fused.text.reason is Reason.TIMEOUT
         assert not analysis.flush()
 
     def test_old_words_are_not_taken_for_a_new_utterance(self) -> None:

@@ -153,7 +153,7 @@ def test_doubtful_words_leave_more_say_to_the_voice() -> None:
             for report in analysis.handle(event)
             if isinstance(report, EmotionReport)
         )
-        return emotion.fused.modalities[1].weight
+        return emotion.fused.voice.weight
 
     assert voice_share(0.3) > voice_share(0.6) > voice_share(0.9) == voice_share(1.0)
 

@@ -21,7 +21,7 @@ CONFIG = DialogueConfig(transition_power=0.5, half_life=30.0)
 
 def doubtful() -> FusedScores:
     text, voice, face = (ModalityEmotion.absent(one, Reason.MODEL_OFF) for one in MODALITIES)
-    return FusedScores(scores(neutral=0.3), 0.0, 0.0, (text, voice, face))
+    return FusedScores(scores(neutral=0.3), 0.0, 0.0, text, voice, face)
 
 
 def turn(speaker: str, label: str, end_s: float = 10.0) -> DialogueTurn:

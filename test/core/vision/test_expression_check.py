@@ -28,6 +28,7 @@ from emotion_node.core.analysis.analysis import Analysis
 from emotion_node.core.vision.expression_check import (
     MIN_IMAGES,
     PROTOTYPES,
+    Check,
     audible_or_visible,
     belongs,
     check,
@@ -41,6 +42,7 @@ from emotion_node.datatypes import (
     ClockSource,
     EmotionReport,
     EndReason,
+    ExpressionCheck,
     FaceEstimate,
     FacesReport,
     FacialCue,
@@ -56,9 +58,6 @@ from emotion_node.faces import Box, FacePeak
 from emotion_node.labels import LABELS, Modality
 
 EXPRESSIVE = [label for label in LABELS if label != 'neutral']
-VERDICTS = {'shown', 'partly shown', 'neutral face', 'not visible'} | {
-    f'another expression ({label})' for label in EXPRESSIVE
-}
 GRID = Path(os.environ.get('EMOTION_DATA', '../shared/data')) / 'grid'
 
 
@@ -84,40 +83,40 @@ TALK = cues(au25=1.0, au26=1.0, au10=0.12, au12=0.15, au20=0.18, au23=0.2, au43=
 def test_a_face_that_shows_all_of_an_emotions_cues_shows_it(label: str) -> None:
     full = {f'au{units[0]}': 1.0 for units, _ in PROTOTYPES[label].cues}
     assert check(label, cues(**full)).verdict == 'shown'
-    assert check(label, STILL).verdict == 'neutral face'
-    assert check(label, ()).verdict == 'not visible'
+    assert check(label, STILL) == Check(ExpressionCheck.NEUTRAL_FACE, 'neutral')
+    assert check(label, ()) == Check(ExpressionCheck.NOT_VISIBLE)
 
 
 @pytest.mark.parametrize(
-    ('label', 'face', 'verdict'),
+    ('label', 'face', 'verdict', 'shown'),
     [
-        ('joy', SMILE, 'shown'),
-        ('joy', cues(au12=0.8), 'partly shown'),  # a smile that does not reach the eyes
-        ('joy', FROWN, 'another expression (anger)'),
-        ('anger', SMILE, 'another expression (joy)'),
-        ('anger', cues(au4=0.8), 'partly shown'),
-        ('surprise', STARTLE, 'shown'),
-        ('fear', STARTLE, 'partly shown'),  # wide eyes and raised brows belong to both
-        ('fear', cues(au1=0.8, au2=0.8, au5=0.7, au20=0.6), 'shown'),
-        ('disgust', cues(au9=0.7, au7=0.5), 'shown'),
-        ('sadness', cues(au1=0.7, au15=0.6), 'shown'),
-        ('neutral', STILL, 'shown'),
-        ('neutral', SMILE, 'another expression (joy)'),
+        ('joy', SMILE, 'shown', 'joy'),
+        ('joy', cues(au12=0.8), 'partly_shown', 'joy'),  # a smile that does not reach the eyes
+        ('joy', FROWN, 'other_expression', 'anger'),
+        ('anger', SMILE, 'other_expression', 'joy'),
+        ('anger', cues(au4=0.8), 'partly_shown', 'anger'),
+        ('surprise', STARTLE, 'shown', 'surprise'),
+        ('fear', STARTLE, 'partly_shown', 'fear'),  # wide eyes and raised brows belong to both
+        ('fear', cues(au1=0.8, au2=0.8, au5=0.7, au20=0.6), 'shown', 'fear'),
+        ('disgust', cues(au9=0.7, au7=0.5), 'shown', 'disgust'),
+        ('sadness', cues(au1=0.7, au15=0.6), 'shown', 'sadness'),
+        ('neutral', STILL, 'shown', 'neutral'),
+        ('neutral', SMILE, 'other_expression', 'joy'),
     ],
 )
 def test_an_analyst_would_say_the_same(
-    label: str, face: Sequence[FacialCue], verdict: str
+    label: str, face: Sequence[FacialCue], verdict: str, shown: str
 ) -> None:
-    assert check(label, face).verdict == verdict
+    assert check(label, face) == Check(ExpressionCheck(verdict), shown)
 
 
 @pytest.mark.parametrize('label', LABELS)
 def test_talking_alone_is_no_expression(label: str) -> None:
-    assert check(label, TALK).verdict == ('shown' if label == 'neutral' else 'neutral face')
+    assert check(label, TALK).verdict == ('shown' if label == 'neutral' else 'neutral_face')
 
 
 def test_without_an_emotion_there_is_no_question() -> None:
-    assert check('', SMILE).verdict == ''
+    assert check('', SMILE) == Check(ExpressionCheck.NOT_CHECKED, '')
 
 
 @given(st.lists(st.floats(0, 1), min_size=len(UNITS), max_size=len(UNITS)))
@@ -128,11 +127,16 @@ def test_every_face_gets_one_of_the_verdicts(moved: list[float]) -> None:
     assert strength.min() >= 0.0
     assert strength.max() <= 1.0
     answers = {label: check(label, face) for label in LABELS}
-    assert {one.verdict for one in answers.values()} <= VERDICTS - {'not visible'}
     for label, one in answers.items():
-        assert one.expression in LABELS
-        # What is shown instead is never the emotion itself.
-        assert one.expression == label or one.verdict == f'another expression ({one.expression})'
+        match one.verdict:
+            case ExpressionCheck.SHOWN | ExpressionCheck.PARTLY_SHOWN:
+                assert one.shown_expression == label
+            case ExpressionCheck.NEUTRAL_FACE:
+                assert one.shown_expression == 'neutral' != label
+            case ExpressionCheck.OTHER_EXPRESSION:
+                assert one.shown_expression in set(EXPRESSIVE) - {label}
+            case _:
+                pytest.fail(f'{label} is {one.verdict}')
 
 
 @given(st.sampled_from(EXPRESSIVE), st.floats(0, 1), st.floats(0, 1))
@@ -175,8 +179,8 @@ class TestAudibleOrVisible:
     def test_the_one_that_plainly_expresses_it_more(self) -> None:
         voice = self.estimate(Modality.VOICE, anger=0.8)
         face = self.estimate(Modality.FACE, anger=0.2)
-        assert audible_or_visible('anger', voice, face) == 'more audible than visible'
-        assert audible_or_visible('anger', face, voice) == 'more visible than audible'
+        assert audible_or_visible('anger', voice, face) == 'more_audible'
+        assert audible_or_visible('anger', face, voice) == 'more_visible'
 
     def test_neither_where_they_agree_or_one_is_absent_or_nothing_is_expressed(self) -> None:
         voice = self.estimate(Modality.VOICE, anger=0.8)
@@ -221,36 +225,39 @@ def said(words: str, sight: Beholder | None, voice: ScriptedVoice | None = None)
     emotions = [one for one in reports if isinstance(one, EmotionReport)]
     assert len(emotions) > 1  # interim ones before it
     for one in emotions:
-        assert bool(one.fused.modalities[2].expression_check) == bool(one.fused.label)
+        assert bool(one.fused.expression_check) == bool(one.fused.label)
     return emotions[-1]
 
 
 def test_each_report_says_whether_the_face_shows_it() -> None:
     happy = said('so happy', Beholder(SMILE))
-    assert happy.fused.modalities[2].expression_check == 'shown'
+    assert happy.fused.expression_check == 'shown'
+    assert happy.fused.shown_expression == 'joy'
     assert happy.peak == Beholder.peaks[LABELS.index('joy')]
     cross = said('so happy', Beholder(FROWN))
-    assert cross.fused.modalities[2].expression_check == 'another expression (anger)'
+    assert cross.fused.expression_check == 'other_expression'
+    assert cross.fused.shown_expression == 'anger'
     assert cross.peak == Beholder.peaks[LABELS.index('anger')]
 
 
 def test_a_face_seen_too_shortly_or_not_at_all_is_not_visible() -> None:
     for sight in (Beholder(SMILE, peaks=()), Beholder(()), None):
         report = said('so happy', sight)
-        assert report.fused.modalities[2].expression_check == 'not visible'
+        assert report.fused.expression_check == 'not_visible'
+        assert report.fused.shown_expression == ''
     assert said('so happy', None).peak is None
 
 
 def test_where_nothing_was_understood_nothing_is_asked() -> None:
-    assert said('', None).fused.modalities[2].expression_check == ''
+    assert said('', None).fused.expression_check == ''
 
 
 def test_anger_in_the_voice_alone_is_more_audible() -> None:
     report = said('', Beholder(STILL), ScriptedVoice())
     assert report.fused.label == 'anger'
-    face = report.fused.modalities[2]
-    assert face.expression_check == 'neutral face'
-    assert face.audible_or_visible == 'more audible than visible'
+    assert report.fused.expression_check == 'neutral_face'
+    assert report.fused.shown_expression == 'neutral'
+    assert report.fused.audible_or_visible == 'more_audible'
 
 
 def test_people_who_talk_without_expression_have_neutral_faces() -> None:
@@ -275,7 +282,7 @@ def test_people_who_talk_without_expression_have_neutral_faces() -> None:
     intensity = {cue.action_unit: cue.intensity for cue in estimate.emotion.facial_cues}
     assert max(intensity[25], intensity[26]) > 0.4
     for label in EXPRESSIVE:
-        assert check(label, estimate.emotion.facial_cues).verdict == 'neutral face'
+        assert check(label, estimate.emotion.facial_cues).verdict == 'neutral_face'
     assert check('neutral', estimate.emotion.facial_cues).verdict == 'shown'
     assert len(estimate.peaks) == len(LABELS)
     for peak in estimate.peaks:

@@ -201,7 +201,7 @@ class TestPublished:
         interim = [one for one in reports if one.trigger is Trigger.INTERIM]
         assert all(not part.vocal_cues for one in interim for part in one.fused.modalities)
         final = [one for one in reports if one.trigger is Trigger.FINAL]
-        return [one.fused.modalities[1] for one in final]
+        return [one.fused.voice for one in final]
 
     def test_with_the_voices_estimate(self) -> None:
         cues = [by_name(tuple(one.vocal_cues)) for one in self.heard(ScriptedVoice(), 4)]
