@@ -202,9 +202,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parameters.add_arguments(parser)
 
 
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what `evaluate_clips` does, for these arguments."""
+    return evaluate_clips(parameters.read_config(args), args.data)
+
+
 def run(args: argparse.Namespace) -> int:
     """Print the table; return the exit status."""
-    figures = evaluate_clips(parameters.read_config(args), args.data)
+    figures = measure(args)
     if args.json:
         print(json.dumps(figures))
         return 0

@@ -3,48 +3,58 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
-import io
 import json
 import sys
+import traceback
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from emotion_lab.evaluation.commands import EVALUATIONS
-from emotion_node.cli.guard import guard
+from emotion_lab.evaluation.evaluation import Evaluation
+from emotion_node.cli.guard import explain
+from emotion_node.errors import UserError
 
 ITSELF: Final = 'all'
+FAILED: Final = 'error'
+"""Key of the reason for which a command has no figures."""
 
 
-def measure(command: str) -> Any:
-    """Return the figures of one command, as with --json, or why there are none in `error`."""
-    printed, complaint = io.StringIO(), io.StringIO()
+def load_evaluation(command: str) -> Evaluation:
+    """Import the module of a command."""
+    return cast(Evaluation, importlib.import_module(EVALUATIONS[command].module))
 
-    def action() -> int:
-        module: Any = importlib.import_module(EVALUATIONS[command].module)
+
+def measure_default(command: str) -> Any:
+    """Return the figures of a command with its default arguments.
+
+    A measurement that fails must not stop the others: `error` then holds the reason. Of a fault
+    of the program, the traceback is printed too.
+    """
+    try:
+        evaluation = load_evaluation(command)
         parser = argparse.ArgumentParser(command)
-        module.add_arguments(parser)
-        status: int = module.run(parser.parse_args(['--json']))
-        return status
-
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(complaint):
-        guard(action)
-    lines = [line for line in printed.getvalue().splitlines() if line.startswith(('{', '['))]
-    if not lines:
-        told = complaint.getvalue().strip().splitlines() or ['it printed nothing']
-        return {'error': told[-1]}
-    return json.loads(lines[-1])
+        evaluation.add_arguments(parser)
+        return evaluation.measure(parser.parse_args([]))
+    except Exception as error:  # noqa: BLE001  reported, and counted by the exit status
+        if not isinstance(error, UserError | OSError | ImportError):
+            traceback.print_exc()
+        return {FAILED: explain(error)}
 
 
 def gather(
-    commands: Iterable[str], tell: Callable[[str], None] = lambda text: None
+    commands: Iterable[str], on_begin: Callable[[str], None] = lambda command: None
 ) -> dict[str, Any]:
-    """Return the figures of all commands by name."""
+    """Return the figures of commands by name.
+
+    Args:
+        commands: names in `commands.EVALUATIONS`.
+        on_begin: called with each name before it is measured.
+    """
     figures = {}
     for command in commands:
-        tell(command)
-        figures[command] = measure(command)
+        on_begin(command)
+        figures[command] = measure_default(command)
     return figures
 
 
@@ -57,8 +67,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--json', action='store_true', help='print one JSON object on one line')
 
 
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the figures by command."""
+    return gather(args.only, lambda name: print(f'evaluate {name}', file=sys.stderr))
+
+
 def run(args: argparse.Namespace) -> int:
-    """Print the figures as JSON; return 0, or 1 when some could not be had."""
-    figures = gather(args.only, lambda name: print(f'evaluate {name}', file=sys.stderr))
+    """Print the figures as JSON; return 0, or 1 when a measurement failed."""
+    figures = measure(args)
     print(json.dumps(figures, indent=None if args.json else 2))
-    return int(any(isinstance(one, dict) and 'error' in one for one in figures.values()))
+    return int(any(isinstance(one, dict) and FAILED in one for one in figures.values()))

@@ -23,7 +23,8 @@ from emotion_lab.data.ferplus import read_ferplus
 from emotion_node.backends.face_image import SIDE
 from emotion_node.backends.faces_mediapipe import MediaPipeFaces
 from emotion_node.core.vision.expression_check import check
-from emotion_node.core.vision.facial_cues import NeutralFace, measure, read_cues
+from emotion_node.core.vision.facial_cues import NeutralFace, read_cues
+from emotion_node.core.vision.facial_cues import measure as measure_face
 from emotion_node.core.vision.geometry import find_head, region_of
 from emotion_node.datatypes import ExpressionCheck, FacialCue
 from emotion_node.faces import FaceRegion, Image
@@ -47,11 +48,11 @@ def cues_of(image: Image, finder: FaceFinder) -> tuple[FacialCue, ...]:
     head = None if mesh is None else find_head(mesh.landmarks)
     if mesh is None or head is None:
         return ()
-    measures = measure(head.landmarks, mesh.blendshapes)
+    measures = measure_face(head.landmarks, mesh.blendshapes)
     return read_cues(measures[None], NeutralFace().measures)
 
 
-def figures(finder: FaceFinder, data: Path | None) -> dict[str, Any]:
+def expression_figures(finder: FaceFinder, data: Path | None) -> dict[str, Any]:
     """Return by emotion the shares of faces in which it is shown or partly shown."""
     faces = read_ferplus('dev', data)
     rng = np.random.default_rng(0)
@@ -86,14 +87,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--json', action='store_true', help='print one JSON object')
 
 
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what `expression_figures` does, for these arguments."""
+    return expression_figures(MediaPipeFaces(args.landmarker), args.data)
+
+
 def run(args: argparse.Namespace) -> int:
     """Print the figures; return the exit status."""
-    found = figures(MediaPipeFaces(args.landmarker), args.data)
+    figures = measure(args)
     if args.json:
-        print(json.dumps(found))
+        print(json.dumps(figures))
         return 0
     table = Table('emotion', 'faces', 'shown in these', 'shown in neutral faces')
-    for label, row in found.items():
+    for label, row in figures.items():
         shares = [
             '-' if row[key] is None else f'{row[key]:.2f}' for key in ('shown', 'shown_in_neutral')
         ]

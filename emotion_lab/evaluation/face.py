@@ -229,7 +229,7 @@ def _somebody() -> FaceMesh:
     return FaceMesh(points, crop, FaceRegion(95.5, 95.5, 192, 0.0))
 
 
-def measure(data: Path | None = None) -> dict[str, Any]:
+def evaluate_face(data: Path | None = None) -> dict[str, Any]:
     """Return all figures; what lacks its data is named under `skipped`."""
     entry = find_model('face', labels=EXPRESSIONS)
     backend = OnnxFaceEmotion(entry, clock=time.monotonic_ns)
@@ -261,9 +261,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--json', action='store_true', help='print one JSON object')
 
 
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what `evaluate_face` does, for these arguments."""
+    return evaluate_face(args.data)
+
+
 def run(args: argparse.Namespace) -> int:
     """Print the figures; return the exit status."""
-    figures = measure(args.data)
+    figures = measure(args)
     if args.json:
         print(json.dumps(figures))
         return 0

@@ -111,6 +111,41 @@ def evaluate_fusion(
     return figures
 
 
+def choose_fusion(config: Config, data: Path | None, cache: Path | None) -> dict[str, Any]:
+    """Return the best parameters of the fusion on MELD dev, and all that were tried.
+
+    Returns:
+        `transition_gain` by power of the transition filter; `chosen` and `tried`, as
+        `fusion_choice.choose` returns them, unless answers of a model are `missing`.
+
+    Raises:
+        ModelError: the text model cannot be used.
+        DatasetError: MELD is missing.
+    """
+    pools, missing = find_pools(config.models_dir, data, cache)
+    text = text_answers('dev', data, models=config.models_dir, cache=cache)
+    by_power = {
+        power: transition_figures(
+            text,
+            dataclasses.replace(
+                config, dialogue=dataclasses.replace(config.dialogue, transition_power=power)
+            ),
+        )
+        for power in POWERS
+    }
+    figures: dict[str, Any] = {
+        'missing': missing,
+        'transition_gain': {
+            power: {key: value for key, value in one.items() if key.startswith('transition_gain')}
+            for power, one in by_power.items()
+        },
+    }
+    if not missing:
+        chosen, tried = choose(make_world(text, pools), config, class_shares(data))
+        figures |= {'chosen': dataclasses.asdict(chosen), 'tried': tried}
+    return figures
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that `run` takes."""
     parser.add_argument('--split', choices=SPLITS, default='test', help='default %(default)s')
@@ -127,20 +162,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--json', action='store_true', help='print one JSON object')
 
 
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what `evaluate_fusion` does; with --choose, what `choose_fusion` does."""
+    config = Config(models_dir=args.models_dir)
+    if args.choose:
+        return choose_fusion(config, args.data, args.cache)
+    return evaluate_fusion(
+        config, args.split, args.data, args.cache, args.demo, not args.no_interim
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Print the figures.
 
     Returns:
         0; or 1 when some of them could not be had.
     """
-    config = Config(models_dir=args.models_dir)
-    if args.choose:
-        return _choose(args, config)
-    figures = evaluate_fusion(
-        config, args.split, args.data, args.cache, args.demo, not args.no_interim
-    )
+    figures = measure(args)
     if args.json:
         print(json.dumps(figures))
+    elif args.choose:
+        print(json.dumps(figures, indent=2))
     else:
         console = Console()
         for table in _tables(figures):
@@ -149,32 +191,6 @@ def run(args: argparse.Namespace) -> int:
         for reason in figures['missing']:
             console.print(f'missing: {reason}', markup=False)
     return 1 if figures['missing'] else 0
-
-
-def _choose(args: argparse.Namespace, config: Config) -> int:
-    pools, missing = find_pools(config.models_dir, args.data, args.cache)
-    text = text_answers('dev', args.data, models=config.models_dir, cache=args.cache)
-    powers = {
-        power: transition_figures(
-            text,
-            dataclasses.replace(
-                config, dialogue=dataclasses.replace(config.dialogue, transition_power=power)
-            ),
-        )
-        for power in POWERS
-    }
-    found: dict[str, Any] = {
-        'missing': missing,
-        'transition_gain': {
-            power: {key: value for key, value in one.items() if key.startswith('transition_gain')}
-            for power, one in powers.items()
-        },
-    }
-    if not missing:
-        chosen, tried = choose(make_world(text, pools), config, class_shares(args.data))
-        found |= {'chosen': dataclasses.asdict(chosen), 'tried': tried}
-    print(json.dumps(found, indent=None if args.json else 2))
-    return 1 if missing else 0
 
 
 def _tables(figures: dict[str, Any]) -> list[Table]:

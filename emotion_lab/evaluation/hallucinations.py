@@ -12,7 +12,7 @@ import argparse
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from rich.console import Console
@@ -157,8 +157,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return the tallies of all sounds, each as a dictionary."""
+    return [asdict(one) for one in tally_all(args)]
+
+
 def run(args: argparse.Namespace) -> int:
     """Print the figures; return the exit status."""
+    print(json.dumps(measure(args)) if args.json else markdown(tally_all(args)))
+    return 0
+
+
+def tally_all(args: argparse.Namespace) -> list[Tally]:
+    """Return the tallies of synthetic sounds and of all recordings that are there."""
     transcriber = WhisperTranscriber(args.whisper_model)
     ears = Ears()
     rng = np.random.default_rng(SEED)
@@ -171,8 +182,7 @@ def run(args: argparse.Namespace) -> int:
             tallies.append(tally('MELD, between the lines', [('', between)], transcriber))
         cut = [(text, ears.utterances(samples)) for text, samples in clips]
         tallies.append(tally(name, cut, transcriber))
-    print(json.dumps([asdict(one) for one in tallies]) if args.json else markdown(tallies))
-    return 0
+    return tallies
 
 
 def markdown(tallies: Sequence[Tally]) -> str:

@@ -165,7 +165,7 @@ def _is_seen(face_id: str, report: FacesReport) -> bool:
     return any(face.face_id == face_id for face in report.faces)
 
 
-def measure(talkers: Sequence[Talker], clips: Clips, vad: Vad) -> dict[str, Score]:
+def score_scenes(talkers: Sequence[Talker], clips: Clips, vad: Vad) -> dict[str, Score]:
     """Return the scores of all scenes, by condition and, for two faces, by shift."""
     by_name = {talker.name: talker for talker in talkers}
     heard = {
@@ -186,8 +186,8 @@ def measure(talkers: Sequence[Talker], clips: Clips, vad: Vad) -> dict[str, Scor
     return scores
 
 
-def figures(scores: Mapping[str, Score]) -> dict[str, Any]:
-    """Return what people ask for: shares of images and utterances that were right."""
+def speaker_figures(scores: Mapping[str, Score]) -> dict[str, Any]:
+    """Return the shares of frames and utterances that were right, by condition and in all."""
 
     def utterances(prefix: str) -> float:
         rows = [
@@ -225,21 +225,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--json', action='store_true', help='print one JSON object')
 
 
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Return `speaker_figures`, and `demo_figures` where the demo conversation is there."""
+    return _evaluate(args)[1]
+
+
 def run(args: argparse.Namespace) -> int:
     """Print the figures; return the exit status."""
+    scores, figures = _evaluate(args)
+    print(json.dumps(figures) if args.json else markdown(scores, figures))
+    return 0
+
+
+def _evaluate(args: argparse.Namespace) -> tuple[dict[str, Score], dict[str, Any]]:
     finder = MediaPipeFaces(args.landmarker)
     talkers = read_talkers(data_root(args.data) / 'grid')
     clips = make_clips(talkers, finder, SEED)
     vad = load_vad(Config())
-    scores = measure(talkers, clips, vad)
-    result = figures(scores)
+    scores = score_scenes(talkers, clips, vad)
+    figures = speaker_figures(scores)
     if (args.demo / TRUTH).is_file():
-        result |= demo_figures(args.demo, finder, vad)
-    if args.json:
-        print(json.dumps(result))
-    else:
-        print(markdown(scores, result))
-    return 0
+        figures |= demo_figures(args.demo, finder, vad)
+    return scores, figures
 
 
 ROWS: Final = {

@@ -173,11 +173,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--json', action='store_true', help='print one JSON object')
 
 
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what `evaluate_text` does, for these arguments."""
+    return evaluate_text(args.split, args.model, args.models_dir, args.data, args.threads)
+
+
 def run(args: argparse.Namespace) -> int:
     """Print the figures; return the exit status."""
-    figures = evaluate_text(
-        args.split, args.model, args.models_dir, args.data, threads=args.threads
-    )
+    figures = measure(args)
     if args.json:
         print(json.dumps(figures))
     else:

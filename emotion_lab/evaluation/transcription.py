@@ -74,7 +74,7 @@ def meld_clips(root: Path) -> Iterator[Clip]:
         yield one.text, one.samples
 
 
-def measure(
+def transcription_figures(
     name: str,
     clips: Sequence[Clip],
     stream: TranscriberStream,
@@ -182,8 +182,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source_arguments(parser)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Print the figures; return the exit status, 1 when there was nothing to measure on."""
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the recogniser's `name` and `version`, and `figures`: a record for each data set."""
     console = Console(stderr=True)
     config = make_config(
         {
@@ -200,14 +200,18 @@ def run(args: argparse.Namespace) -> int:
         return build_hearing(config, models)
 
     figures = [
-        measure(name, clips, stream, hear, config.interim.period)
+        transcription_figures(name, clips, stream, hear, config.interim.period)
         for name, clips in sources(args.demo, data_root(args.data))
     ]
-    if args.json:
-        info = transcriber.info
-        print(json.dumps({'name': info.name, 'version': info.version, 'figures': figures}))
-    else:
-        print(markdown(figures))
+    info = transcriber.info
+    return {'name': info.name, 'version': info.version, 'figures': figures}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the figures; return the exit status, 1 when there was nothing to measure on."""
+    measured = measure(args)
+    figures = measured['figures']
+    print(json.dumps(measured) if args.json else markdown(figures))
     return 0 if figures else 1
 
 

@@ -77,7 +77,7 @@ def detectors() -> list[Vad]:
     return [SileroVad(), *(WebrtcVad(mode, frame) for mode in range(4))]
 
 
-def measure(vad: Vad, mixtures: Sequence[Mixture]) -> dict[str, Any]:
+def detector_figures(vad: Vad, mixtures: Sequence[Mixture]) -> dict[str, Any]:
     """Return a detector's figures by condition, by noise, and its cost."""
     conditions: dict[str, Score] = {}
     noises: dict[str, Score] = {}
@@ -144,23 +144,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--json', action='store_true', help='print one JSON object')
 
 
-def run(args: argparse.Namespace) -> int:
-    """Print the figures; return the exit status."""
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the figures of all detectors, under `detectors`, on the same mixtures."""
     console = Console(stderr=True)
     mixtures = make_mixtures(args.half, args.rounds, args.data)
-    vads = detectors()
     figures = [
-        measure(vad, mixtures) for vad in track(vads, 'detectors', console=console, transient=True)
+        detector_figures(vad, mixtures)
+        for vad in track(detectors(), 'detectors', console=console, transient=True)
     ]
+    return {'half': args.half, 'rounds': args.rounds, 'detectors': figures}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the figures; return the exit status."""
+    figures = measure(args)
     if args.json:
-        print(json.dumps({'half': args.half, 'rounds': args.rounds, 'detectors': figures}))
+        print(json.dumps(figures))
     else:
-        print(markdown(figures, 'noises' if args.by_noise else 'conditions'), end='')
+        by = 'noises' if args.by_noise else 'conditions'
+        print(markdown(figures['detectors'], by), end='')
     return 0
 
 
 def markdown(figures: Sequence[dict[str, Any]], by: str) -> str:
-    """Return a Markdown table of what `measure` returned, by "conditions" or by "noises"."""
+    """Return a Markdown table of detectors' figures, by "conditions" or by "noises"."""
     lines = [
         '| detector | in | utterances | frame error | missed | false | split | merged '
         '| start error | end error | end decided | cost |',

@@ -299,11 +299,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--json', action='store_true', help='print one JSON object')
 
 
-def run(args: argparse.Namespace) -> int:
-    """Print the figures; return the exit status."""
-    figures = evaluate_voice(
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what `evaluate_voice` does, for these arguments."""
+    return evaluate_voice(
         args.model, args.models_dir, args.data, args.threads, args.folds, args.store
     )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the figures; return the exit status."""
+    figures = measure(args)
     if args.json:
         print(json.dumps(figures))
         return 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+import inspect
 import json
 from pathlib import Path
 
@@ -13,8 +15,10 @@ from support.scripted import SECOND, scores
 
 from emotion_lab.commands import main
 from emotion_lab.data.metrics import Array, IntArray
+from emotion_lab.evaluation import everything
 from emotion_lab.evaluation.clips import Row, dialogue_rows, speaker_pairs
-from emotion_lab.evaluation.everything import gather
+from emotion_lab.evaluation.commands import EVALUATIONS
+from emotion_lab.evaluation.everything import ITSELF, gather, load_evaluation
 from emotion_lab.evaluation.fused import in_dialogue
 from emotion_lab.evaluation.fusion_choice import choose
 from emotion_lab.evaluation.fusion_dataset import World, find_pools, make_world
@@ -235,6 +239,32 @@ def test_what_was_found_stands_beside_the_utterance_in_which_most_of_it_lies() -
         ('third', 'anger', 1),
     ]
     assert rows[0].modalities == ('(model_off)',) * 3
+
+
+@pytest.mark.parametrize('command', [name for name in EVALUATIONS if name != ITSELF])
+def test_every_evaluation_can_measure_without_arguments(command: str) -> None:
+    evaluation = load_evaluation(command)
+    parser = argparse.ArgumentParser(command)
+    evaluation.add_arguments(parser)
+    assert parser.parse_args([]).json is False
+    assert list(inspect.signature(evaluation.measure).parameters) == ['args']
+    assert list(inspect.signature(evaluation.run).parameters) == ['args']
+
+
+def test_a_fault_in_one_measurement_is_reported_and_does_not_stop_the_next(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(args: argparse.Namespace) -> None:
+        raise ZeroDivisionError('no sounds')
+
+    monkeypatch.setattr(load_evaluation('text'), 'measure', broken)
+    monkeypatch.setattr(load_evaluation('vad'), 'measure', lambda args: {'detectors': []})
+    assert everything.run(argparse.Namespace(only=['text', 'vad'], json=True)) == 1
+    printed = capsys.readouterr()
+    figures = json.loads(printed.out)
+    assert figures['vad'] == {'detectors': []}
+    assert figures['text']['error'].startswith('ZeroDivisionError: no sounds')
+    assert 'in broken' in printed.err, 'the traceback is shown'
 
 
 def test_gathering_goes_on_where_a_measurement_cannot_be_made(

@@ -41,11 +41,12 @@ def guard(action: Callable[[], int], verbose: bool = False, program: str = 'emot
     except Exception as error:  # noqa: BLE001  the last place where one line can be made of it
         if verbose:
             traceback.print_exc()
-        print(f'{program}: {_explain(error)}', file=sys.stderr)
+        print(f'{program}: {explain(error)}', file=sys.stderr)
         return error.exit_status if isinstance(error, UserError) else 1
 
 
-def _explain(error: Exception) -> str:
+def explain(error: Exception) -> str:
+    """Return one line for an error: what went wrong, and what to do where that is known."""
     if isinstance(error, UserError):
         return _one_line(error)
     if isinstance(error, ImportError) and error.name:

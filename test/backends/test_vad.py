@@ -226,7 +226,7 @@ def test_scores_count_what_is_missed_false_split_and_merged() -> None:
 
 def test_the_table_has_a_row_per_detector_and_condition(clips: list[Clip]) -> None:
     mixtures = [mixture(clips), mixture(clips, 'hum', 20.0)]
-    figures = [evaluation.measure(vad, mixtures) for vad in DETECTORS[:2]]
+    figures = [evaluation.detector_figures(vad, mixtures) for vad in DETECTORS[:2]]
     rows = evaluation.markdown(figures, 'conditions').splitlines()[2:]
     assert [row.split(' | ')[:2] for row in rows] == [
         ['| silero', 'silence'],
