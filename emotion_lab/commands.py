@@ -25,7 +25,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
 }
 
 COMMAND_LINE: Final = cli.CommandLine(
-    'python -m emotion_lab', 'Measure emotion_node and train its models.', COMMANDS
+    'emotion_lab', 'Measure emotion_node and train its models.', COMMANDS
 )
 
 

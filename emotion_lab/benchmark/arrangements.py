@@ -9,7 +9,7 @@ from typing import Final
 
 from emotion_lab.benchmark.node import BASELINE_THREADS
 from emotion_lab.benchmark.play import Arrangement
-from emotion_node.cli.processes import ProcessError, Stage
+from emotion_node.cli.processes import ProcessError, ProcessGroup
 from emotion_node.config import PARAMETERS
 
 USUAL_SILENCE_S: Final = 0.8
@@ -72,10 +72,10 @@ def find_torch(environment: Path | None, folder: Path) -> TorchEnvironment:
         paths = [path for path in (os.environ.get('PYTHONPATH', ''), *sites) if path]
         variables['PYTHONPATH'] = os.pathsep.join(paths)
     folder.mkdir(parents=True, exist_ok=True)
-    stage, model = Stage(folder), folder / _MODEL
+    group, model = ProcessGroup(folder), folder / _MODEL
     make = ['-m', 'emotion_lab.benchmark.torch_models', str(model)]
-    with stage.process('maker of the text model', make, environment=variables) as maker:
-        stage.wait(maker, ())
+    with group.process('maker of the text model', make, environment=variables) as maker:
+        group.wait(maker, ())
     return TorchEnvironment(variables, model)
 
 

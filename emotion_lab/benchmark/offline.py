@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from emotion_node.cli.processes import ProcessError, Stage
+from emotion_node.cli.processes import ProcessError, ProcessGroup
 
 _SPEED: Final = re.compile(r'in ([\d.]+) s of audio took ([\d.]+) s')
 
@@ -24,14 +24,14 @@ def annotate_speed(bag: Path, parameters: Mapping[str, object], folder: Path) ->
         ProcessError: it failed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    stage = Stage(folder)
+    group = ProcessGroup(folder)
     command = [
         *('-m', 'emotion_node', 'annotate', str(bag), '-o', str(folder / 'emotions.jsonl')),
         '--timings',
         *(part for name in parameters for part in ('-p', f'{name}:={parameters[name]}')),
     ]
-    with stage.process('annotate', command) as annotate:
-        stage.wait(annotate, ())
+    with group.process('annotate', command) as annotate:
+        group.wait(annotate, ())
     return read_speed(annotate.log.read_text(encoding='utf-8'))
 
 

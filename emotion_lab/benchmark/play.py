@@ -20,7 +20,7 @@ from emotion_lab.benchmark.observation import Observation, read_lines, read_obse
 from emotion_lab.benchmark.sound import Sound
 from emotion_lab.benchmark.timeline import Stages
 from emotion_lab.benchmark.usage import Usage
-from emotion_node.cli.processes import ProcessError, Running, Stage
+from emotion_node.cli.processes import ProcessError, ProcessGroup, Running
 from emotion_node.recordings.truth import TrueUtterance
 
 START_S: Final = 180.0
@@ -124,27 +124,27 @@ def play(
         ProcessError: a process failed or did not do in time what it should.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    stage, seen, trace = Stage(folder, domain), folder / 'seen.jsonl', folder / 'trace.json'
+    group, seen, trace = ProcessGroup(folder, domain), folder / 'seen.jsonl', folder / 'trace.json'
     observe = ['-m', 'emotion_lab.benchmark.observer', '--save', str(seen)]
-    with stage.process('observer', observe) as observer:
-        stage.wait_until(
+    with group.process('observer', observe) as observer:
+        group.wait_until(
             lambda: _has(seen, 'ready'), 'the word that it listens', START_S, [observer]
         )
         begin_ns = time.monotonic_ns()
         command = arrangement.command(scene, trace)
-        with stage.process('node', command, environment=arrangement.environment) as node:
+        with group.process('node', command, environment=arrangement.environment) as node:
             needed = [observer, node]
-            await_active(stage, seen, needed, START_S)
+            await_active(group, seen, needed, START_S)
             usage = Usage(node.process.pid)
-            with stage.process('player', _player(scene)) as player:
-                stage.wait_until(
+            with group.process('player', _player(scene)) as player:
+                group.wait_until(
                     lambda: player.process.poll() is not None or _has(seen, 'clock'),
                     'the beginning of the recording',
                     START_S,
                     needed,
                 )
-                _look_on(stage, player, needed, usage, progress)
-            _await_the_rest(stage, seen, scene, needed)
+                _look_on(group, player, needed, usage, progress)
+            _await_the_rest(group, seen, scene, needed)
     observation = read_observation(seen)
     if observation.offset_ns is None:
         raise ProcessError('nothing of the recording has come over DDS')
@@ -168,13 +168,15 @@ def play(
     return Play(figures, observation, stages)
 
 
-def await_active(stage: Stage, seen: Path, needed: Sequence[Running], timeout_s: float) -> None:
+def await_active(
+    group: ProcessGroup, seen: Path, needed: Sequence[Running], timeout_s: float
+) -> None:
     """Wait until the observer has written to `seen` that the node is active.
 
     Raises:
         ProcessError: one of the processes needed has ended, or it took too long.
     """
-    stage.wait_until(
+    group.wait_until(
         lambda: read_observation(seen).active_ns is not None,
         'the word that the node is active',
         timeout_s,
@@ -195,7 +197,7 @@ def _has(seen: Path, kind: str) -> bool:
 
 
 def _look_on(
-    stage: Stage,
+    group: ProcessGroup,
     player: Running,
     needed: Sequence[Running],
     usage: Usage,
@@ -210,7 +212,7 @@ def _look_on(
     usage.look()
     next_look = begin + _LOOK_S
     while player.process.poll() is None:
-        stage.check(needed)
+        group.check(needed)
         now = time.monotonic()
         if now >= next_look:
             usage.look()
@@ -218,19 +220,21 @@ def _look_on(
             next_look = now + _LOOK_S
         time.sleep(_POLL_S)
     usage.look()
-    stage.wait(player, needed)
+    group.wait(player, needed)
 
 
-def _await_the_rest(stage: Stage, seen: Path, scene: Scene, needed: Sequence[Running]) -> None:
+def _await_the_rest(
+    group: ProcessGroup, seen: Path, scene: Scene, needed: Sequence[Running]
+) -> None:
     """Wait for the last emotion, and for diagnostics from after it."""
     deadline = time.monotonic() + AFTER_S
     while time.monotonic() < deadline:
-        stage.check(needed)
+        group.check(needed)
         if all(one.finals for one in match(scene.truths[-1:], read_observation(seen).finals)):
             break
         time.sleep(_POLL_S)
     now_ns = time.monotonic_ns()
-    stage.wait_until(
+    group.wait_until(
         lambda: any(
             line['kind'] == 'diagnostics' and line['at'] > now_ns for line in read_lines(seen)
         ),

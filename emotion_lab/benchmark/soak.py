@@ -23,7 +23,7 @@ from emotion_lab.benchmark.synthetic_scene import AUDIO_TOPIC, IMAGE_TOPIC, writ
 from emotion_lab.benchmark.usage import Usage, sample
 from emotion_node.cli import parameter_options as parameters
 from emotion_node.cli.demo import find_bag
-from emotion_node.cli.processes import ProcessError, Stage
+from emotion_node.cli.processes import ProcessError, ProcessGroup
 from emotion_node.config import Config
 from emotion_node.datatypes import NS_PER_S, EmotionReport, Trigger
 from emotion_node.factory import build_pipeline, load_models
@@ -141,7 +141,7 @@ def soak_over_dds(seconds: float, tell: Callable[[float], None]) -> dict[str, An
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_crowd(find_bag(), folder / 'crowd')
-        stage, seen = Stage(folder), folder / 'seen.jsonl'
+        group, seen = ProcessGroup(folder), folder / 'seen.jsonl'
         node = [
             *('-m', 'emotion_lab.benchmark.node', '--trace', str(folder / 'trace.json')),
             *('--slowness', str(SLOWNESS), '--ros-args'),
@@ -152,16 +152,16 @@ def soak_over_dds(seconds: float, tell: Callable[[float], None]) -> dict[str, An
         observer = ['-m', 'emotion_lab.benchmark.observer', '--save', str(seen), '--deaf']
         player = ['-m', 'emotion_node', 'replay', str(folder / 'crowd'), '--quiet', '--loop']
         with (
-            stage.process('observer', observer) as watching,
-            stage.process('node', node) as running,
+            group.process('observer', observer) as watching,
+            group.process('node', node) as running,
         ):
             needed = [watching, running]
-            await_active(stage, seen, needed, START_S)
+            await_active(group, seen, needed, START_S)
             usage = Usage(running.process.pid)
-            with stage.process('player', player) as playing:
+            with group.process('player', player) as playing:
                 begin = time.monotonic()
                 while (spent := time.monotonic() - begin) < seconds:
-                    stage.check([*needed, playing])
+                    group.check([*needed, playing])
                     usage.look()
                     tell(spent)
                     time.sleep(_LOOK_S)

@@ -75,7 +75,7 @@ _WIDTH = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command line."""
+    """Add the arguments of this command."""
     parser.add_argument('inputs', nargs='+', type=Path, metavar='BAG|VIDEO|WAV')
     parser.add_argument(
         '-o', '--output', default='-', metavar='OUT', help='where to write, see below'

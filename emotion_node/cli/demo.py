@@ -1,4 +1,4 @@
-"""`python -m emotion_node demo`: the node, a player and a view in three processes, over DDS."""
+"""`python -m emotion_node demo`: the node, a player and a view as three processes, over DDS."""
 
 from __future__ import annotations
 
@@ -15,63 +15,71 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from emotion_node.cli.processes import Running, Stage
+from emotion_node.cli.processes import ProcessGroup, Running
 from emotion_node.errors import UserError
 from emotion_node.messages.json_records import Record
 from emotion_node.model_store.catalogue import WHISPER, fetch_command, find_fetchable
 from emotion_node.recordings.truth import Score, TrueUtterance, heard_in, read_truth, score
 
 DESCRIPTION = """\
-Replay the recorded demo conversation (synthetic voices and moving portraits) through the real
-node over DDS, and show the emotions that it publishes as they come.
+Replay the recorded conversation (synthetic voices and animated portraits) through the node over
+DDS and show the emotions as it publishes them.
 
-Three processes: the node, a player of the recording, and a view of the node's topic.
+It runs three processes: the node, a player of the recording, and a view of the node's topic.
 """
 
 _START_S = 60.0
 _AFTER_S = 30.0
 _POLL_S = 0.05
 _ENOUGH = 8
-"""Emotions that make a success where the truth is not known."""
+"""Number of emotions that counts as a success where the recording has no truth file."""
 
 
 class DemoError(UserError):
-    """The demo could not be run; the text says why."""
+    """The demo cannot be run."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command line."""
+    """Add the arguments of this command."""
     parser.add_argument(
-        'bag', nargs='?', type=Path, metavar='BAG', help='another recording than the one shipped'
+        'bag',
+        nargs='?',
+        type=Path,
+        metavar='BAG',
+        help='recording to replay; the one shipped by default',
     )
-    parser.add_argument('--audio-topic', default='/audio', metavar='NAME', help="the recording's")
+    parser.add_argument('--audio-topic', default='/audio', metavar='NAME', help='in the recording')
     parser.add_argument(
         '--image-topic',
         default='/camera/image_raw/compressed',
         metavar='NAME',
-        help="the recording's (compressed images)",
+        help='in the recording (compressed images)',
     )
-    parser.add_argument('--rate', type=float, default=1.0, help='times real time (default 1)')
-    parser.add_argument('--interim', action='store_true', help='show interim estimates too')
+    parser.add_argument(
+        '--rate', type=float, default=1.0, help='speed, times real time (default 1)'
+    )
+    parser.add_argument('--interim', action='store_true', help='also show interim estimates')
     parser.add_argument(
         '-p',
         '--param',
         action='append',
         default=[],
         metavar='NAME:=VALUE',
-        help='set a parameter of the node; may be repeated',
+        help='set a parameter of the node; repeatable',
     )
     parser.add_argument(
-        '--domain', type=int, metavar='ID', help='ROS_DOMAIN_ID; one of its own by default'
+        '--domain', type=int, metavar='ID', help='ROS_DOMAIN_ID; a random one by default'
     )
-    parser.add_argument('--keep', type=Path, metavar='FILE', help='keep the emotions (JSON lines)')
+    parser.add_argument(
+        '--keep', type=Path, metavar='FILE', help='write the emotions to FILE (JSON lines)'
+    )
 
 
 def find_bag() -> Path:
-    """Return the demo recording, in the checkout or where the package is installed.
+    """Return the demo recording: of the checkout, or as installed with the package.
 
     Raises:
-        DemoError: it is in neither.
+        DemoError: there is none.
     """
     package = Path(__file__).resolve().parents[1]
     places = [
@@ -91,31 +99,29 @@ def run(args: argparse.Namespace) -> int:
     """Run the demo.
 
     Returns:
-        0 when an emotion was published for every utterance.
+        0 when an emotion was published for every utterance, otherwise 1.
     """
     for module in ('rclpy', 'emotion_msgs'):
         spec = importlib.util.find_spec(module)
-        if spec is None or spec.origin is None:  # without: the folder of its sources
+        if spec is None or spec.origin is None:  # no origin: the folder of its sources
             raise ModuleNotFoundError(f'No module named {module!r}', name=module)
     bag = args.bag or find_bag()
     truth_file = bag / 'truth.json'
     truths = read_truth(truth_file) if truth_file.exists() else []
     console = Console(width=None if Console().is_terminal else 100)
     signal.signal(signal.SIGTERM, _terminated)
-    console.print(
-        f'Starting the node; then {bag} is played to it, {_length(truths)}.\n', style='dim'
-    )
+    console.print(f'Starting the node, then playing {bag}: {_length(truths)}.\n', style='dim')
     with tempfile.TemporaryDirectory(prefix='emotion_node_demo_') as folder:
         saved = Path(folder) / 'emotions.jsonl'
-        stage = Stage(Path(folder), args.domain)
+        group = ProcessGroup(Path(folder), args.domain)
         begin = time.monotonic()
         with (
-            stage.process('node', _node_command(args)) as node,
-            stage.process('view', _view_command(args, saved), shown=True) as view,
+            group.process('node', _node_command(args)) as node,
+            group.process('view', _view_command(args, saved), shown=True) as view,
         ):
-            with stage.process('player', _player_command(args, bag)) as player:
-                stage.wait(player, (node, view))
-            _wait_for_last(stage, saved, truths, (node, view))
+            with group.process('player', _player_command(args, bag)) as player:
+                group.wait(player, (node, view))
+            _wait_for_last(group, saved, truths, (node, view))
             emotions = _read(saved)
         seconds = time.monotonic() - begin
         if args.keep is not None:
@@ -130,7 +136,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _length(truths: Sequence[TrueUtterance]) -> str:
     if not truths:
-        return 'to its end'
+        return 'its whole length'
     seconds = (truths[-1].end_ns - truths[0].start_ns) / 1e9
     return f'{seconds:.0f} s of synthetic voices in {len(truths)} utterances'
 
@@ -173,12 +179,12 @@ def _read(saved: Path) -> list[Record]:
 
 
 def _wait_for_last(
-    stage: Stage, saved: Path, truths: Sequence[TrueUtterance], needed: Sequence[Running]
+    group: ProcessGroup, saved: Path, truths: Sequence[TrueUtterance], needed: Sequence[Running]
 ) -> None:
-    """Wait until an emotion has come for the last utterance, or long enough."""
+    """Wait until an emotion has arrived for the last utterance, at most `_AFTER_S`."""
     deadline = time.monotonic() + _AFTER_S
     while time.monotonic() < deadline:
-        stage.check(needed)
+        group.check(needed)
         if truths and heard_in(truths[-1], _read(saved)):
             return
         time.sleep(_POLL_S)
@@ -190,7 +196,7 @@ def _summary(result: Score, emotions: Sequence[Record], seconds: float) -> Text:
         text.append(
             f' for {result.found} of {result.utterances} utterances; '
             f'{result.words_right} of {result.words} words right; '
-            f'the emotion that was meant for {result.emotions_right}'
+            f'intended emotion recognised in {result.emotions_right} of {result.utterances}'
         )
     if emotions:
         latency = statistics.median(one['total_latency'] for one in emotions)
@@ -200,7 +206,7 @@ def _summary(result: Score, emotions: Sequence[Record], seconds: float) -> Text:
         'your microphone, "python -m emotion_node annotate FILE" for recordings; see README.md.'
     )
     if not find_fetchable(WHISPER).fetched:
-        text.append(f' For the words of real people, "{fetch_command(WHISPER)}".')
+        text.append(f' To recognise the words of real speakers, run "{fetch_command(WHISPER)}".')
     return text
 
 
@@ -208,4 +214,4 @@ def _missing(truths: Sequence[TrueUtterance], emotions: Sequence[Record]) -> Tex
     missed = [one.text for one in truths if not heard_in(one, emotions)]
     if not missed:
         return Text(f'Expected at least {_ENOUGH} emotions.', 'red')
-    return Text('No emotion came for: ' + ' / '.join(missed), 'red')
+    return Text('No emotion was published for: ' + ' / '.join(missed), 'red')

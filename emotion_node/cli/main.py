@@ -1,8 +1,8 @@
 """The command line: `python -m emotion_node COMMAND`.
 
-Each command lives in a module with `add_arguments(parser)` and `run(args) -> int`, imported only
-when that command is asked for: `--help` needs no model library, and only the commands that talk
-to a running ROS need ROS.
+Each command lives in a module with `add_arguments(parser)` and `run(args) -> int`. The module is
+imported only when its command is asked for: `--help` loads no model library, and only the
+commands that talk to a running ROS need ROS.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,16 +19,44 @@ from emotion_node.cli.guard import guard
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: one line of help, and the module it lives in or the commands below it."""
+    """A command.
+
+    Attributes:
+        help: one line about it.
+        module: where it lives; empty for a group of commands.
+        commands: the commands of a group by name; None for a single command.
+    """
 
     help: str
     module: str = ''
     commands: Mapping[str, Command] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """A program with commands.
+
+    Attributes:
+        package: the package that runs it: `python -m PACKAGE COMMAND`.
+        description: its purpose, for `--help`.
+        commands: by name.
+        lab_commands: names of commands that `emotion_lab` has instead.
+    """
+
+    package: str
+    description: str
+    commands: Mapping[str, Command]
+    lab_commands: Collection[str] = ()
+
+    @property
+    def program(self) -> str:
+        """How the program is called."""
+        return f'python -m {self.package}'
+
+
 COMMANDS: Final[Mapping[str, Command]] = {
     'demo': Command(
-        'run the node over the recorded demo conversation, with ROS, and show what it publishes',
+        'replay the recorded conversation through the node over ROS and show its emotions',
         'emotion_node.cli.demo',
     ),
     'annotate': Command(
@@ -42,35 +70,29 @@ COMMANDS: Final[Mapping[str, Command]] = {
         'show the emotions that a running node publishes', 'emotion_node.ros.tools.view'
     ),
     'parameters': Command("list the node's parameters", 'emotion_node.cli.parameters'),
-    'models': Command('list, check or fetch the models', 'emotion_node.cli.models'),
+    'models': Command('list, verify or fetch the models', 'emotion_node.cli.models'),
 }
 
-
-@dataclass(frozen=True, slots=True)
-class CommandLine:
-    """A program with commands.
-
-    Attributes:
-        program: as people call it.
-        description: what it is for.
-        commands: by name.
-    """
-
-    program: str
-    description: str
-    commands: Mapping[str, Command]
-
-
 COMMAND_LINE: Final = CommandLine(
-    'python -m emotion_node', "Perceive the emotion that a robot's partner expresses.", COMMANDS
+    'emotion_node',
+    "Perceive the emotion that a robot's partner expresses.",
+    COMMANDS,
+    lab_commands=('evaluate', 'bench', 'soak', 'train'),
 )
 
 
 def main(argv: Sequence[str] | None = None, line: CommandLine = COMMAND_LINE) -> int:
     """Run a command.
 
+    Args:
+        argv: arguments, without the program's name; those of the process when None.
+        line: the program.
+
     Returns:
-        As `guard` does; 2 as well when the command line could not be understood.
+        The exit status, as `guard` does.
+
+    Raises:
+        SystemExit: the command line is wrong (status 2), or `--help` was given (status 0).
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
 
@@ -79,22 +101,27 @@ def main(argv: Sequence[str] | None = None, line: CommandLine = COMMAND_LINE) ->
         status: int = args.run(args)
         return status
 
-    return guard(action, verbose='--verbose' in arguments)
+    return guard(action, '--verbose' in arguments, line.package)
 
 
 def _parse(arguments: list[str], line: CommandLine) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog=line.program,
         description=line.description,
-        epilog=f'"{line.program} COMMAND --help" tells more about a command.',
+        epilog=f'"{line.program} COMMAND --help" describes a command.',
     )
     parser.add_argument('--verbose', action='store_true', help=_VERBOSE_HELP)
     words = [argument for argument in arguments if not argument.startswith('-')]
+    if words and words[0] in line.lab_commands:
+        parser.error(
+            f'{words[0]} is part of the laboratory: run "python -m emotion_lab {words[0]}" in a '
+            'checkout'
+        )
     _add_commands(parser, line.commands, words)
     return parser.parse_args(arguments)
 
 
-_VERBOSE_HELP = 'show where an error came from'
+_VERBOSE_HELP = 'print the traceback of an error'
 
 
 def _add_commands(
@@ -103,22 +130,21 @@ def _add_commands(
     """Add the commands to a parser; only the one that `words` begin with gets its arguments."""
     choices = parser.add_subparsers(metavar='COMMAND', required=True)
     for name, command in commands.items():
-        chosen = words[:1] == [name]
-        if not chosen:
+        if words[:1] != [name]:
             choices.add_parser(name, help=command.help)
             continue
         if command.commands is not None:
-            below = choices.add_parser(name, help=command.help, description=command.help)
-            _add_commands(below, command.commands, words[1:])
+            group = choices.add_parser(name, help=command.help, description=command.help)
+            _add_commands(group, command.commands, words[1:])
             continue
         module = importlib.import_module(command.module)
-        below = choices.add_parser(
+        chosen = choices.add_parser(
             name,
             help=command.help,
             description=getattr(module, 'DESCRIPTION', module.__doc__),
             epilog=getattr(module, 'EPILOG', None),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        below.add_argument('--verbose', action='store_true', help=_VERBOSE_HELP)
-        module.add_arguments(below)
-        below.set_defaults(run=module.run)
+        chosen.add_argument('--verbose', action='store_true', help=_VERBOSE_HELP)
+        module.add_arguments(chosen)
+        chosen.set_defaults(run=module.run)

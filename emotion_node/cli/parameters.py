@@ -16,7 +16,7 @@ List the node's parameters with defaults and meaning.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command line."""
+    """Add the arguments of this command."""
     form = parser.add_mutually_exclusive_group()
     form.add_argument('--yaml', action='store_true', help='as a ROS 2 parameter file')
     form.add_argument('--markdown', action='store_true', help='as docs/parameters.md')

@@ -1,4 +1,4 @@
-"""Processes of this Python in a ROS domain of their own: what `demo` and `bench` are made of."""
+"""Python processes in a ROS domain of their own: what `demo` and the benchmark consist of."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _POLL_S = 0.05
 
 
 class ProcessError(UserError):
-    """A process failed, or did not do in time what was awaited; the text says what it said."""
+    """A process failed or timed out; the text quotes its last lines of output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A process under way.
+    """A running process.
 
     Attributes:
-        name: for messages.
-        process: it.
-        log: what it says.
+        name: for error messages.
+        process: its handle.
+        log: file with its output.
     """
 
     name: str
@@ -38,16 +38,16 @@ class Running:
     log: Path
 
 
-class Stage:
-    """Starts processes that hear each other and nobody else, and ends them.
+class ProcessGroup:
+    """Starts processes that share a ROS domain with nobody else, and stops them.
 
     Args:
-        folder: where their logs go.
-        domain: ROS_DOMAIN_ID; one of its own when None.
+        folder: where their logs are written.
+        domain: ROS_DOMAIN_ID; a random one when None.
     """
 
     def __init__(self, folder: Path, domain: int | None = None) -> None:
-        # Domains up to 101 keep clear of the ports that Linux hands out to programs.
+        # Domains up to 101 use ports below Linux's ephemeral range.
         domain = random.randint(1, 101) if domain is None else domain
         self._folder = folder
         self._environment = {
@@ -65,13 +65,13 @@ class Stage:
         shown: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> Iterator[Running]:
-        """Run a process for as long as the block lasts.
+        """Run a process during the block and stop it afterwards.
 
         Args:
-            name: for messages.
-            command: arguments of this Python.
-            shown: whether its standard output is shown; the rest is kept for when it fails.
-            environment: variables to be set besides.
+            name: for error messages.
+            command: arguments of this Python interpreter.
+            shown: show its standard output; otherwise it goes to the log, as standard error does.
+            environment: additional environment variables.
         """
         log = self._folder / f'{name}.log'
         with log.open('wb') as file:
@@ -81,19 +81,19 @@ class Stage:
                 stdin=subprocess.DEVNULL,
                 stdout=None if shown else file,
                 stderr=file,
-                # Ctrl-C reaches this process alone, which then ends the others in order.
+                # Ctrl-C reaches this process alone, which then stops the others in order.
                 start_new_session=True,
             )
             try:
                 yield Running(name, process, log)
             finally:
-                _end(process)
+                _stop(process)
 
     def wait(self, awaited: Running, needed: Sequence[Running]) -> None:
         """Wait until a process has ended.
 
         Raises:
-            ProcessError: it failed, or one that is needed ended before it.
+            ProcessError: it failed, or one of the needed processes ended before it.
         """
         while awaited.process.poll() is None:
             self.check(needed)
@@ -104,37 +104,41 @@ class Stage:
     def wait_until(
         self, done: Callable[[], bool], what: str, timeout_s: float, needed: Sequence[Running]
     ) -> None:
-        """Wait until something has come about.
+        """Wait until a condition holds.
 
         Args:
-            done: tells whether it has.
-            what: for messages.
-            timeout_s: longest wait.
-            needed: processes without which it cannot.
+            done: returns whether it holds.
+            what: its name, for error messages.
+            timeout_s: longest wait, in s.
+            needed: processes that must keep running meanwhile.
 
         Raises:
-            ProcessError: it has not come about in time, or one of the processes has ended.
+            ProcessError: the wait timed out, or one of the processes ended.
         """
         deadline = time.monotonic() + timeout_s
         while not done():
             self.check(needed)
             if time.monotonic() > deadline:
-                said = '; '.join(f'the {one.name} said: {_last_lines(one)}' for one in needed)
-                raise ProcessError(f'{what} has not come within {timeout_s:g} s; {said}')
+                outputs = '; '.join(
+                    f'output of the {one.name}: {_last_lines(one)}' for one in needed
+                )
+                raise ProcessError(
+                    f'timed out after {timeout_s:g} s waiting for {what}; {outputs}'
+                )
             time.sleep(_POLL_S)
 
     def check(self, needed: Sequence[Running]) -> None:
-        """Make sure that processes still run.
+        """Check that processes are still running.
 
         Raises:
-            ProcessError: one does not.
+            ProcessError: one has ended.
         """
         for one in needed:
             if one.process.poll() is not None:
                 raise ProcessError(_failure(one))
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         if process.poll() is not None:
             return
@@ -144,9 +148,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _failure(one: Running) -> str:
-    said = _last_lines(one)
+    output = _last_lines(one)
     text = f'the {one.name} ended with status {one.process.returncode}'
-    return f'{text}; {said}' if said else text
+    return f'{text}; {output}' if output else text
 
 
 def _last_lines(one: Running) -> str:

@@ -62,6 +62,17 @@ def test_a_wrong_command_line_is_status_2(arguments: list[str]) -> None:
     assert ended.value.code == 2
 
 
+@pytest.mark.parametrize('command', ['evaluate', 'bench', 'soak', 'train'])
+def test_a_command_of_the_laboratory_is_found_there(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, 'text', '--json'])
+    assert ended.value.code == 2
+    expected = f'{command} is part of the laboratory: run "python -m emotion_lab {command}"'
+    assert expected in capsys.readouterr().err
+
+
 def test_an_error_is_one_line_and_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(['annotate', '/nowhere/talk.wav']) == 1
     said = capsys.readouterr()

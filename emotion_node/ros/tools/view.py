@@ -41,7 +41,7 @@ _WIDTH = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command line."""
+    """Add the arguments of this command."""
     parser.add_argument(
         '--topic', default='emotion', metavar='NAME', help='topic of emotions (default emotion)'
     )
