@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
+from xml.etree import ElementTree
 
 from setuptools import find_packages, setup
 
 NAME = 'emotion_node'
+
+
+def version() -> str:
+    """Return the version, which `package.xml` alone states."""
+    return ElementTree.parse('package.xml').getroot().findtext('version', '').strip()
 
 
 def share(*folders: str) -> list[tuple[str, list[str]]]:
@@ -22,8 +28,8 @@ def share(*folders: str) -> list[tuple[str, list[str]]]:
 
 setup(
     name=NAME,
-    version='0.1.0',
-    description='Tells a robot what its partner seems to feel: one fused emotion per utterance.',
+    version=version(),
+    description="Perceives the emotion of a robot's partner: one fused emotion per utterance.",
     maintainer='emotion_node maintainers',
     maintainer_email='maintainers@example.org',
     license='Apache-2.0',

@@ -11,14 +11,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from catkin_pkg.package import parse_package
 
+import emotion_node
 from tools.patch_ros_cmake import patch
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'emotion_node'
+SOURCES = {
+    'config', 'demo', 'docs', 'emotion_lab', 'emotion_node', 'launch', 'models', 'resource', 'test'
+}  # fmt: skip
+TABLES = ('*.json', '*.npz', '*.toml', '*.tsv')
+CACHES = shutil.ignore_patterns('__pycache__')
 SHELLS = [shell for shell in ('sh', 'bash', 'zsh') if shutil.which(shell)]
 
 
@@ -136,10 +143,53 @@ def test_every_ros_package_that_the_nodes_import_is_declared() -> None:
     assert used <= declared
 
 
-def test_both_packages_have_one_version() -> None:
-    packages = [parse_package(str(path)) for path in (ROOT, ROOT / 'emotion_msgs')]
-    assert packages[0].version == packages[1].version
-    assert f"version='{packages[0].version}'" in (ROOT / 'setup.py').read_text()
+def test_both_packages_have_one_version_and_python_knows_it() -> None:
+    product, messages = (parse_package(str(path)) for path in (ROOT, ROOT / 'emotion_msgs'))
+    assert product.version == messages.version
+    assert emotion_node.__version__ == product.version, 'run `make build`'
+
+
+@pytest.fixture(scope='module')
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the wheel built from a copy of the sources; building in place would leave files."""
+    folder = tmp_path_factory.mktemp('wheel')
+    for path in ROOT.iterdir():
+        if path.is_file():
+            shutil.copy(path, folder)
+        elif path.name in SOURCES:
+            shutil.copytree(path, folder / path.name, ignore=CACHES)
+    pip = [sys.executable, '-m', 'pip', 'wheel', '--quiet', '--no-deps', '--no-build-isolation']
+    built = subprocess.run(
+        [*pip, '--wheel-dir', 'wheels', '.'], cwd=folder, capture_output=True, text=True
+    )
+    assert built.returncode == 0, built.stderr
+    (path,) = (folder / 'wheels').iterdir()
+    return path
+
+
+def test_a_wheel_holds_the_product_and_nothing_of_the_laboratory(wheel: Path) -> None:
+    version = parse_package(str(ROOT)).version
+    assert wheel.name == f'emotion_node-{version}-py3-none-any.whl'
+    names = [name for name in ZipFile(wheel).namelist() if '.dist-info/' not in name]
+    data = f'emotion_node-{version}.data/data/share/'
+    in_share = [name.removeprefix(data) for name in names if name.startswith(data)]
+    in_site = [name for name in names if not name.startswith(data)]
+    assert {name.split('/')[0] for name in in_share} == {'ament_index', 'emotion_node'}
+    modules = {path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob('*.py')}
+    assert {name for name in in_site if name.endswith('.py')} == modules
+    rooms = {part for name in in_site + in_share for part in Path(name).parts[:-1]}
+    assert not rooms & {'emotion_lab', 'benchmark', 'evaluation', 'test', 'training'}
+    tables = {path.name for ending in TABLES for path in (ROOT / 'emotion_lab').rglob(ending)}
+    assert tables, 'the laboratory has tables of its own'
+    assert not tables & {Path(name).name for name in names}
+
+
+def test_a_wheel_holds_the_tables_that_the_product_reads(wheel: Path) -> None:
+    tables = {
+        path.relative_to(ROOT).as_posix() for ending in TABLES for path in PACKAGE.rglob(ending)
+    }
+    assert tables
+    assert tables <= set(ZipFile(wheel).namelist())
 
 
 def test_ros_finds_the_installed_package_with_its_files() -> None:
