@@ -20,7 +20,13 @@ from emotion_lab.training.face_model import FaceNet, FaceTraining
 from emotion_lab.training.text_model import TextTraining
 from emotion_lab.training.voice_model import PacedVoice, VoiceNet, VoiceTraining
 from emotion_node.backends.face_image import SIDE, face_image
-from emotion_node.backends.face_onnx import EXPRESSIONS, FLOOR, MIN_IMAGES, PERIOD_NS, shown_over
+from emotion_node.backends.face_onnx import (
+    EXPRESSIONS,
+    FLOOR,
+    MIN_FRAMES,
+    PERIOD_NS,
+    pool_expressions,
+)
 from emotion_node.backends.voice_features import log_mel
 from emotion_node.backends.voice_onnx import MAX_SAMPLES, MIN_SPEECH_NS
 from emotion_node.datatypes import (
@@ -111,10 +117,10 @@ class TorchFace:
 
     def estimate(self, seen: FaceSequence) -> ModalityEmotion:
         """Return an answer as untrained as the weights."""
-        if len(seen.rows) < MIN_IMAGES:
+        if len(seen.rows) < MIN_FRAMES:
             return ModalityEmotion.absent(Modality.FACE, Reason.TOO_SHORT, model=self.info)
         begun = self._clock()
-        shown = shown_over(seen)
+        shown = pool_expressions(seen)
         return ModalityEmotion.from_scores(
             Modality.FACE,
             shown[:-1] / (1 - shown[-1]),

@@ -45,7 +45,7 @@ from emotion_lab.training.landmark_store import (
 )
 from emotion_lab.training.recipes import parse_recipe
 from emotion_lab.training.voice_batches import class_weights
-from emotion_node.backends.face_landmarks_onnx import MIN_IMAGES, count_frames
+from emotion_node.backends.face_landmarks_onnx import MIN_FRAMES, count_frames
 from emotion_node.datatypes import Reason
 from emotion_node.faces import FaceSequence
 from emotion_node.labels import LABELS
@@ -87,7 +87,7 @@ def load_sets(
         sighting = read_sighting(place) if place.is_file() else None
         seen = sighting.seen if sighting else None
         reason = sighting.reason if sighting else MISSING
-        if seen is not None and count_frames(seen) < MIN_IMAGES:
+        if seen is not None and count_frames(seen) < MIN_FRAMES:
             reason = Reason.TOO_SHORT.value
         counts[reason] += 1
         if seen is not None and not reason:

@@ -1,4 +1,4 @@
-"""Emotion from a face's expression, by an ONNX model over single images."""
+"""Emotion from a face's expression, by an ONNX model over single frames."""
 
 from __future__ import annotations
 
@@ -7,42 +7,44 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
-import onnxruntime as ort
 
 from emotion_node.backends.face_image import SIDE, face_image
-from emotion_node.backends.onnx import PROCESSOR, check_labels, load_session
-from emotion_node.datatypes import FloatArray, ModalityEmotion, ModelInfo, Reason
-from emotion_node.errors import ModelError
+from emotion_node.backends.onnx import LABEL_COUNT, PROCESSOR, OnnxModel, Signature
+from emotion_node.datatypes import NS_PER_S, FloatArray, ModalityEmotion, Reason
 from emotion_node.faces import FaceMesh, FaceSequence, Image
 from emotion_node.labels import LABELS, Modality
 from emotion_node.model_store.manifest import ModelEntry
 
 EXPRESSIONS: Final = (*LABELS, 'contempt')
-"""What the model tells apart. Contempt has no place among the seven labels: its share is left out
-and lowers the reliability, and where it is the larger part there is no answer."""
+"""What the model tells apart. Contempt is none of the seven labels: its share is left out and
+lowers the reliability, and where it is above one half there is no answer."""
 
 INPUT: Final = 'faces'
 """(batch, `SIDE`, `SIDE`) float32 brightness, 0..255, as `face_image` makes them."""
 OUTPUT: Final = 'scores'
 """(batch, 8) probabilities in the order of `EXPRESSIONS`."""
+SIGNATURE: Final = Signature(
+    'face', {INPUT: ('batch', SIDE, SIDE)}, {OUTPUT: ('batch', LABEL_COUNT)}, EXPRESSIONS
+)
 
-PERIOD_NS: Final = 80_000_000
-"""Expressions last for half a second and longer (Ekman, 2003): 12 looks a second are plenty."""
-MIN_IMAGES: Final = 2
+PERIOD_NS: Final = 2 * NS_PER_S // 25
+"""Expressions last for half a second and longer (Ekman, 2003): 12.5 frames per second suffice."""
+MIN_FRAMES: Final = 2
 MIN_VISIBILITY: Final = 0.05
-"""On average over the images; below it the face is too far away or turned too far."""
+"""Mean visibility below which the face is too far away or turned too far."""
 FLOOR: Final = 1e-4
-"""Least probability of an expression in one image."""
+"""Minimum probability of an expression in one frame."""
 
 
-class OnnxFaceEmotion:
-    """An ONNX model over images of a face; over an utterance, their geometric mean.
+class OnnxFaceEmotion(OnnxModel):
+    """An ONNX model over single frames of a face; over an utterance, their geometric mean.
 
     Holds no state between calls and may be called from several threads.
 
     Args:
-        entry: the model; its file is checked against its checksum.
-        threads: threads per call.
+        entry: the model; its file is compared with its checksum.
+        threads: of the processor, per call.
+        providers: execution providers, best first.
         clock: reads the time in ns, from any origin; measures how long a call takes.
 
     Raises:
@@ -57,25 +59,20 @@ class OnnxFaceEmotion:
         self,
         entry: ModelEntry,
         threads: int = 1,
+        providers: Sequence[str] = PROCESSOR,
         *,
         clock: Callable[[], int],
-        providers: Sequence[str] = PROCESSOR,
     ) -> None:
-        self._info = entry.info
         self._clock = clock
-        self._session = load_session(entry, threads, providers)
-        _check_signature(self._session, entry)
-        # The first call allocates, so it is made here and not while somebody waits.
-        self.run(np.zeros((SIDE, SIDE), np.uint8))
+        super().__init__(entry, SIGNATURE, threads, providers)
 
-    @property
-    def info(self) -> ModelInfo:
-        """Name and version."""
-        return self._info
+    def warm_up(self) -> None:
+        """Answer once about a black image."""
+        self.run(np.zeros((SIDE, SIDE), np.uint8))
 
     def run(self, image: Image) -> FloatArray:
         """Return (8,) probabilities of `EXPRESSIONS` in an image of `face_image`."""
-        (scores,) = self._session.run([OUTPUT], {INPUT: image[None].astype(np.float32)})
+        (scores,) = self._call({INPUT: image[None].astype(np.float32)})
         return np.asarray(scores[0], np.float32)
 
     def observe(self, mesh: FaceMesh) -> FloatArray:
@@ -86,50 +83,34 @@ class OnnxFaceEmotion:
     def estimate(self, seen: FaceSequence) -> ModalityEmotion:
         """Return the emotion that a face shows over an utterance.
 
-        It is absent when there are too few images (`too_short`), and when the face is too
+        It is absent when there are too few frames (`too_short`), and when the face is too
         small or turned too far in them, or shows contempt (`low_confidence`).
         """
-        if len(seen.rows) < MIN_IMAGES:
-            return ModalityEmotion.absent(Modality.FACE, Reason.TOO_SHORT, model=self._info)
+        if len(seen.rows) < MIN_FRAMES:
+            return ModalityEmotion.absent(Modality.FACE, Reason.TOO_SHORT, model=self.info)
         begun = self._clock()
         visible = float(seen.quality.mean())
         if visible < MIN_VISIBILITY:
             return ModalityEmotion.absent(
-                Modality.FACE, Reason.LOW_CONFIDENCE, model=self._info, reliability=visible
+                Modality.FACE, Reason.LOW_CONFIDENCE, model=self.info, reliability=visible
             )
-        shown = shown_over(seen)
-        contempt = float(shown[-1])
+        pooled = pool_expressions(seen)
+        contempt = float(pooled[-1])
         reliability = visible * (1 - contempt)
         if contempt > 0.5:
             return ModalityEmotion.absent(
-                Modality.FACE, Reason.LOW_CONFIDENCE, model=self._info, reliability=reliability
+                Modality.FACE, Reason.LOW_CONFIDENCE, model=self.info, reliability=reliability
             )
-        scores = shown[:-1] / (1 - shown[-1])
+        scores = pooled[:-1] / (1 - pooled[-1])
         emotion = ModalityEmotion.from_scores(
-            Modality.FACE, scores, self._info, self._clock() - begun, len(seen.rows)
+            Modality.FACE, scores, self.info, self._clock() - begun, len(seen.rows)
         )
         return dataclasses.replace(emotion, reliability=reliability)
 
 
-def shown_over(seen: FaceSequence) -> FloatArray:
-    """Return (8,) probabilities over the images of an utterance."""
+def pool_expressions(seen: FaceSequence) -> FloatArray:
+    """Return (8,) probabilities over the frames of an utterance, weighted by their quality."""
     weights = seen.quality / seen.quality.sum()
     logits = weights @ seen.rows
     scores = np.exp(logits - logits.max())
     return np.asarray(scores / scores.sum(), np.float32)
-
-
-def _check_signature(session: ort.InferenceSession, entry: ModelEntry) -> None:
-    path = entry.file('weights').path
-    inputs = {value.name: value.shape[1:] for value in session.get_inputs()}
-    if inputs != {INPUT: [SIDE, SIDE]}:
-        raise ModelError(
-            f'{path} takes {inputs}; a face model takes {INPUT} of (batch, {SIDE}, {SIDE})'
-        )
-    outputs = {value.name: value.shape[1:] for value in session.get_outputs()}
-    if outputs != {OUTPUT: [len(entry.labels)]}:
-        raise ModelError(
-            f'{path} gives {outputs} for each face; expected {OUTPUT} of {len(entry.labels)}, its '
-            f'label table ({", ".join(entry.labels)}); model and manifest do not belong together'
-        )
-    check_labels(entry, EXPRESSIONS)

@@ -1,13 +1,18 @@
-"""Loading ONNX models with onnxruntime."""
+"""ONNX models run by onnxruntime: execution providers, sessions, and the base of the adapters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
 
+import numpy.typing as npt
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
+from emotion_node.datatypes import ModelInfo
 from emotion_node.errors import ModelError
 from emotion_node.labels import LABELS
 from emotion_node.model_store.manifest import ModelEntry
@@ -21,8 +26,11 @@ _ORT_ERRORS: Final = (
     ort_errors.RuntimeException,
 )
 
-
 PROCESSOR: Final = ('CPUExecutionProvider',)
+"""Providers of a machine without an accelerator."""
+Shape = tuple[int | str, ...]
+LABEL_COUNT: Final = 'labels'
+"""Name of the size of a label table, in the shapes of a `Signature`."""
 _SUFFIX: Final = 'ExecutionProvider'
 
 
@@ -31,8 +39,8 @@ def choose_providers(wanted: str, log: Callable[[str], None]) -> tuple[str, ...]
 
     Args:
         wanted: onnxruntime's names with or without "ExecutionProvider", separated by commas;
-            "auto" for all that there are, in onnxruntime's order.
-        log: told which of them this onnxruntime has not got.
+            "auto" for all that are available, in onnxruntime's order.
+        log: takes a sentence about each that this onnxruntime does not have.
 
     Raises:
         ModelError: onnxruntime knows no such provider.
@@ -58,49 +66,145 @@ def choose_providers(wanted: str, log: Callable[[str], None]) -> tuple[str, ...]
             here = ', '.join(name.removesuffix(_SUFFIX) for name in available)
             log(
                 f'inference.providers asks for {short}, which onnxruntime {ort.__version__} here '
-                f'has not got (it has {here}): it is passed over, and the processor does what no '
-                'other can. Install the build of onnxruntime that brings it, e.g. onnxruntime-gpu '
-                'for cuda'
+                f'does not have (it has {here}): it is skipped, and models run on the next one, '
+                'on the processor at the latest. Install the build of onnxruntime that has it, '
+                'e.g. onnxruntime-gpu for cuda'
             )
     others = [name for name in chosen if name not in PROCESSOR]
     return tuple(dict.fromkeys((*others, *PROCESSOR)))
 
 
-def load_session(
-    entry: ModelEntry, threads: int, providers: Sequence[str] = PROCESSOR
+def open_session(
+    model: bytes | Path, name: object, threads: int, providers: Sequence[str] = PROCESSOR
 ) -> ort.InferenceSession:
-    """Return a session over the model's file "weights", which is compared with its checksum.
+    """Return a session that runs an ONNX model.
 
     Args:
-        entry: the model.
-        threads: of the processor.
+        model: the file's content or its path.
+        name: names the model in errors.
+        threads: of the processor, per call.
         providers: as `choose_providers` returns them.
 
     Raises:
-        ModelError: the file is missing or damaged, or is no ONNX model.
+        ModelError: it is no ONNX model, or none that this onnxruntime can run.
     """
-    file = entry.file('weights')
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # Spinning threads would take a core from the rest of the node between calls.
     options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     try:
-        return ort.InferenceSession(file.read(), options, providers=list(providers))
+        return ort.InferenceSession(model, options, providers=list(providers))
     except _ORT_ERRORS as error:
         raise ModelError(
-            f'{file.path} is no ONNX model that onnxruntime {ort.__version__} can run: {error}'
+            f'{name} is no ONNX model that onnxruntime {ort.__version__} can run: {error}'
         ) from error
 
 
-def check_labels(entry: ModelEntry, labels: tuple[str, ...] = LABELS) -> None:
-    """Refuse a model whose label table is not the one that is expected.
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Inputs and outputs that a kind of model must have.
+
+    Attributes:
+        kind: of model, e.g. "text"; for errors.
+        inputs: shape of each input by name; a number is a fixed size, a word names a size that
+            may vary.
+        outputs: likewise. `LABEL_COUNT` stands for the size of the label table.
+        labels: label table that the manifest must have, in the order of the scores.
+    """
+
+    kind: str
+    inputs: Mapping[str, Shape]
+    outputs: Mapping[str, Shape]
+    labels: tuple[str, ...] = LABELS
+
+    def check(self, session: ort.InferenceSession, entry: ModelEntry) -> None:
+        """Refuse a model with other inputs, outputs or labels.
+
+        Raises:
+            ModelError: it has.
+        """
+        path = entry.file('weights').path
+        found = {value.name: tuple(value.shape) for value in session.get_inputs()}
+        if not _fits(found, self.inputs):
+            raise ModelError(
+                f'{path} takes {_describe(found)}; a {self.kind} model takes '
+                f'{_describe(self.inputs)}'
+            )
+        count = len(entry.labels)
+        expected = {
+            name: tuple(count if size == LABEL_COUNT else size for size in shape)
+            for name, shape in self.outputs.items()
+        }
+        found = {value.name: tuple(value.shape) for value in session.get_outputs()}
+        if not _fits(found, expected):
+            raise ModelError(
+                f'{path} gives {_describe(found)}; its label table has {count} labels '
+                f'({", ".join(entry.labels)}), so {_describe(expected)} was expected; model and '
+                'manifest do not belong together'
+            )
+        if entry.labels != self.labels:
+            raise ModelError(
+                f'{path} has the labels {", ".join(entry.labels)}; expected '
+                f'{", ".join(self.labels)}'
+            )
+
+
+class OnnxModel(ABC):
+    """An ONNX model of the manifest, loaded, checked and warmed up: base of the emotion models.
+
+    Holds no state between calls and may be called from several threads.
+
+    Args:
+        entry: the model; its files are compared with their checksums.
+        signature: inputs, outputs and labels that it must have.
+        threads: of the processor, per call.
+        providers: as `choose_providers` returns them.
 
     Raises:
-        ModelError: it is not.
+        ModelError: a file is missing or damaged, or is no model of this signature.
     """
-    if entry.labels != labels:
-        raise ModelError(
-            f'{entry.file("weights").path} has the labels {", ".join(entry.labels)}; expected '
-            f'{", ".join(labels)}'
+
+    def __init__(
+        self,
+        entry: ModelEntry,
+        signature: Signature,
+        threads: int = 1,
+        providers: Sequence[str] = PROCESSOR,
+    ) -> None:
+        self._info = entry.info
+        self._outputs = list(signature.outputs)
+        file = entry.file('weights')
+        self._session = open_session(file.read(), file.path, threads, providers)
+        signature.check(self._session, entry)
+        # The first call allocates, so it is made here and not while somebody waits.
+        self.warm_up()
+
+    @property
+    def info(self) -> ModelInfo:
+        """Name and version."""
+        return self._info
+
+    @abstractmethod
+    def warm_up(self) -> None:
+        """Answer once about any input."""
+
+    def _call(self, inputs: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+        """Return the outputs in the order of the signature."""
+        found: list[npt.NDArray[Any]] = self._session.run(self._outputs, dict(inputs))
+        return found
+
+
+def _fits(found: Mapping[str, Sequence[object]], expected: Mapping[str, Shape]) -> bool:
+    return found.keys() == expected.keys() and all(
+        len(found[name]) == len(shape)
+        and all(
+            isinstance(size, str) or here == size
+            for here, size in zip(found[name], shape, strict=True)
         )
+        for name, shape in expected.items()
+    )
+
+
+def _describe(values: Mapping[str, Sequence[object]]) -> str:
+    return ', '.join(f'{name} of ({", ".join(map(str, shape))})' for name, shape in values.items())

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
+import onnxruntime as ort
 
+from emotion_node.backends.onnx import open_session
 from emotion_node.datatypes import FloatArray
 from emotion_node.errors import ModelError
 
@@ -25,14 +25,6 @@ ONSET_DELAY_NS: Final = 48_000_000
 RELEASE_DELAY_NS: Final = 48_000_000
 """Medians over silence and noise at 20 to 5 dB, at the default thresholds, by
 `python -m emotion_lab evaluate vad --half dev`."""
-_ORT_ERRORS: Final = (
-    onnxruntime_errors.Fail,
-    onnxruntime_errors.InvalidArgument,
-    onnxruntime_errors.InvalidGraph,
-    onnxruntime_errors.InvalidProtobuf,
-    onnxruntime_errors.NotImplemented,
-    onnxruntime_errors.RuntimeException,
-)
 
 
 def find_model() -> Path:
@@ -74,16 +66,7 @@ class SileroVad:
         path = path or find_model()
         if not path.is_file():
             raise ModelError(f'Silero VAD: no such file: {path}')
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(
-                path, options, providers=['CPUExecutionProvider']
-            )
-        except _ORT_ERRORS as error:
-            raise ModelError(f'Silero VAD: {path} cannot be loaded: {error}') from error
+        self._session = open_session(path, f'Silero VAD: {path}', threads=1)
         inputs = {node.name: node.shape for node in self._session.get_inputs()}
         samples = FRAME_SAMPLES + CONTEXT_SAMPLES
         if set(inputs) != {'input', 'h', 'c'} or inputs['input'][-1] != samples:
@@ -100,7 +83,7 @@ class SileroVad:
 class SileroVadStream:
     """The network's memory of one microphone."""
 
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+    def __init__(self, session: ort.InferenceSession) -> None:
         self._session = session
         self._input = np.zeros((1, CONTEXT_SAMPLES + FRAME_SAMPLES), np.float32)
         self._state = np.zeros((2, 1, 1, STATE_SIZE), np.float32)

@@ -15,9 +15,9 @@ from support.scripted import Ticker
 from emotion_node.backends.face_image import PLACES, SIDE, face_image
 from emotion_node.backends.face_onnx import (
     EXPRESSIONS,
-    MIN_IMAGES,
+    MIN_FRAMES,
     OnnxFaceEmotion,
-    shown_over,
+    pool_expressions,
 )
 from emotion_node.datatypes import FloatArray, ModalityEmotion, Reason
 from emotion_node.errors import ModelError
@@ -89,13 +89,13 @@ def sequence(seen: FloatArray, quality: float | list[float] = 1.0) -> FaceSequen
 
 def test_images_that_show_the_face_badly_count_less() -> None:
     seen = rows({'joy': 0.9}, {'anger': 0.9})
-    assert EXPRESSIONS[shown_over(sequence(seen, [1.0, 0.2])).argmax()] == 'joy'
-    assert EXPRESSIONS[shown_over(sequence(seen, [0.2, 1.0])).argmax()] == 'anger'
+    assert EXPRESSIONS[pool_expressions(sequence(seen, [1.0, 0.2])).argmax()] == 'joy'
+    assert EXPRESSIONS[pool_expressions(sequence(seen, [0.2, 1.0])).argmax()] == 'anger'
 
 
 def test_one_odd_image_does_not_change_the_answer() -> None:
     seen = rows(*[{'sadness': 0.6}] * 9, {'surprise': 0.97})
-    assert EXPRESSIONS[shown_over(sequence(seen)).argmax()] == 'sadness'
+    assert EXPRESSIONS[pool_expressions(sequence(seen)).argmax()] == 'sadness'
 
 
 @pytest.fixture(scope='module')
@@ -140,7 +140,7 @@ def test_contempt_lowers_the_reliability_and_where_it_prevails_there_is_no_answe
 
 
 def test_too_few_or_too_bad_images_are_no_answer(model: OnnxFaceEmotion) -> None:
-    few = model.estimate(sequence(rows(*[{'joy': 0.9}] * (MIN_IMAGES - 1))))
+    few = model.estimate(sequence(rows(*[{'joy': 0.9}] * (MIN_FRAMES - 1))))
     assert (few.available, few.reason) == (False, Reason.TOO_SHORT)
     bad = model.estimate(sequence(rows(*[{'joy': 0.9}] * 5), 0.01))
     assert (bad.available, bad.reason) == (False, Reason.LOW_CONFIDENCE)
@@ -168,5 +168,5 @@ def test_a_model_for_something_else_is_refused(entry: ModelEntry) -> None:
     data = path.read_bytes()
     file = ModelFile('weights', path, hashlib.sha256(data).hexdigest(), len(data))
     other = dataclasses.replace(entry, files={'weights': file})
-    with pytest.raises(ModelError, match='a face model takes faces'):
+    with pytest.raises(ModelError, match=r'a face model takes faces of \(batch, 48, 48\)'):
         OnnxFaceEmotion(other, clock=Ticker(1))
