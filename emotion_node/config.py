@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from emotion_node.datatypes import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from emotion_node.errors import UserError
 
 Value = bool | int | float | str
@@ -108,8 +109,8 @@ class AudioConfig:
         16000,
         'Sample rate of audio messages that do not state their own.',
         'Hz',
-        8000,
-        96000,
+        MIN_SAMPLE_RATE,
+        MAX_SAMPLE_RATE,
     )
     channels: int = _p(
         1, 'Number of channels of audio messages that do not state their own.', '', 1, 32

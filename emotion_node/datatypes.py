@@ -21,6 +21,10 @@ from emotion_node.labels import LABELS, Modality, valence_arousal
 SAMPLE_RATE: Final = 16_000
 """Rate of all audio behind the resampler, in Hz."""
 
+MIN_SAMPLE_RATE: Final = 8_000
+MAX_SAMPLE_RATE: Final = 96_000
+"""Limits of the sample rate of audio that comes in, in Hz."""
+
 NS_PER_S: Final = 1_000_000_000
 NS_PER_MS: Final = 1_000_000
 NS_PER_SAMPLE: Final = NS_PER_S // SAMPLE_RATE

@@ -13,6 +13,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 
 from emotion_node.datatypes import NS_PER_S
 from emotion_node.messages.image import decode_image
+from emotion_node.messages.stamps import ns_to_stamp, stamp_to_ns
 from emotion_node.recordings.bag import Bag
 from emotion_node.recordings.definitions import standard_types
 
@@ -78,8 +79,8 @@ def _second_voice(content: Any, earlier: deque[npt.NDArray[np.int16]]) -> npt.ND
 
 
 def _stamped(types: Any, header: Any, later_ns: int) -> Any:
-    stamp_ns = header.stamp.sec * NS_PER_S + header.stamp.nanosec + later_ns
-    time = types.types['builtin_interfaces/msg/Time'](*divmod(stamp_ns, NS_PER_S))
+    stamp_ns = stamp_to_ns(header.stamp) + later_ns
+    time = types.types['builtin_interfaces/msg/Time'](*ns_to_stamp(stamp_ns))
     return types.types['std_msgs/msg/Header'](stamp=time, frame_id=header.frame_id)
 
 

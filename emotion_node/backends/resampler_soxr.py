@@ -5,10 +5,7 @@ from __future__ import annotations
 import numpy as np
 import soxr
 
-from emotion_node.datatypes import SAMPLE_RATE, FloatArray
-
-MIN_RATE = 8_000
-MAX_RATE = 96_000
+from emotion_node.datatypes import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, SAMPLE_RATE, FloatArray
 
 
 class SoxrResampler:
@@ -20,15 +17,17 @@ class SoxrResampler:
     at 44.1 and 48 kHz and up to 120 ms behind at 8 kHz. At `SAMPLE_RATE` samples pass unchanged.
 
     Args:
-        rate: of the input, in Hz, 8,000 to 96,000.
+        rate: of the input, in Hz, `MIN_SAMPLE_RATE` to `MAX_SAMPLE_RATE`.
 
     Raises:
         ValueError: `rate` is out of range.
     """
 
     def __init__(self, rate: int) -> None:
-        if not MIN_RATE <= rate <= MAX_RATE:
-            raise ValueError(f'sample rate: expected {MIN_RATE} to {MAX_RATE} Hz, got {rate}')
+        if not MIN_SAMPLE_RATE <= rate <= MAX_SAMPLE_RATE:
+            raise ValueError(
+                f'sample rate: expected {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} Hz, got {rate}'
+            )
         self._stream = (
             None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, 'float32')
         )

@@ -21,8 +21,16 @@ import numpy as np
 import numpy.typing as npt
 
 from emotion_node.config import AudioConfig
-from emotion_node.datatypes import NS_PER_S, AudioChunk, ClockSource, FloatArray
+from emotion_node.datatypes import (
+    MAX_SAMPLE_RATE,
+    MIN_SAMPLE_RATE,
+    NS_PER_S,
+    AudioChunk,
+    ClockSource,
+    FloatArray,
+)
 from emotion_node.errors import UserError
+from emotion_node.messages.stamps import stamp_to_ns
 
 AUDIO_TYPES: Final = (
     'emotion_msgs/msg/AudioChunk',
@@ -116,8 +124,11 @@ def decode_audio(
         raise MessageError(
             f'{type(message).__name__} is no audio message; known are {", ".join(AUDIO_TYPES)}'
         )
-    if not 8_000 <= rate <= 96_000:
-        raise MessageError(f'audio has a sample rate of {rate} Hz, expected 8000 to 96000')
+    if not MIN_SAMPLE_RATE <= rate <= MAX_SAMPLE_RATE:
+        raise MessageError(
+            f'audio has a sample rate of {rate} Hz, expected {MIN_SAMPLE_RATE} to '
+            f'{MAX_SAMPLE_RATE}'
+        )
     if channels < 1 or len(samples) % channels:
         raise MessageError(
             f'audio message has {len(samples)} samples, which do not fill {channels} channels'
@@ -143,9 +154,7 @@ _DTYPES: Final[Mapping[str, np.dtype[Any]]] = {
 
 def _stamp(message: Any) -> int | None:
     header = getattr(message, 'header', None)
-    if header is None or (header.stamp.sec == 0 and header.stamp.nanosec == 0):
-        return None
-    return int(header.stamp.sec) * NS_PER_S + int(header.stamp.nanosec)
+    return None if header is None else stamp_to_ns(header.stamp) or None
 
 
 def _pcm(data: Any) -> Samples:

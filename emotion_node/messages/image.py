@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from emotion_node.datatypes import NS_PER_S, VideoFrame
+from emotion_node.datatypes import VideoFrame
 from emotion_node.messages.audio import MessageError
+from emotion_node.messages.stamps import stamp_or_receipt_ns
 
 IMAGE_TYPES: Final = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 
@@ -34,8 +35,7 @@ def decode_image(message: Any, receipt_ns: int) -> VideoFrame:
     Raises:
         MessageError: unknown encoding, or fewer bytes than the image's size needs.
     """
-    stamp = message.header.stamp
-    stamp_ns = int(stamp.sec) * NS_PER_S + int(stamp.nanosec) or receipt_ns
+    stamp_ns = stamp_or_receipt_ns(message.header, receipt_ns)
     frame_id = str(message.header.frame_id)
     if hasattr(message, 'format'):
         if not len(message.data):

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
-from emotion_node.datatypes import NS_PER_S
+from emotion_node.messages.stamps import stamp_to_ns
 
 Record = dict[str, Any]
 
@@ -27,7 +28,7 @@ def as_record(message: Any) -> Any:
     fields = _fields(message)
     if fields is not None:
         if set(fields) == _TIME_FIELDS:
-            return int(fields['sec']) * NS_PER_S + int(fields['nanosec'])
+            return stamp_to_ns(SimpleNamespace(**fields))
         return {name: as_record(value) for name, value in fields.items()}
     if hasattr(message, 'item') and message.ndim == 0:  # a scalar of NumPy
         message = message.item()

@@ -25,6 +25,7 @@ from emotion_node.datatypes import (
 )
 from emotion_node.faces import SeenFace
 from emotion_node.labels import LABELS
+from emotion_node.messages.stamps import ns_to_stamp
 
 OUTPUT_TOPICS: Final[Mapping[str, str]] = {
     'emotion': 'emotion_msgs/msg/Emotion',
@@ -244,5 +245,5 @@ class Encoder:
         )
 
     def _time(self, stamp_ns: int) -> Any:
-        sec, nanosec = divmod(stamp_ns, NS_PER_S)
+        sec, nanosec = ns_to_stamp(stamp_ns)
         return self._make('builtin_interfaces/msg/Time', sec=sec, nanosec=nanosec)

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 from emotion_node.config import AudioConfig
 from emotion_node.core.pipeline import Pipeline
 from emotion_node.datatypes import (
-    NS_PER_S,
     AudioChunk,
     Reason,
     Report,
@@ -28,6 +27,7 @@ from emotion_node.messages.audio import (
     decode_audio,
 )
 from emotion_node.messages.image import IMAGE_TYPES, decode_image
+from emotion_node.messages.stamps import stamp_or_receipt_ns
 from emotion_node.recordings.bag import Bag, BagError, Message, Topic
 from emotion_node.recordings.media import probe, read_media
 
@@ -256,8 +256,7 @@ class BagRecording:
         return Mute(receipt_ns, bool(message.data))
 
     def _read_transcript(self, message: Any, receipt_ns: int) -> TranscriptReport:
-        stamp = message.header.stamp
-        stamp_ns = int(stamp.sec) * NS_PER_S + int(stamp.nanosec) or receipt_ns
+        stamp_ns = stamp_or_receipt_ns(message.header, receipt_ns)
         try:
             reason = Reason(message.reason)
         except ValueError:

@@ -16,10 +16,16 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from emotion_node.datatypes import NS_PER_S, AudioChunk, ClockSource, VideoFrame
+from emotion_node.datatypes import (
+    MAX_SAMPLE_RATE,
+    MIN_SAMPLE_RATE,
+    NS_PER_S,
+    AudioChunk,
+    ClockSource,
+    VideoFrame,
+)
 from emotion_node.errors import UserError
 
-MIN_RATE, MAX_RATE = 8_000, 96_000
 _RESAMPLED_RATE = 48_000
 
 
@@ -68,7 +74,8 @@ def read_audio(path: Path) -> Iterator[AudioChunk]:
     """
     with _open(path) as container:
         stream = _audio_stream(container, path)
-        rate = stream.rate if MIN_RATE <= stream.rate <= MAX_RATE else _RESAMPLED_RATE
+        usable = MIN_SAMPLE_RATE <= stream.rate <= MAX_SAMPLE_RATE
+        rate = stream.rate if usable else _RESAMPLED_RATE
         resampler = av.AudioResampler(format='s16', layout='mono', rate=rate)
         origin = _origin(container)
         for frame in _decode(container, stream):

@@ -15,9 +15,9 @@ from emotion_node.datatypes import NS_PER_S, ClockSource
 from emotion_node.messages.audio import AUDIO_TYPES
 from emotion_node.ros.engine import Engine
 from emotion_node.ros.faults import Fault
+from emotion_node.ros.periods import RECENT_S
 from emotion_node.ros.topic_input import InputHealth
 
-_RECENT_S = 10.0
 _MAX_LAG_S = 5.0
 _MIN_LAG_S = -0.1
 _SEVERITY = {
@@ -141,7 +141,7 @@ def input_status(name: str, health: InputHealth, now: float, elsewhere: str) -> 
             f'{len(health.publishers)} publishers on {health.topic} '
             f'({", ".join(health.publishers)}), expected one: their messages mix',
         )
-    if now - health.last_bad_at < _RECENT_S:
+    if now - health.last_bad_at < RECENT_S:
         status.say(DiagnosticStatus.ERROR, f'{health.last_bad} ({health.bad} unusable so far)')
     if health.wrong_rate and age <= health.timeout_s:
         status.say(DiagnosticStatus.ERROR, health.wrong_rate)
@@ -176,7 +176,7 @@ def hearing_status(engine: Engine, given_up_at: float, now: float) -> Status:
     """Tell what became of the audio."""
     queue = engine.audio
     status = Status('hearing')
-    if now - given_up_at < _RECENT_S:
+    if now - given_up_at < RECENT_S:
         status.say(
             DiagnosticStatus.ERROR,
             f'{queue.dropped_cost:.1f} s of audio given up so far: this machine is too slow or '
@@ -224,7 +224,7 @@ def analysis_status(engine: Engine, faults: list[Fault], now: float) -> Status:
             f'{engine.speech.waiting:.1f} s behind: interim estimates are given up',
         )
     for fault in faults:
-        level = DiagnosticStatus.ERROR if now - fault.at < _RECENT_S else DiagnosticStatus.WARN
+        level = DiagnosticStatus.ERROR if now - fault.at < RECENT_S else DiagnosticStatus.WARN
         status.say(level, f'fault in {fault.stage} ({fault.count}): {fault.text}')
     if not status.texts:
         status.say(DiagnosticStatus.OK, 'keeps up')

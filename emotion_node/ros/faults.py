@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
-_LOG_PERIOD_S = 10.0
+from emotion_node.ros.periods import LOG_PERIOD_S
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class FaultLog:
             fault.text = f'{type(error).__name__}: {error}'
             fault.count += 1
             fault.at = now
-            due = now - fault.logged_at >= _LOG_PERIOD_S
+            due = now - fault.logged_at >= LOG_PERIOD_S
             more = fault.count - fault.logged - 1
             if due:
                 fault.logged_at = now

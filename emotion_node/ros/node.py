@@ -26,6 +26,7 @@ from emotion_node.ros.faults import FaultLog
 from emotion_node.ros.inputs import AudioInput, ImageInput
 from emotion_node.ros.outputs import Outputs
 from emotion_node.ros.parameters import declare_config
+from emotion_node.ros.periods import LOG_PERIOD_S
 from emotion_node.ros.requests import Requests
 from emotion_node.ros.topic_input import Input
 from emotion_node.ros.watch import Watch
@@ -215,7 +216,7 @@ class EmotionNode(LifecycleNode):
             self.audio_given_up_at = time.monotonic()
             self.get_logger().error(
                 f'{given_up:.1f} s of audio given up: hearing cannot keep up',
-                throttle_duration_sec=5.0,
+                throttle_duration_sec=LOG_PERIOD_S,
             )
 
     def _on_frame_id(self, frame_id: str) -> None:

@@ -10,7 +10,8 @@ from std_srvs.srv import SetBool, Trigger
 
 from emotion_msgs.msg import Transcript as TranscriptMessage
 from emotion_msgs.srv import AnalyzeText, GetReaction
-from emotion_node.datatypes import NS_PER_S, Reason, Transcript, TranscriptReport
+from emotion_node.datatypes import Reason, Transcript, TranscriptReport
+from emotion_node.messages.stamps import stamp_or_receipt_ns, stamp_to_ns
 
 if TYPE_CHECKING:
     from emotion_node.ros.node import EmotionNode
@@ -81,7 +82,7 @@ class Requests:
         if engine is None:
             response.message = _INACTIVE
             return response
-        since_ns = request.since.sec * NS_PER_S + request.since.nanosec
+        since_ns = stamp_to_ns(request.since)
         reaction = engine.analysis.reaction(since_ns or None, request.speaker_id)
         response.success = reaction.known
         response.message = reaction.problem
@@ -112,8 +113,7 @@ def decode_transcript(message: Any, receipt_ns: int) -> TranscriptReport:
         message: the message.
         receipt_ns: when it arrived; it stands in for a stamp of zero.
     """
-    stamp = message.header.stamp
-    stamp_ns = stamp.sec * NS_PER_S + stamp.nanosec or receipt_ns
+    stamp_ns = stamp_or_receipt_ns(message.header, receipt_ns)
     words = message.text.strip()
     reason = Reason.NONE if words else Reason.NO_SPEECH_RECOGNISED
     transcript = Transcript(

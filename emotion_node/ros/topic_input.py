@@ -21,6 +21,7 @@ from rclpy.subscription import Subscription
 
 from emotion_node.datatypes import ClockSource
 from emotion_node.messages.audio import AUDIO_TYPES, MessageError
+from emotion_node.ros.periods import LOG_PERIOD_S
 
 _RATE_WINDOW_S = 5.0
 
@@ -174,7 +175,7 @@ class Input:
     def _refuse(self, error: MessageError) -> None:
         self.health.refuse(str(error), time.monotonic())
         self._node.get_logger().error(
-            f'{self.health.topic}: {error}', throttle_duration_sec=5.0, skip_first=False
+            f'{self.health.topic}: {error}', throttle_duration_sec=LOG_PERIOD_S
         )
 
     def _problem(self, text: str) -> None:

@@ -18,12 +18,12 @@ from emotion_node.ros.diagnostics import (
     input_status,
     state_status,
 )
+from emotion_node.ros.periods import CONNECTED_GRAPH_PERIOD_S, GRAPH_PERIOD_S
 
 if TYPE_CHECKING:
     from emotion_node.ros.node import EmotionNode
 
-_LOOK_PERIOD_S = 0.25
-_LOOKS_WHEN_CONNECTED = 4
+_LOOKS_WHEN_CONNECTED = round(CONNECTED_GRAPH_PERIOD_S / GRAPH_PERIOD_S)
 
 
 class Watch:
@@ -41,7 +41,7 @@ class Watch:
         self._looks = 0
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(period_s, self.diagnose, clock=steady)
-        node.create_timer(_LOOK_PERIOD_S, self.look, clock=steady)
+        node.create_timer(GRAPH_PERIOD_S, self.look, clock=steady)
 
     def look(self) -> None:
         """See who publishes the inputs, and whether anything still comes."""

@@ -18,7 +18,6 @@ from support.robot import (
     RATE,
     Samples,
     conversation,
-    nanoseconds,
 )
 
 from emotion_msgs.msg import Emotion, SpeechActivity
@@ -26,6 +25,7 @@ from emotion_msgs.srv import AnalyzeText, GetReaction
 from emotion_node import datatypes
 from emotion_node.interfaces import Turn
 from emotion_node.labels import LABELS
+from emotion_node.messages.stamps import stamp_to_ns
 
 ODD_CHUNK = 500  # 31.25 ms: no whole number of any detector's frames
 
@@ -62,8 +62,8 @@ def test_somebody_says_a_sentence(bench: Bench, speech: Samples) -> None:
     assert emotion.header.stamp == emotion.end
     assert emotion.header.frame_id == 'microphone'
     speech_end_ns = start_ns + 3_305_000_000
-    assert abs(nanoseconds(emotion.start) - start_ns - NS_PER_S) < NS_PER_S // 5
-    assert abs(nanoseconds(emotion.end) - speech_end_ns) < NS_PER_S // 5
+    assert abs(stamp_to_ns(emotion.start) - start_ns - NS_PER_S) < NS_PER_S // 5
+    assert abs(stamp_to_ns(emotion.end) - speech_end_ns) < NS_PER_S // 5
     # Such old stamps are no measure of latency; what is known is.
     assert 0.3 < emotion.endpointing_latency < 0.7
     assert emotion.endpointing_latency <= emotion.total_latency < 10.0
@@ -76,9 +76,9 @@ def test_interim_estimates_come_while_somebody_speaks(bench: Bench, speech: Samp
     assert len(interim) >= 2
     assert {one.utterance_id for one in interim} == {emotion.utterance_id}
     assert all(one.trigger == Emotion.INTERIM and not one.end_reason for one in interim)
-    ends = [nanoseconds(one.end) for one in interim]
+    ends = [stamp_to_ns(one.end) for one in interim]
     assert ends == sorted(ends)
-    assert ends[0] - nanoseconds(emotion.start) <= NS_PER_S
+    assert ends[0] - stamp_to_ns(emotion.start) <= NS_PER_S
     transcript = bench.next('transcript', before['transcript'])
     assert (transcript.text, transcript.final) == (emotion.text, True)
 

@@ -178,11 +178,6 @@ def chunks(samples: Samples, size: int, start_ns: int) -> Iterator[tuple[int, Sa
         yield start_ns + begin * NS_PER_S // RATE, samples[begin : begin + size]
 
 
-def nanoseconds(stamp: Any) -> int:
-    """Return a builtin_interfaces/Time in nanoseconds."""
-    return int(stamp.sec) * NS_PER_S + int(stamp.nanosec)
-
-
 def activate(node: Any) -> None:
     """Bring a managed node to work."""
     assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS

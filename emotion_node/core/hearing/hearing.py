@@ -16,6 +16,8 @@ from emotion_node.core.hearing.mute import Mute
 from emotion_node.core.hearing.segmenter import SpeechSegmenter, required_capacity
 from emotion_node.core.hearing.timeline import Fit, Timeline, TimelineFit
 from emotion_node.datatypes import (
+    MAX_SAMPLE_RATE,
+    MIN_SAMPLE_RATE,
     NS_PER_S,
     NS_PER_SAMPLE,
     AudioChunk,
@@ -28,7 +30,6 @@ from emotion_node.datatypes import (
 )
 from emotion_node.interfaces import Resampler, Vad
 
-RATES: Final = range(8_000, 96_001)
 SLICES_PER_S: Final = 4
 """Long chunks are taken in slices of 1/4 s, so that the buffer need not hold them."""
 _NOTHING: Final[FloatArray] = np.zeros(0, np.float32)
@@ -41,7 +42,7 @@ class HearingStats:
     Attributes:
         chunks: taken, the unusable ones included.
         empty_chunks: without a sample; ignored.
-        bad_chunks: with samples that are not finite numbers, or of a rate outside `RATES`; not
+        bad_chunks: with samples that are not finite numbers, or of a rate out of range; not
             heard, a gap remains.
         samples: given to voice activity detection or muted, at `SAMPLE_RATE`.
         gaps, lost_ns: places where audio was missing, and how much.
@@ -132,7 +133,7 @@ class Hearing:
             self.stats.empty_chunks += 1
             return
         mono = mix_down(chunk.samples)
-        if mono is None or chunk.rate not in RATES:
+        if mono is None or not MIN_SAMPLE_RATE <= chunk.rate <= MAX_SAMPLE_RATE:
             self.stats.bad_chunks += 1
             self._timeline.interrupt()
             yield from self._count(self._end_stretch(EndReason.GAP))

@@ -24,6 +24,7 @@ from emotion_node.errors import UserError
 from emotion_node.ros.diagnostics import Diagnostics, Status
 from emotion_node.ros.executable import run_node
 from emotion_node.ros.parameters import declare
+from emotion_node.ros.periods import DRIVER_PERIOD_S, FIRST_RETRY_S, LAST_RETRY_S
 
 PARAMETERS: Final[Mapping[str, ParameterInfo]] = {
     info.name: info
@@ -44,8 +45,6 @@ PARAMETERS: Final[Mapping[str, ParameterInfo]] = {
     )
 }
 
-_FIRST_RETRY_S = 0.5
-_LAST_RETRY_S = 10.0
 _DEFAULT_RATE = 25.0
 
 
@@ -84,7 +83,9 @@ class CameraNode(Node):
         self._camera = self._open()
         self._thread = threading.Thread(target=self._run, name='camera', daemon=True)
         self._thread.start()
-        self.create_timer(1.0, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.create_timer(
+            DRIVER_PERIOD_S, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
 
     def destroy_node(self) -> None:
         """Close the camera, then leave the graph."""
@@ -115,19 +116,19 @@ class CameraNode(Node):
         return camera
 
     def _run(self) -> None:
-        retry_s = _FIRST_RETRY_S
+        retry_s = FIRST_RETRY_S
         due = time.monotonic()
         while not self._stopping.is_set():
             taken, image = self._camera.read()
             if taken:
-                retry_s = _FIRST_RETRY_S
+                retry_s = FIRST_RETRY_S
                 self._trouble = ''
                 if self._is_file:
                     due = self._wait_for(due)
                 self._publish(np.asarray(image, np.uint8))
             elif not self._is_file:
                 self._lost(retry_s)
-                retry_s = min(2 * retry_s, _LAST_RETRY_S)
+                retry_s = min(2 * retry_s, LAST_RETRY_S)
             elif self._values['loop'] and self.images:
                 self._camera.release()
                 self._camera = cv2.VideoCapture(self._source)

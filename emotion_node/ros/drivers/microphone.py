@@ -16,11 +16,12 @@ from rclpy.time import Time
 
 from emotion_msgs.msg import AudioChunk
 from emotion_node.config import ParameterInfo
-from emotion_node.datatypes import NS_PER_S
+from emotion_node.datatypes import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, NS_PER_S
 from emotion_node.errors import UserError
 from emotion_node.ros.diagnostics import Diagnostics, Status
 from emotion_node.ros.executable import run_node
 from emotion_node.ros.parameters import declare
+from emotion_node.ros.periods import DEVICE_SILENCE_S, DRIVER_PERIOD_S, LOG_PERIOD_S
 from emotion_node.ros.worker import Overload, Worker, WorkQueue
 
 PARAMETERS: Final[Mapping[str, ParameterInfo]] = {
@@ -31,7 +32,14 @@ PARAMETERS: Final[Mapping[str, ParameterInfo]] = {
             '',
             'Number of the input device, or part of its name; empty takes the default.',
         ),
-        ParameterInfo('sample_rate', 16000, 'Samples per second and channel.', 'Hz', 8000, 96000),
+        ParameterInfo(
+            'sample_rate',
+            16000,
+            'Samples per second and channel.',
+            'Hz',
+            MIN_SAMPLE_RATE,
+            MAX_SAMPLE_RATE,
+        ),
         ParameterInfo('channels', 1, 'Channels to record.', '', 1, 32),
         ParameterInfo('chunk', 0.02, 'Audio per message.', 's', 0.005, 0.5),
         ParameterInfo('frame_id', 'microphone', 'Frame of the messages.'),
@@ -41,8 +49,6 @@ PARAMETERS: Final[Mapping[str, ParameterInfo]] = {
 _QUEUE_SECONDS = 5.0
 _MAX_WANDER_NS = 100_000_000
 _READINGS = 100
-_SILENT_S = 2.0
-_RETRY_S = 2.0
 
 
 class MicrophoneError(UserError):
@@ -117,7 +123,7 @@ class MicrophoneNode(Node):
         self._open()
         self._worker.start()
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(1.0, self._watch, clock=steady)
+        self.create_timer(DRIVER_PERIOD_S, self._watch, clock=steady)
 
     def destroy_node(self) -> None:
         """Close the device, then leave the graph."""
@@ -186,7 +192,7 @@ class MicrophoneNode(Node):
 
     def _on_fault(self, stage: str, error: Exception) -> None:
         if self.context.ok():
-            self.get_logger().error(f'{stage}: {error}', throttle_duration_sec=5.0)
+            self.get_logger().error(f'{stage}: {error}', throttle_duration_sec=LOG_PERIOD_S)
 
     def _watch(self) -> None:
         silent_s = time.monotonic() - self._heard_at
@@ -203,13 +209,13 @@ class MicrophoneNode(Node):
             )
             self.get_logger().warning(
                 f'{self.overflows} overflow(s), {self._queue.dropped_cost:.1f} s given up so far',
-                throttle_duration_sec=30.0,
+                throttle_duration_sec=LOG_PERIOD_S,
             )
-        if silent_s > _SILENT_S:
+        if silent_s > DEVICE_SILENCE_S:
             text = f'no audio from the device for {silent_s:.0f} s'
             status.say(DiagnosticStatus.ERROR, text)
             self.get_logger().error(
-                f'{text}: opening it again', throttle_duration_sec=_RETRY_S * 5
+                f'{text}: opening it again', throttle_duration_sec=LOG_PERIOD_S
             )
             self._reopen()
         if not status.texts:
@@ -228,7 +234,7 @@ class MicrophoneNode(Node):
         try:
             self._open()
         except MicrophoneError as error:
-            self.get_logger().error(str(error), throttle_duration_sec=30.0)
+            self.get_logger().error(str(error), throttle_duration_sec=LOG_PERIOD_S)
 
 
 def _portaudio() -> Any:

@@ -25,6 +25,7 @@ from rosgraph_msgs.msg import Clock
 
 from emotion_node.datatypes import NS_PER_S
 from emotion_node.messages.audio import MessageError
+from emotion_node.messages.stamps import ns_to_stamp
 from emotion_node.recordings.bag import Bag, BagError, Message, Topic
 from emotion_node.ros.topic_input import message_class
 
@@ -186,5 +187,5 @@ class Player:
     def _tick(self, stamp_ns: int) -> None:
         if self._clock is not None:
             message = Clock()
-            message.clock.sec, message.clock.nanosec = divmod(stamp_ns, NS_PER_S)
+            message.clock.sec, message.clock.nanosec = ns_to_stamp(stamp_ns)
             self._clock.publish(message)

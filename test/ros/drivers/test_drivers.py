@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from domain_coordinator import domain_id
 from sensor_msgs.msg import CompressedImage, Image
-from support.robot import NS_PER_S, Robot, nanoseconds, overrides, robot
+from support.robot import NS_PER_S, Robot, overrides, robot
 
 from emotion_node.config import ConfigError
+from emotion_node.messages.stamps import stamp_to_ns
 from emotion_node.ros.drivers.camera import CameraError, CameraNode
 from emotion_node.ros.drivers.microphone import MicrophoneError, MicrophoneNode, StampTracker
 
@@ -57,7 +58,7 @@ def test_video_file_is_published_frame_by_frame(bench: Robot, video: Path) -> No
     assert first.header.frame_id == 'camera'
     brightness = [int(np.median(np.frombuffer(one.data, np.uint8))) for one in images[:8]]
     assert {round(one / 40) for one in brightness} == set(range(6))
-    stamps = np.array([nanoseconds(one.header.stamp) for one in images[:8]])
+    stamps = np.array([stamp_to_ns(one.header.stamp) for one in images[:8]])
     assert np.diff(stamps).min() > 0
     assert np.diff(stamps).mean() == pytest.approx(NS_PER_S / 30, rel=0.5)
 

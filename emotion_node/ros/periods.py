@@ -1,0 +1,27 @@
+"""How often the nodes look, repeat a message and retry; all by the steady clock."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LOG_PERIOD_S: Final = 10.0
+"""The same error or warning is logged at most once in this time."""
+
+RECENT_S: Final = 10.0
+"""How long diagnostics stay at ERROR after a fault, an unusable message or dropped audio."""
+
+GRAPH_PERIOD_S: Final = 0.25
+"""Time between two checks for publishers of an input that is not connected."""
+
+CONNECTED_GRAPH_PERIOD_S: Final = 1.0
+"""Time between two checks for publishers of an input that is connected."""
+
+DRIVER_PERIOD_S: Final = 1.0
+"""Time between two diagnostics messages of the camera and the microphone node."""
+
+DEVICE_SILENCE_S: Final = 2.0
+"""A microphone that delivers no audio for this time is opened again."""
+
+FIRST_RETRY_S: Final = 0.5
+LAST_RETRY_S: Final = 10.0
+"""Time before a lost camera is opened again: doubled after each attempt, up to the last."""
