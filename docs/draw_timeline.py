@@ -26,7 +26,7 @@ STAGES = {
     'transcription (while speaking)': ('words', '#3b6fb6'),
     'transcription (in pauses)': ('words', '#3b6fb6'),
     'transcription (after speech)': ('words', '#3b6fb6'),
-    'sight': ('images', '#8a6fb8'),
+    'vision': ('images', '#8a6fb8'),
     'voice emotion': ('voice', '#ee8434'),
     'face emotion': ('face', '#4c9f50'),
     'text emotion': ('text', '#17a2a2'),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,22 +11,22 @@ from emotion_node.backends.label_table import parse_table
 from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import Config, TextConfig
 from emotion_node.core.analysis.analysis import Analysis, FaultHandler
-from emotion_node.core.hearing.hearing import Hearing
+from emotion_node.core.hearing.stream import Hearing
 from emotion_node.core.pipeline import Pipeline
 from emotion_node.core.timings import Clock, Timings
 from emotion_node.core.vision.face_points import WIDTH as POINTS_WIDTH
 from emotion_node.core.vision.face_points import read_points
+from emotion_node.core.vision.stream import FaceVision
 from emotion_node.core.vision.tracker import FaceTracker
-from emotion_node.core.vision.vision import FaceSight
 from emotion_node.datatypes import ModelInfo
 from emotion_node.errors import ModelError
 from emotion_node.interfaces import (
     FaceEmotion,
     FaceFinder,
-    Sight,
     TextEmotion,
     Transcriber,
     Vad,
+    Vision,
     VoiceEmotion,
 )
 from emotion_node.labels import LABELS
@@ -124,18 +123,14 @@ def build_analysis(
     clock: Clock,
     on_fault: FaultHandler | None = None,
     timings: Timings | None = None,
-    lock: AbstractContextManager[object] | None = None,
 ) -> Analysis:
-    """Return the analysis of one microphone's speech events and one camera's images.
-
-    A `lock` is needed where images are seen in a thread of their own.
-    """
+    """Return the analysis of one microphone's speech events and one camera's images."""
     return Analysis(
         config,
         models.transcriber,
         models.text,
         models.voice,
-        _build_sight(config, models, clock, lock),
+        _build_vision(config, models, clock),
         clock,
         on_fault,
         timings,
@@ -247,12 +242,10 @@ def _load_landmarks(config: Config, clock: Clock, providers: Sequence[str]) -> F
     )
 
 
-def _build_sight(
-    config: Config, models: Models, clock: Clock, lock: AbstractContextManager[object] | None
-) -> Sight | None:
+def _build_vision(config: Config, models: Models, clock: Clock) -> Vision | None:
     if models.faces is None:
         return None
-    return FaceSight(FaceTracker(config.face, models.faces), lock, models.face, clock)
+    return FaceVision(FaceTracker(config.face, models.faces), models.face, clock)
 
 
 def _describe(info: ModelInfo) -> str:

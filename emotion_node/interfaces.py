@@ -223,7 +223,7 @@ class FaceEmotion(Protocol):
         ...
 
 
-class Sight(Protocol):
+class Vision(Protocol):
     """Everything seen by one camera: faces, their tracks, who of them speaks and how they look.
 
     `update` may be called by another thread than the rest.
@@ -238,7 +238,7 @@ class Sight(Protocol):
         """Take the next frame and return what is in it; None when it comes too late to count."""
         ...
 
-    def hear(self, event: SpeechEvent) -> None:
+    def update_speech(self, event: SpeechEvent) -> None:
         """Take what hearing reports, to see whose mouth goes with it."""
         ...
 

@@ -6,17 +6,16 @@ import argparse
 import dataclasses
 import json
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from emotion_lab.benchmark.sequential import LateSight, LateTranscriber
+from emotion_lab.benchmark.sequential import LateTranscriber, LateVision
 from emotion_lab.benchmark.slow import SlowTranscriber
 from emotion_node.core.analysis.analysis import Analysis
 from emotion_node.core.timings import Timings
+from emotion_node.core.vision.stream import FaceVision
 from emotion_node.core.vision.tracker import FaceTracker
-from emotion_node.core.vision.vision import FaceSight
 from emotion_node.factory import Models, build_analysis
 from emotion_node.ros.node import EmotionNode
 from emotion_node.ros.node import main as run_node
@@ -70,7 +69,7 @@ class TracedNode(EmotionNode):
     def build_analysis(self, models: Models) -> Analysis:
         """Return the analysis that the models serve."""
         self.analysis = build_analysis(
-            self.config, models, time.monotonic_ns, self.faults, self.timings, threading.Lock()
+            self.config, models, time.monotonic_ns, self.faults, self.timings
         )
         return self.analysis
 
@@ -93,17 +92,17 @@ class SequentialNode(TracedNode):
 
     def build_analysis(self, models: Models) -> Analysis:
         """Return the analysis that the models serve."""
-        sight = None
+        vision = None
         if models.faces is not None:
             tracker = FaceTracker(self.config.face, models.faces)
             clock = time.monotonic_ns
-            sight = LateSight(FaceSight(tracker, threading.Lock(), models.face, clock))
+            vision = LateVision(FaceVision(tracker, models.face, clock))
         self.analysis = Analysis(
             self.config,
             models.transcriber,
             models.text,
             models.voice,
-            sight,
+            vision,
             time.monotonic_ns,
             self.faults,
             self.timings,

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from emotion_node.core.vision.vision import AFTER_NS, BEFORE_NS
+from emotion_node.core.vision.stream import AFTER_NS, BEFORE_NS
 from emotion_node.datatypes import (
     NS_PER_S,
     FaceEstimate,
@@ -22,7 +22,7 @@ from emotion_node.datatypes import (
     Utterance,
     VideoFrame,
 )
-from emotion_node.interfaces import Sight, Transcriber, TranscriberStream
+from emotion_node.interfaces import Transcriber, TranscriberStream, Vision
 
 KEEP_NS: Final = 40 * NS_PER_S
 """Images are kept for so long: the longest utterance, and time to get to it."""
@@ -84,23 +84,23 @@ class LateStream:
         self._stream.reset()
 
 
-class LateSight:
+class LateVision:
     """Keeps images and looks at those of an utterance when it is over.
 
     Others are never looked at.
 
     Args:
-        sight: what looks.
+        vision: what looks.
     """
 
-    def __init__(self, sight: Sight) -> None:
-        self._sight = sight
+    def __init__(self, vision: Vision) -> None:
+        self._vision = vision
         self._frames: deque[VideoFrame] = deque()
 
     @property
     def info(self) -> ModelInfo:
         """Name and version of what finds faces."""
-        return self._sight.info
+        return self._vision.info
 
     def update(self, frame: VideoFrame) -> FacesReport:
         """Keep the next image; no face is known in it yet."""
@@ -109,19 +109,19 @@ class LateSight:
             self._frames.popleft()
         return FacesReport(frame.stamp_ns, frame.frame_id)
 
-    def hear(self, event: SpeechEvent) -> None:
+    def update_speech(self, event: SpeechEvent) -> None:
         """Take what hearing reports."""
-        self._sight.hear(event)
+        self._vision.update_speech(event)
 
     def estimate(self, utterance: Utterance) -> FaceEstimate:
         """Look at the images of an utterance, and tell whose face spoke it."""
         while self._frames and self._frames[0].stamp_ns <= utterance.end_ns + AFTER_NS:
             frame = self._frames.popleft()
             if frame.stamp_ns >= utterance.start_ns - BEFORE_NS:
-                self._sight.update(frame)
-        return self._sight.estimate(utterance)
+                self._vision.update(frame)
+        return self._vision.estimate(utterance)
 
     def reset(self) -> None:
         """Forget all images and faces."""
         self._frames.clear()
-        self._sight.reset()
+        self._vision.reset()

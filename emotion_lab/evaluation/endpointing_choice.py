@@ -74,7 +74,7 @@ def _pauses(
     hearing = build_hearing(with_fixed_silence(config, LONGEST_S), models)
     found = []
     for chunk in dialogue.chunks():
-        for event in hearing.hear(chunk):
+        for event in hearing.process(chunk):
             if not isinstance(event, SpeechPaused):
                 continue
             end_ns = event.utterance.end_ns

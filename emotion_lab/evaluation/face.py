@@ -5,7 +5,7 @@ the custom), by what most people saw: eight expressions, contempt among them. Ro
 images than these, hence the rows with small, dim, compressed and covered faces.
 
 Talking moves a face without expressing anything. GRID's talkers are neutral, so whatever else is
-seen in them while they talk is an error; they go through the node's own sight, from image to
+seen in them while they talk is an error; they go through the node's own vision, from image to
 estimate, as recorded and in worse conditions. There are only a few of them.
 """
 
@@ -40,8 +40,8 @@ from emotion_lab.data.tables import confusion_table
 from emotion_node.backends.face_onnx import EXPRESSIONS, OnnxFaceEmotion
 from emotion_node.backends.faces_mediapipe import MediaPipeFaces
 from emotion_node.config import FaceConfig
+from emotion_node.core.vision.stream import FaceVision
 from emotion_node.core.vision.tracker import FaceTracker
-from emotion_node.core.vision.vision import FaceSight
 from emotion_node.datatypes import (
     ClockSource,
     EndReason,
@@ -137,14 +137,14 @@ def _interval(hits: npt.NDArray[np.bool_]) -> list[float]:
 def watch(
     talker: Talker, finder: FaceFinder, backend: OnnxFaceEmotion, spoil: Spoil
 ) -> FaceEstimate:
-    """Return what the node's sight makes of one talker."""
+    """Return what the node's vision makes of one talker."""
     rng = np.random.default_rng(0)
-    sight = FaceSight(FaceTracker(FaceConfig(), finder), expression=backend)
+    vision = FaceVision(FaceTracker(FaceConfig(), finder), expression=backend)
     for stamp_ns, image in zip(talker.stamps_ns, talker.images, strict=True):
         spoilt = spoil(image, rng)
-        sight.update(VideoFrame(stamp_ns, lambda spoilt=spoilt: spoilt))  # type: ignore[misc]
+        vision.update(VideoFrame(stamp_ns, lambda spoilt=spoilt: spoilt))  # type: ignore[misc]
     start_ns, end_ns = talker.speech
-    return sight.estimate(
+    return vision.estimate(
         Utterance(
             'u1', start_ns, end_ns, end_ns, talker.samples, 0, EndReason.SILENCE, ClockSource.FILE
         )

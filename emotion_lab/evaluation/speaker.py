@@ -1,7 +1,7 @@
 """Measure who is taken for the speaker, in scenes whose speaker is known.
 
 Scenes are made of GRID talkers (see `speaker_clips`), two or three side by side, with the voice of
-one of them or of somebody who is not in the image, and run through the node's hearing and sight.
+one of them or of somebody who is not in the image, and run through the node's hearing and vision.
 The silent ones keep still or chew ("still"), or say their own words without being heard
 ("mouthing"). The voice comes up to 0.2 s later than the image.
 
@@ -32,7 +32,7 @@ from emotion_lab.data.speaker_scenes import SEED, SHIFTS_MS, Clips, Scene, make_
 from emotion_lab.evaluation.speaker_demo import TRUTH, demo_figures
 from emotion_node.backends.faces_mediapipe import MediaPipeFaces
 from emotion_node.config import Config
-from emotion_node.core.vision.vision import FaceSight
+from emotion_node.core.vision.stream import FaceVision
 from emotion_node.datatypes import (
     NS_PER_S,
     SAMPLE_RATE,
@@ -58,7 +58,7 @@ Timed = tuple[int, SpeechEvent]
 
 
 class Replay:
-    """Shows what a tracker saw of clips, side by side (a `core.vision.vision.Tracker`)."""
+    """Shows what a tracker saw of clips, side by side (a `core.vision.stream.Tracker`)."""
 
     info = ModelInfo('replay')
 
@@ -128,13 +128,13 @@ def play(scene: Scene, clips: Clips, talker: Talker, events: Sequence[Timed]) ->
     shift_ns = scene.shift_ms * 1_000_000
     start_ns, end_ns = (stamp_ns + shift_ns for stamp_ns in talker.speech)
     leaves_ns = round(start_ns + LEAVES * (end_ns - start_ns))
-    sight = FaceSight(Replay(scene, clips, leaves_ns))
+    vision = FaceVision(Replay(scene, clips, leaves_ns))
     score = Score(scenes=1)
     noticed = False
     for step in _steps(talker, events):
         match step:
             case VideoFrame():
-                report = sight.update(step)
+                report = vision.update(step)
                 speaks = start_ns <= step.stamp_ns <= end_ns
                 if speaks and report and _is_seen(scene.speaker, report):
                     best = max(report.faces, key=lambda face: face.speaking_score)
@@ -142,12 +142,12 @@ def play(scene: Scene, clips: Clips, talker: Talker, events: Sequence[Timed]) ->
                     score.frames += noticed
                     score.frames_right += noticed and best.face_id == scene.speaker
             case SpeechEnded(utterance):
-                sight.hear(step)
+                vision.update_speech(step)
                 noticed = False
                 score.utterances += 1
-                score.utterances_right += sight.estimate(utterance).face_id == scene.speaker
+                score.utterances_right += vision.estimate(utterance).face_id == scene.speaker
             case _:
-                sight.hear(step)
+                vision.update_speech(step)
                 noticed |= isinstance(step, SpeechStarted)
     return score
 

@@ -18,7 +18,7 @@ from emotion_lab.data.metrics import word_errors
 from emotion_lab.data.recordings import join, read_meld_recordings, read_samples
 from emotion_node.backends.asr import choose_transcriber
 from emotion_node.config import AudioConfig, TranscriberConfig, make_config
-from emotion_node.core.hearing.hearing import Hearing
+from emotion_node.core.hearing.stream import Hearing
 from emotion_node.datatypes import (
     SAMPLE_RATE,
     AudioChunk,

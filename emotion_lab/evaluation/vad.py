@@ -28,7 +28,7 @@ from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.backends.vad_silero import SileroVad
 from emotion_node.backends.vad_webrtc import WebrtcVad
 from emotion_node.config import Config
-from emotion_node.core.hearing.hearing import Hearing
+from emotion_node.core.hearing.stream import Hearing
 from emotion_node.datatypes import (
     NS_PER_SAMPLE,
     SAMPLE_RATE,

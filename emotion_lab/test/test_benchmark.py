@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 from rosgraph_msgs.msg import Clock
-from support.audience import FRAME_NS, Audience, frame, live, spoken
 from support.recordings import CONVERSATION
 from support.robot import Robot, robot
 from support.scripted import SECOND, ScriptedTranscriber, events
+from support.talking_faces import FRAME_NS, TalkingFaces, frame, live, spoken
 
 from emotion_lab.benchmark.arrangements import find_torch, node, without_transcription
 from emotion_lab.benchmark.figures import (
@@ -34,7 +34,7 @@ from emotion_lab.benchmark.observer import Observer
 from emotion_lab.benchmark.offline import read_speed
 from emotion_lab.benchmark.play import Arrangement, play
 from emotion_lab.benchmark.scene import find_scene
-from emotion_lab.benchmark.sequential import LateSight, LateTranscriber
+from emotion_lab.benchmark.sequential import LateTranscriber, LateVision
 from emotion_lab.benchmark.sound import Sound
 from emotion_lab.benchmark.tables import tables
 from emotion_lab.benchmark.timeline import choose, trace
@@ -44,7 +44,7 @@ from emotion_node.annotate.summary import Result, timing_markdown
 from emotion_node.cli.processes import ProcessError
 from emotion_node.config import make_config
 from emotion_node.core.timings import Timings
-from emotion_node.core.vision.vision import FaceSight
+from emotion_node.core.vision.stream import FaceVision
 from emotion_node.datatypes import Transcript
 from emotion_node.recordings.truth import TrueUtterance
 
@@ -254,16 +254,16 @@ def test_words_are_searched_for_when_all_is_over() -> None:
     assert inner.heard == [[4800], [800]]
 
 
-def test_late_sight_finds_the_same_speaker() -> None:
+def test_late_vision_finds_the_same_speaker() -> None:
     said = spoken(1)
-    audience = Audience(2, 1)
-    late = LateSight(FaceSight(audience))
+    audience = TalkingFaces(2, 1)
+    late = LateVision(FaceVision(audience))
     for event in events(said):
-        late.hear(event)
+        late.update_speech(event)
     for stamp_ns in range(0, 5 * SECOND, FRAME_NS):
         assert late.update(frame(stamp_ns)).faces == ()
     found = late.estimate(said)
-    assert found.face_id == live(FaceSight(Audience(2, 1)), said)[1].face_id == 'f2'
+    assert found.face_id == live(FaceVision(TalkingFaces(2, 1)), said)[1].face_id == 'f2'
     late.reset()
     assert not late.estimate(said).emotion.available
 
@@ -350,7 +350,7 @@ def test_a_play_is_measured_from_end_to_end(tmp_path: Path) -> None:
     assert figures['interim_hz'] > 0
     assert figures['start_s'] > 0
     assert 0 < figures['cpu_cores'] < (os.cpu_count() or 1)
-    assert {'main', 'hearing', 'analysis', 'sight'} <= set(figures['cpu_by_thread'])
+    assert {'main', 'hearing', 'analysis', 'vision'} <= set(figures['cpu_by_thread'])
     assert figures['stages']['voice emotion']['runs'] > 1
     assert figures['rss_mb'] > 50
     assert shown == sorted(shown)

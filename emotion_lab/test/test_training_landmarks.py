@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.audience import Audience, live, spoken
 from support.landmark_faces import as_sequence, mesh, moving, resting
 from support.scripted import Ticker
+from support.talking_faces import TalkingFaces, live, spoken
 
 from emotion_lab.data.datasets import DatasetError
 from emotion_lab.training.landmark_clips import read_clips
@@ -20,7 +20,7 @@ from emotion_lab.training.landmark_store import Sighting, place_of, write_sighti
 from emotion_node.backends.face_landmarks_onnx import MIN_FRAMES, OnnxLandmarkEmotion
 from emotion_node.config import make_config
 from emotion_node.core.vision.face_points import WIDTH, mirror_points, read_points
-from emotion_node.core.vision.vision import FaceSight
+from emotion_node.core.vision.stream import FaceVision
 from emotion_node.datatypes import Reason
 from emotion_node.errors import ModelError
 from emotion_node.faces import FaceSequence
@@ -266,8 +266,8 @@ def test_what_is_no_face_is_kept_as_nothing(backend: OnnxLandmarkEmotion) -> Non
 
 def test_the_camera_sees_with_it(backend: OnnxLandmarkEmotion) -> None:
     said = spoken(3)
-    sight = FaceSight(Audience(3, 4), expression=backend)
-    _, estimate = live(sight, said)
+    vision = FaceVision(TalkingFaces(3, 4), expression=backend)
+    _, estimate = live(vision, said)
     assert estimate.face_id == 'f1'
     assert estimate.emotion.available
     assert estimate.emotion.model == backend.info

@@ -30,7 +30,7 @@ from emotion_lab.data.speaker_scenes import SEED, Clips, Scene, make_scenes
 from emotion_node.backends.faces_mediapipe import MediaPipeFaces
 from emotion_node.core.vision.active_speaker import MAX_WEIGHT_S, Jaw, Voice, compare
 from emotion_node.core.vision.geometry import find_head, jaw_drop
-from emotion_node.core.voice.level import VoiceTrace
+from emotion_node.core.voice.level import LevelMeter
 
 RIDGE: Final = 1e-4
 """Penalty on squared weights, so that few talkers do not make for certainty."""
@@ -71,7 +71,7 @@ def make_moments(talkers: Sequence[Talker], clips: Clips) -> list[Moment]:
         name: str, shift_ms: int, face: tuple[str, str], end_ns: int
     ) -> tuple[float, float, float]:
         talker, shift_ns = by_name[name], shift_ms * 1_000_000
-        trace = VoiceTrace(shift_ns)
+        trace = LevelMeter(shift_ns)
         trace.append(talker.samples)
         start_ns = talker.speech[0] + shift_ns
         seen = jaw(face).stamps <= end_ns

@@ -2,7 +2,7 @@
 
     python -m emotion_lab.training.landmark_store --data MELD.Raw --store runs/landmark-store
 
-Every clip goes through the node's own hearing and sight: an utterance is what voice activity
+Every clip goes through the node's own hearing and vision: an utterance is what voice activity
 detection finds, its face the one whose mouth goes with the voice, so a model learns from what it
 will be shown. Where a clip holds several utterances, the one in which the speaker's face was seen
 longest is kept; a clip without any is kept with the reason. What is in the store is not read
@@ -27,8 +27,8 @@ from emotion_lab.training.landmark_clips import WAYS, LabelledClip, read_clips
 from emotion_node.backends.face_landmarks_onnx import count_frames
 from emotion_node.config import Config
 from emotion_node.core.vision.face_points import WIDTH, read_points
+from emotion_node.core.vision.stream import FaceVision
 from emotion_node.core.vision.tracker import FaceTracker
-from emotion_node.core.vision.vision import FaceSight
 from emotion_node.datatypes import (
     AudioChunk,
     FloatArray,
@@ -83,7 +83,7 @@ class Recorder:
 
 
 class ClipReader:
-    """Finds the speaker's face in clips, with the node's hearing and sight.
+    """Finds the speaker's face in clips, with the node's hearing and vision.
 
     Raises:
         ModelError: MediaPipe or the voice activity detector is missing.
@@ -103,15 +103,17 @@ class ClipReader:
         assert self._models.faces is not None
         hearing = build_hearing(self._config, self._models)
         recorder = Recorder()
-        sight = FaceSight(FaceTracker(self._config.face, self._models.faces), expression=recorder)
+        vision = FaceVision(
+            FaceTracker(self._config.face, self._models.faces), expression=recorder
+        )
         found: list[tuple[int, Sighting]] = []
 
         def hear(events: Sequence[SpeechEvent]) -> None:
             for event in events:
-                sight.hear(event)
+                vision.update_speech(event)
                 if isinstance(event, SpeechEnded):
                     recorder.last = None
-                    reason = sight.estimate(event.utterance).emotion.reason
+                    reason = vision.estimate(event.utterance).emotion.reason
                     length_ns = event.utterance.end_ns - event.utterance.start_ns
                     seen = recorder.last
                     found.append((length_ns, Sighting(seen, '' if seen else str(reason))))
@@ -121,7 +123,7 @@ class ClipReader:
                 if isinstance(one, AudioChunk):
                     hear(hearing.push(one))
                 else:
-                    sight.update(one)
+                    vision.update(one)
         except (MediaError, ValueError):
             return Sighting(None, UNREADABLE)
         hear(hearing.flush())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from emotion_node.core.analysis.analysis import Analysis
-from emotion_node.core.hearing.hearing import Hearing
+from emotion_node.core.hearing.stream import Hearing
 from emotion_node.datatypes import (
     AudioChunk,
     Report,
@@ -30,7 +30,7 @@ class Pipeline:
 
     def push_audio(self, chunk: AudioChunk) -> list[Report]:
         """Hear the next chunk."""
-        return self._analyse(self.analysis.timings.drain('hearing', self.hearing.hear(chunk)))
+        return self._analyse(self.analysis.timings.drain('hearing', self.hearing.process(chunk)))
 
     def push_frame(self, frame: VideoFrame) -> list[Report]:
         """See the next frame."""
@@ -38,7 +38,7 @@ class Pipeline:
 
     def push_mute(self, stamp_ns: int, muted: bool) -> list[Report]:
         """Stop hearing while the robot speaks, or hear again."""
-        return self._analyse(self.hearing.mute(stamp_ns, muted))
+        return self._analyse(self.hearing.set_muted(stamp_ns, muted))
 
     def push_transcript(self, report: TranscriptReport) -> list[Report]:
         """Take a transcript of the robot's own recogniser."""

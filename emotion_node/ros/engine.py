@@ -8,7 +8,7 @@ from typing import Any
 
 from emotion_node.config import QueueConfig
 from emotion_node.core.analysis.analysis import Analysis, Load
-from emotion_node.core.hearing.hearing import Hearing
+from emotion_node.core.hearing.stream import Hearing
 from emotion_node.datatypes import (
     NS_PER_S,
     SAMPLE_RATE,
@@ -80,9 +80,9 @@ class Engine:
         hearing: audio to speech events.
         analysis: speech events to reports.
         config: what may wait.
-        tell: given every report: of images on the sight thread, all others on the analysis
+        tell: given every report: of images on the vision thread, all others on the analysis
             thread.
-        look: given every image that was not dropped with its header, on the sight thread,
+        look: given every image that was not dropped with its header, on the vision thread,
             after the report of it was told.
         on_fault: told of the stage and of what was raised in it.
     """
@@ -117,7 +117,7 @@ class Engine:
         self._workers: tuple[Worker[Any], ...] = (
             Worker('hearing', self.audio, self._hear, on_fault),
             Worker('analysis', self.speech, self._analyse, on_fault),
-            Worker('sight', self.frames, self._see, on_fault),
+            Worker('vision', self.frames, self._see, on_fault),
         )
 
     def start(self) -> None:
@@ -171,12 +171,12 @@ class Engine:
     def _hear(self, item: _HearingItem) -> None:
         match item:
             case AudioChunk():
-                self._pass_on(self.analysis.timings.drain('hearing', self.hearing.hear(item)))
+                self._pass_on(self.analysis.timings.drain('hearing', self.hearing.process(item)))
                 if self.hearing.heard_ns is not None and not self._tick_waits:
                     self._tick_waits = True
                     self.speech.put(_Tick(self.hearing.heard_ns))
             case _Mute():
-                self._pass_on(self.hearing.mute(item.stamp_ns, item.muted))
+                self._pass_on(self.hearing.set_muted(item.stamp_ns, item.muted))
             case SilenceRequired():
                 self.hearing.require_silence(item)
             case _Flush():

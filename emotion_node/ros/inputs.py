@@ -168,7 +168,7 @@ class AudioInput(Input):
 
     def _check_rate(self) -> None:
         """Compare the sample rate with what comes; of several publishers it would tell nothing."""
-        factor = self._pace.wrong() if len(self.health.publishers) == 1 else None
+        factor = self._pace.mismatch() if len(self.health.publishers) == 1 else None
         text = ''
         if factor is not None:
             lost = ', or audio is lost on the way' if factor < 1 else ''

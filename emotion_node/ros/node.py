@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 
 from emotion_node.config import Config, ConfigError
 from emotion_node.core.analysis.analysis import Analysis
-from emotion_node.core.hearing.hearing import Hearing
+from emotion_node.core.hearing.stream import Hearing
 from emotion_node.datatypes import AudioChunk, VideoFrame
 from emotion_node.errors import ModelError
 from emotion_node.factory import Models, build_analysis, build_hearing, load_models
@@ -100,9 +99,7 @@ class EmotionNode(LifecycleNode):
 
     def build_analysis(self, models: Models) -> Analysis:
         """Return the analysis that the models serve."""
-        return build_analysis(
-            self.config, models, time.perf_counter_ns, self.faults, lock=threading.Lock()
-        )
+        return build_analysis(self.config, models, time.perf_counter_ns, self.faults)
 
     @_logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -224,7 +221,7 @@ class EmotionNode(LifecycleNode):
         self.outputs.encoder.frame_id = frame_id
 
     def _look_at(self, frame: VideoFrame, header: Any) -> None:
-        """Draw what is known over an image; runs on the sight thread."""
+        """Draw what is known over an image; runs on the vision thread."""
         outputs, engine = self.outputs, self.engine
         if outputs is None or engine is None:
             return

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 from support.scripted import (
-    ScriptedSight,
     ScriptedText,
     ScriptedTranscriber,
+    ScriptedVision,
     ScriptedVoice,
     Ticker,
 )
@@ -23,7 +23,7 @@ from emotion_lab.benchmark.soak import grows, growth
 from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import Config, QueueConfig
 from emotion_node.core.analysis.analysis import Analysis
-from emotion_node.core.hearing.hearing import Hearing
+from emotion_node.core.hearing.stream import Hearing
 from emotion_node.core.pipeline import Pipeline
 from emotion_node.datatypes import (
     EmotionReport,
@@ -52,7 +52,7 @@ class Gate:
         assert self.open.wait(WAIT_S)
 
 
-class SlowSight(ScriptedSight):
+class SlowVision(ScriptedVision):
     """Stands before a gate with its first image; looks at every one that it is given."""
 
     def __init__(self, gate: Gate) -> None:
@@ -78,11 +78,11 @@ def until(done: Callable[[], bool]) -> None:
 class House:
     """An engine with scripted models and real threads."""
 
-    def __init__(self, recogniser: Any, sight: ScriptedSight | None = None) -> None:
+    def __init__(self, recogniser: Any, vision: ScriptedVision | None = None) -> None:
         config = Config(queue=QueueConfig(analysis_seconds=5.0))
         self.told: list[Report] = []
         self.faults: list[str] = []
-        analysis = Analysis(config, recogniser, ScriptedText(), ScriptedVoice(), sight, Ticker())
+        analysis = Analysis(config, recogniser, ScriptedText(), ScriptedVoice(), vision, Ticker())
         hearing = Hearing(config.audio, config.segmenter, 0.3, LoudnessVad(), SoxrResampler)
         self.engine = Engine(
             hearing,
@@ -136,8 +136,8 @@ def test_a_recogniser_that_stands_still_costs_words_and_no_utterance() -> None:
 
 def test_images_that_nobody_will_look_at_are_not_decoded() -> None:
     gate = Gate()
-    sight = SlowSight(gate)
-    house = House(None, sight)
+    vision = SlowVision(gate)
+    house = House(None, vision)
     engine = house.engine
     decoded: list[int] = []
 

@@ -1,4 +1,4 @@
-"""People in front of a camera: a world of scripted faces, and the recorded one."""
+"""People in front of a camera: a scene of scripted faces, and the recorded one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def real_landmarks() -> FloatArray:
 
 
 @dataclass
-class Somebody:
+class SyntheticPerson:
     """A scripted person.
 
     Attributes:
@@ -84,7 +84,7 @@ class Somebody:
 
 
 @dataclass
-class World:
+class SyntheticScene:
     """Scripted people (an `interfaces.FaceFinder`); its images only tell the time.
 
     Attributes:
@@ -93,12 +93,12 @@ class World:
         ghosts: boxes that the detector takes for faces.
     """
 
-    people: list[Somebody]
+    people: list[SyntheticPerson]
     missed: Callable[[float], bool] = lambda seconds: False
     ghosts: tuple[Box, ...] = ()
     looks: int = 0
     now: float = 0.0
-    info: ModelInfo = field(default_factory=lambda: ModelInfo('world', '1'))
+    info: ModelInfo = field(default_factory=lambda: ModelInfo('scene', '1'))
     detector_size: int = 192
 
     def image(self, stamp_ns: int, seconds: float) -> Image:
@@ -132,7 +132,7 @@ class World:
                 best = away, FaceMesh(points, one.crop(), region)
         return best[1] if best else None
 
-    def _covers(self, front: Somebody, back: Somebody) -> bool:
+    def _covers(self, front: SyntheticPerson, back: SyntheticPerson) -> bool:
         one, other = front.landmarks(self.now), back.landmarks(self.now)
         return one is not None and other is not None and box_of(one).overlap(box_of(other)) > 0.4
 

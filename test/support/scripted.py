@@ -128,7 +128,7 @@ class ScriptedVoice:
 
 
 @dataclass
-class ScriptedSight:
+class ScriptedVision:
     """Sees no face at all."""
 
     frames: list[int] = field(default_factory=list)
@@ -138,7 +138,7 @@ class ScriptedSight:
         self.frames.append(frame.stamp_ns)
         return FacesReport(frame.stamp_ns)
 
-    def hear(self, event: SpeechEvent) -> None:
+    def update_speech(self, event: SpeechEvent) -> None:
         pass
 
     def estimate(self, utterance: Utterance) -> FaceEstimate:

@@ -52,7 +52,7 @@ from emotion_node.datatypes import (
     VideoFrame,
 )
 from emotion_node.faces import FacePeak
-from emotion_node.interfaces import Sight, TextEmotion, Transcriber, VoiceEmotion
+from emotion_node.interfaces import TextEmotion, Transcriber, Vision, VoiceEmotion
 from emotion_node.labels import LABELS
 
 FaultHandler = Callable[[str, Exception], None]
@@ -93,7 +93,7 @@ class Analysis:
         config: parameters.
         transcriber: speech recogniser, or None for none (text then is off, or comes in by
             `transcript_in` when `config.transcriber.backend` is "topic").
-        text, voice, sight: emotion models, or None where there is none (`model_off`).
+        text, voice, vision: emotion models, or None where there is none (`model_off`).
         clock: measures durations; never used for stamps.
         on_fault: told of faults.
         timings: where times are added up; by default, its own.
@@ -105,7 +105,7 @@ class Analysis:
         transcriber: Transcriber | None,
         text: TextEmotion | None,
         voice: VoiceEmotion | None,
-        sight: Sight | None,
+        vision: Vision | None,
         clock: Clock,
         on_fault: FaultHandler | None = None,
         timings: Timings | None = None,
@@ -126,8 +126,8 @@ class Analysis:
             else None
         )
         self._guard = Guard(self.timings, self._fault)
-        self._perception = Perception(config.dialogue, voice, sight, self._guard)
-        self._sight = sight
+        self._perception = Perception(config.dialogue, voice, vision, self._guard)
+        self._vision = vision
         self._interim_ns = int(config.interim.period * NS_PER_S) if config.interim.enabled else 0
         self._dialogue = Dialogue(config.dialogue)
         self.reading = Reading(
@@ -156,8 +156,8 @@ class Analysis:
             event: events come in the order in which hearing reports them.
             load: what to give up because analysis is behind.
         """
-        if self._sight is not None:
-            self._sight.hear(event)
+        if self._vision is not None:
+            self._vision.update_speech(event)
         match event:
             case SpeechStarted():
                 return self._start(event)
@@ -195,11 +195,11 @@ class Analysis:
 
     def see(self, frame: VideoFrame) -> list[Report]:
         """Take the next frame and return what is seen; it is not decoded when nobody looks."""
-        if self._sight is None:
+        if self._vision is None:
             return [FacesReport(frame.stamp_ns, frame.frame_id, reason=Reason.MODEL_OFF)]
         try:
-            with self.timings.measure('sight'):
-                report = self._sight.update(frame)
+            with self.timings.measure('vision'):
+                report = self._vision.update(frame)
         except Exception as error:  # noqa: BLE001  one bad frame must not stop the others
             self._fault('face', error)
             return [FacesReport(frame.stamp_ns, frame.frame_id, reason=Reason.ERROR)]
@@ -236,8 +236,8 @@ class Analysis:
             self._outside.reset()
         self._dialogue.reset()
         self._perception.reset()
-        if self._sight is not None:
-            self._sight.reset()
+        if self._vision is not None:
+            self._vision.reset()
 
     def analyze_text(self, text: str) -> ModalityEmotion:
         """Return the emotion of a text, without making it part of the dialogue."""

@@ -13,7 +13,7 @@ from emotion_node.core.timings import Timings
 from emotion_node.core.voice.prosody import Prosody
 from emotion_node.core.voice.vocal_cues import VocalCues, measure_utterance
 from emotion_node.datatypes import FaceEstimate, ModalityEmotion, Reason, Utterance, VocalCue
-from emotion_node.interfaces import Sight, VoiceEmotion
+from emotion_node.interfaces import Vision, VoiceEmotion
 from emotion_node.labels import Modality
 
 
@@ -85,7 +85,7 @@ class Perception:
 
     Args:
         config: what tells speakers apart.
-        voice, sight: emotion models, or None where there is none (`model_off`).
+        voice, vision: emotion models, or None where there is none (`model_off`).
         guard: asks them.
     """
 
@@ -93,11 +93,11 @@ class Perception:
         self,
         config: DialogueConfig,
         voice: VoiceEmotion | None,
-        sight: Sight | None,
+        vision: Vision | None,
         guard: Guard,
     ) -> None:
         self._voice = voice
-        self._sight = sight
+        self._vision = vision
         self._guard = guard
         self._speakers = Speakers(config)
         self._vocal_cues = VocalCues()
@@ -118,7 +118,7 @@ class Perception:
             utterance: it, or what there is of it so far.
             final: whether it is complete; else nothing is remembered of it.
         """
-        sight = self._sight
+        vision = self._vision
         prepared = self._prepared
         if prepared is not None and prepared.utterance.holds_the_same(utterance):
             voice = prepared.voice
@@ -126,8 +126,8 @@ class Perception:
             prepared = self._prepared = None
             voice = self._hear(utterance)
         face = FaceEstimate(ModalityEmotion.absent(Modality.FACE, Reason.MODEL_OFF))
-        if sight is not None:
-            face = self._guard.see(lambda: sight.estimate(utterance))
+        if vision is not None:
+            face = self._guard.see(lambda: vision.estimate(utterance))
         speaker_id = self._tell_speaker(utterance, face, final)
         if final:
             voice = self._add_cues(
@@ -144,7 +144,7 @@ class Perception:
     def _tell_speaker(self, utterance: Utterance, face: FaceEstimate, final: bool) -> str:
         try:
             with self._guard.timings.measure('speaker'):
-                return self._speakers.tell(
+                return self._speakers.identify(
                     utterance, face.face_id, face.speaker_confidence, learn=final
                 )
         except Exception as error:  # noqa: BLE001  counted and reported; the speaker is unknown

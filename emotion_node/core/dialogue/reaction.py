@@ -13,7 +13,7 @@ from emotion_node.labels import LABELS
 
 
 @dataclass(frozen=True, slots=True)
-class Mood:
+class AverageEmotion:
     """What several utterances of one speaker express together.
 
     Attributes:
@@ -46,8 +46,8 @@ class Reaction:
     """
 
     speaker_id: str = ''
-    before: Mood = Mood()
-    after: Mood = Mood()
+    before: AverageEmotion = AverageEmotion()
+    after: AverageEmotion = AverageEmotion()
     valence_change: float = 0.0
     arousal_change: float = 0.0
     strength: float = 0.0
@@ -115,16 +115,16 @@ def find_reaction(
     )
 
 
-def _mood(turns: Sequence[DialogueTurn], half_life_ns: int) -> Mood:
+def _mood(turns: Sequence[DialogueTurn], half_life_ns: int) -> AverageEmotion:
     """Return the mean of what utterances express, weighed by how late they are."""
     known = [turn for turn in turns if turn.scores is not None]
     if not known:
-        return Mood()
+        return AverageEmotion()
     last_ns = known[-1].end_ns
     weights = np.array([0.5 ** ((last_ns - turn.end_ns) / half_life_ns) for turn in known])
     weights /= weights.sum()
     scores = np.asarray(weights @ np.array([turn.scores for turn in known]), np.float64)
-    return Mood(
+    return AverageEmotion(
         LABELS[int(scores.argmax())],
         float(scores.max()),
         float(weights @ [turn.valence for turn in known]),

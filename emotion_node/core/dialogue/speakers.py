@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from emotion_node.config import DialogueConfig
-from emotion_node.core.voice.signature import Array, sign_voice
+from emotion_node.core.voice.speaker_embedding import Array, embed_speaker
 from emotion_node.datatypes import NS_PER_S, NS_PER_SAMPLE, Utterance
 
 SURE_FACE: Final = 0.6
@@ -36,7 +36,7 @@ class _Speaker:
         self.voice = known + (signature - known) / self.utterances
 
 
-def likeness(one: Array, other: Array) -> float:
+def similarity(one: Array, other: Array) -> float:
     """Return how alike two signatures are: 1 the same, below 0 very different.
 
     One unit of a signature is how much a speaker differs from one utterance to the next, so that
@@ -66,7 +66,7 @@ class Speakers:
         self._count = 0
         self._clock = 0
 
-    def tell(
+    def identify(
         self, utterance: Utterance, face_id: str = '', confidence: float = 0.0, learn: bool = True
     ) -> str:
         """Return who speaks; empty when unknown.
@@ -106,7 +106,7 @@ class Speakers:
             return None
         begin = max(0, (utterance.start_ns - utterance.samples_start_ns) // NS_PER_SAMPLE)
         length = (utterance.end_ns - utterance.start_ns) // NS_PER_SAMPLE
-        return sign_voice(utterance.samples[begin : begin + length])
+        return embed_speaker(utterance.samples[begin : begin + length])
 
     def _by_face(self, face_id: str) -> _Speaker | None:
         known = (one for one in self._speakers if face_id and face_id in one.faces)
@@ -126,7 +126,7 @@ class Speakers:
         if signature is None:
             return None
         found = [
-            (likeness(signature, one.voice), one)
+            (similarity(signature, one.voice), one)
             for one in self._speakers
             if one.voice is not None
         ]

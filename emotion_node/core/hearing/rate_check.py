@@ -31,7 +31,7 @@ class Pace:
         while end_ns - self._ends[0][0] > WINDOW_NS:
             self._ends.popleft()
 
-    def factor(self) -> float | None:
+    def ratio(self) -> float | None:
         """Return how many times as many samples come as the rate says; None when not yet known."""
         ends = list(self._ends)
         span_ns = ends[-1][0] - ends[0][0] if ends else 0
@@ -39,9 +39,9 @@ class Pace:
             return None
         return sum(duration_ns for _, duration_ns in ends[1:]) / span_ns
 
-    def wrong(self) -> float | None:
-        """Return `factor` when it is further from 1 than clocks or jitter explain."""
-        factor = self.factor()
-        if factor is None or 1 / TOLERANCE <= factor <= TOLERANCE:
+    def mismatch(self) -> float | None:
+        """Return `ratio` when it is further from 1 than clocks or jitter explain."""
+        ratio = self.ratio()
+        if ratio is None or 1 / TOLERANCE <= ratio <= TOLERANCE:
             return None
-        return factor
+        return ratio

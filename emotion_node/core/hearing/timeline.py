@@ -20,7 +20,7 @@ CROWDED_NS: Final = 5 * NS_PER_S
 """How long after an overlap a second publisher is reckoned with."""
 
 
-class Fit(enum.Enum):
+class Continuity(enum.Enum):
     """How a chunk fits to the audio before it."""
 
     CONTIGUOUS = enum.auto()
@@ -40,13 +40,13 @@ class TimelineFit:
     """What is to be done with a chunk.
 
     Attributes:
-        fit: how it fits.
+        continuity: how it fits to the audio before it.
         start_ns: where its first sample that is to be heard belongs.
         skip: samples at its beginning that are not to be heard.
         missing_ns: audio missing before it.
     """
 
-    fit: Fit
+    continuity: Continuity
     start_ns: int
     skip: int = 0
     missing_ns: int = 0
@@ -95,7 +95,7 @@ class Timeline:
         slew_ns, self.slew_ns = self.slew_ns, 0
         return slew_ns
 
-    def judge(self, chunk: AudioChunk) -> TimelineFit:
+    def place(self, chunk: AudioChunk) -> TimelineFit:
         """Return how a chunk fits, and expect what comes after it.
 
         Args:
@@ -103,30 +103,30 @@ class Timeline:
         """
         expected_ns = self.expected_ns
         if expected_ns is None:
-            return self._begin(chunk, TimelineFit(Fit.NEW, chunk.stamp_ns))
+            return self._begin(chunk, TimelineFit(Continuity.NEW, chunk.stamp_ns))
         deviation_ns = chunk.stamp_ns - expected_ns
         if deviation_ns < -self._jump_ns:
             self.forget()
-            return self._begin(chunk, TimelineFit(Fit.JUMP_BACK, chunk.stamp_ns))
+            return self._begin(chunk, TimelineFit(Continuity.JUMP_BACK, chunk.stamp_ns))
         jitter_ns = self._jitter_ns
         if chunk.clock_source is ClockSource.RECEIPT:
             jitter_ns *= RECEIPT_JITTER_FACTOR
         if deviation_ns > (0 if self._broken else jitter_ns):
-            placed = TimelineFit(Fit.GAP, chunk.stamp_ns, missing_ns=deviation_ns)
+            placed = TimelineFit(Continuity.GAP, chunk.stamp_ns, missing_ns=deviation_ns)
             return self._begin(chunk, placed)
         skip = self._heard_already(chunk, expected_ns, deviation_ns, jitter_ns)
         if skip:
             self._crowded_until_ns = expected_ns + CROWDED_NS
             if skip < len(chunk.samples) and self._must_begin(chunk):
-                return self._begin(chunk, TimelineFit(Fit.NEW, expected_ns, skip))
+                return self._begin(chunk, TimelineFit(Continuity.NEW, expected_ns, skip))
             self._count += len(chunk.samples) - skip
-            return TimelineFit(Fit.OVERLAP, expected_ns, skip)
+            return TimelineFit(Continuity.OVERLAP, expected_ns, skip)
         if self._must_begin(chunk):
-            return self._begin(chunk, TimelineFit(Fit.NEW, expected_ns))
+            return self._begin(chunk, TimelineFit(Continuity.NEW, expected_ns))
         self._count += len(chunk.samples)
         if not self._crowded(expected_ns):
             self._follow(deviation_ns, chunk.duration_ns)
-        return TimelineFit(Fit.CONTIGUOUS, expected_ns)
+        return TimelineFit(Continuity.CONTIGUOUS, expected_ns)
 
     def _heard_already(
         self, chunk: AudioChunk, expected_ns: int, deviation_ns: int, jitter_ns: int

@@ -69,7 +69,7 @@ class Voice:
 
     Attributes:
         first_ns: stamp of the first level; the others follow every `HOP_NS`.
-        levels: (n,) float32 dB, as `VoiceTrace` gives them.
+        levels: (n,) float32 dB, as `LevelMeter` gives them.
     """
 
     first_ns: int

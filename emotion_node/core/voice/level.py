@@ -22,7 +22,7 @@ _BINS: Final = slice(round(BAND[0] * _FFT / SAMPLE_RATE), round(BAND[1] * _FFT /
 _HANN: Final = np.hanning(WINDOW).astype(np.float32)
 
 
-class VoiceTrace:
+class LevelMeter:
     """The level of one stretch of sound, grown piece by piece.
 
     How the sound was cut into pieces changes nothing.

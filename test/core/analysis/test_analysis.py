@@ -8,9 +8,9 @@ from collections.abc import Iterable
 import pytest
 from support.scripted import (
     SECOND,
-    ScriptedSight,
     ScriptedText,
     ScriptedTranscriber,
+    ScriptedVision,
     ScriptedVoice,
     Ticker,
     events,
@@ -40,7 +40,7 @@ def make_analysis(
     config: Config | None = None,
     text: ScriptedText | None = None,
     voice: ScriptedVoice | None = None,
-    sight: ScriptedSight | None = None,
+    vision: ScriptedVision | None = None,
     transcriber: ScriptedTranscriber | None = None,
     faults: list[str] | None = None,
 ) -> Analysis:
@@ -49,7 +49,7 @@ def make_analysis(
         transcriber or (ScriptedTranscriber(list(lines)) if lines else None),
         text or ScriptedText(),
         voice,
-        sight,
+        vision,
         Ticker(),
         None if faults is None else lambda stage, error: faults.append(f'{stage}: {error}'),
     )
@@ -96,8 +96,8 @@ def test_nothing_recognised_is_absent_and_not_neutral() -> None:
 
 
 def test_voice_and_face_take_part_when_there_are_models() -> None:
-    voice, sight = ScriptedVoice(), ScriptedSight()
-    analysis = make_analysis('good morning', voice=voice, sight=sight)
+    voice, vision = ScriptedVoice(), ScriptedVision()
+    analysis = make_analysis('good morning', voice=voice, vision=vision)
     spoken = utterance()
     (emotion,) = finals(run(analysis, events(spoken)))
     text, heard, seen = emotion.fused.modalities

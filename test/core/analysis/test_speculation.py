@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.recordings import CONVERSATION
 from support.scripted import (
-    ScriptedSight,
     ScriptedText,
     ScriptedTranscriber,
+    ScriptedVision,
     ScriptedVoice,
     Ticker,
 )
@@ -23,7 +23,7 @@ from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.cli.main import main
 from emotion_node.config import Config, InterimConfig, SpeculationConfig
 from emotion_node.core.analysis.analysis import Analysis, Load
-from emotion_node.core.hearing.hearing import Hearing
+from emotion_node.core.hearing.stream import Hearing
 from emotion_node.core.pipeline import Pipeline
 from emotion_node.datatypes import EmotionReport, Report, SpeechPaused, Trigger
 
@@ -44,7 +44,7 @@ class Room:
             ScriptedTranscriber(list(SENTENCES)),
             self.text,
             self.voice,
-            ScriptedSight(),
+            ScriptedVision(),
             Ticker(),
         )
         hearing = Hearing(config.audio, config.segmenter, 0.3, LoudnessVad(), SoxrResampler)
@@ -110,7 +110,7 @@ def test_under_load_pauses_are_let_pass() -> None:
     room = Room(speculate=True)
     hearing = room.pipeline.hearing
     for chunk in chunks(sound((0.5, 0.0), (1.0, 0.1), (1.0, 0.0))):
-        for event in hearing.hear(chunk):
+        for event in hearing.process(chunk):
             load = Load.NO_INTERIM if isinstance(event, SpeechPaused) else Load.NORMAL
             room.analysis.handle(event, load)
     assert room.analysis.counters['utterances'] == 1

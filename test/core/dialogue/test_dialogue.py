@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import pytest
 from support.scripted import (
     SECOND,
-    ScriptedSight,
     ScriptedText,
     ScriptedTranscriber,
+    ScriptedVision,
     ScriptedVoice,
     Ticker,
     events,
@@ -34,7 +34,7 @@ from emotion_node.labels import LABELS, Modality
 
 
 @dataclass
-class Faces(ScriptedSight):
+class Faces(ScriptedVision):
     """Sees the next face of a list at each utterance; sure of whose it is, not of its emotion."""
 
     ids: list[str] = field(default_factory=list)

@@ -7,8 +7,8 @@ import pytest
 from support.scripted import SECOND
 
 from emotion_node.config import DialogueConfig
-from emotion_node.core.dialogue.speakers import LEARN_NS, Speakers, likeness
-from emotion_node.core.voice.signature import describe_voice, sign_voice
+from emotion_node.core.dialogue.speakers import LEARN_NS, Speakers, similarity
+from emotion_node.core.voice.speaker_embedding import embed_speaker, voice_statistics
 from emotion_node.datatypes import (
     NS_PER_SAMPLE,
     SAMPLE_RATE,
@@ -57,72 +57,72 @@ def said(samples: FloatArray, start_s: float = 1.0) -> Utterance:
 
 def test_two_voices_that_take_turns_are_two_speakers() -> None:
     speakers = Speakers(LISTENING)
-    told = [speakers.tell(said(one)) for one in (low(1), high(2), low(3), high(4), low(5))]
+    told = [speakers.identify(said(one)) for one in (low(1), high(2), low(3), high(4), low(5))]
     assert told == ['s1', 's2', 's1', 's2', 's1']
 
 
 def test_a_voice_is_like_itself_whatever_its_melody_and_loudness() -> None:
-    one, again, other = (sign_voice(samples) for samples in (low(1), 0.3 * low(2), high(3)))
+    one, again, other = (embed_speaker(samples) for samples in (low(1), 0.3 * low(2), high(3)))
     assert one is not None
     assert again is not None
     assert other is not None
-    assert likeness(one, again) > LISTENING.known_voice_similarity
-    assert likeness(one, other) < LISTENING.new_voice_similarity
-    assert likeness(one, one) == 1.0
+    assert similarity(one, again) > LISTENING.known_voice_similarity
+    assert similarity(one, other) < LISTENING.new_voice_similarity
+    assert similarity(one, one) == 1.0
 
 
 def test_too_little_speech_makes_nobody() -> None:
     speakers = Speakers(LISTENING)
-    assert speakers.tell(said(low(1, length_s=0.3))) == ''
-    assert describe_voice(low(1, length_s=0.3)) is None
-    assert describe_voice(np.zeros(2 * SAMPLE_RATE, np.float32)) is None
+    assert speakers.identify(said(low(1, length_s=0.3))) == ''
+    assert voice_statistics(low(1, length_s=0.3)) is None
+    assert voice_statistics(np.zeros(2 * SAMPLE_RATE, np.float32)) is None
     assert LEARN_NS > 0.3 * SECOND
 
 
 def test_a_face_tells_who_speaks_before_any_voice() -> None:
     speakers = Speakers(LISTENING)
-    assert speakers.tell(said(low(1)), 'f1', 0.9) == 's1'
-    assert speakers.tell(said(high(2)), 'f2', 0.9) == 's2'
-    assert speakers.tell(said(high(3)), 'f1', 0.9) == 's1'
+    assert speakers.identify(said(low(1)), 'f1', 0.9) == 's1'
+    assert speakers.identify(said(high(2)), 'f2', 0.9) == 's2'
+    assert speakers.identify(said(high(3)), 'f1', 0.9) == 's1'
 
 
 def test_a_voice_that_was_learnt_with_a_face_is_known_without_it() -> None:
     speakers = Speakers(LISTENING)
-    speakers.tell(said(low(1)), 'f1', 0.9)
-    speakers.tell(said(high(2)), 'f2', 0.9)
-    assert speakers.tell(said(low(3))) == 's1'
-    assert speakers.tell(said(high(4)), 'f9', 0.2) == 's2'
+    speakers.identify(said(low(1)), 'f1', 0.9)
+    speakers.identify(said(high(2)), 'f2', 0.9)
+    assert speakers.identify(said(low(3))) == 's1'
+    assert speakers.identify(said(high(4)), 'f9', 0.2) == 's2'
 
 
 def test_a_face_that_was_lost_and_found_again_is_known_by_its_voice() -> None:
     speakers = Speakers(LISTENING)
-    assert speakers.tell(said(low(1)), 'f1', 0.9) == 's1'
-    assert speakers.tell(said(low(2)), 'f3', 0.9) == 's1'
+    assert speakers.identify(said(low(1)), 'f1', 0.9) == 's1'
+    assert speakers.identify(said(low(2)), 'f3', 0.9) == 's1'
 
 
 def test_by_faces_alone_an_unseen_speaker_is_unknown() -> None:
     speakers = Speakers(DialogueConfig(speakers='face'))
-    assert speakers.tell(said(low(1)), 'f1', 0.9) == 's1'
-    assert speakers.tell(said(low(2))) == ''
-    assert speakers.tell(said(low(3)), 'f1', 0.3) == ''
+    assert speakers.identify(said(low(1)), 'f1', 0.9) == 's1'
+    assert speakers.identify(said(low(2))) == ''
+    assert speakers.identify(said(low(3)), 'f1', 0.3) == ''
 
 
 def test_off_means_nobody_is_known() -> None:
     speakers = Speakers(DialogueConfig(speakers='off'))
-    assert speakers.tell(said(low(1)), 'f1', 0.9) == ''
+    assert speakers.identify(said(low(1)), 'f1', 0.9) == ''
 
 
 def test_what_is_heard_so_far_names_nobody_new() -> None:
     speakers = Speakers(LISTENING)
-    assert speakers.tell(said(low(1)), learn=False) == ''
-    assert speakers.tell(said(low(2))) == 's1'
-    assert speakers.tell(said(low(3)), learn=False) == 's1'
+    assert speakers.identify(said(low(1)), learn=False) == ''
+    assert speakers.identify(said(low(2))) == 's1'
+    assert speakers.identify(said(low(3)), learn=False) == 's1'
 
 
 @pytest.mark.parametrize('shift_s', [0.0, 1_700_000_000.0])
 def test_shifting_time_changes_nothing_and_names_are_not_used_twice(shift_s: float) -> None:
     speakers = Speakers(LISTENING)
-    assert speakers.tell(said(low(1), 1 + shift_s)) == 's1'
-    assert speakers.tell(said(high(2), 5 + shift_s)) == 's2'
+    assert speakers.identify(said(low(1), 1 + shift_s)) == 's1'
+    assert speakers.identify(said(high(2), 5 + shift_s)) == 's2'
     speakers.reset()
-    assert speakers.tell(said(low(3), 9 + shift_s)) == 's3'
+    assert speakers.identify(said(low(3), 9 + shift_s)) == 's3'

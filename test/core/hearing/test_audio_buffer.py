@@ -9,7 +9,7 @@ from support.speech import STAMP, chunks
 from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import AudioConfig
 from emotion_node.core.hearing.audio_buffer import AudioBuffer, mix_down
-from emotion_node.core.hearing.timeline import SLEW_DEAD_BAND_NS, Fit, Timeline
+from emotion_node.core.hearing.timeline import SLEW_DEAD_BAND_NS, Continuity, Timeline
 from emotion_node.datatypes import (
     NS_PER_S,
     NS_PER_SAMPLE,
@@ -32,17 +32,17 @@ def silence(
     return AudioChunk(STAMP + round(stamp_ms * MS), samples, rate, clock_source)
 
 
-def fits(*audio: AudioChunk) -> list[Fit]:
+def fits(*audio: AudioChunk) -> list[Continuity]:
     timeline = Timeline(AudioConfig())
-    return [timeline.judge(chunk).fit for chunk in audio]
+    return [timeline.place(chunk).continuity for chunk in audio]
 
 
 def test_chunks_that_follow_each_other_are_contiguous() -> None:
     for rate in (8000, 11025, 44100):
         audio = chunks(np.zeros(10 * rate, np.float32), [rate // 70], rate=rate)
         timeline = Timeline(AudioConfig())
-        assert {timeline.judge(chunk).fit for chunk in audio[:1]} == {Fit.NEW}
-        assert {timeline.judge(chunk).fit for chunk in audio[1:]} == {Fit.CONTIGUOUS}
+        assert {timeline.place(chunk).continuity for chunk in audio[:1]} == {Continuity.NEW}
+        assert {timeline.place(chunk).continuity for chunk in audio[1:]} == {Continuity.CONTIGUOUS}
         assert timeline.expected_ns == STAMP + 10 * NS_PER_S
         assert timeline.take_slew() == 0
 
@@ -50,60 +50,60 @@ def test_chunks_that_follow_each_other_are_contiguous() -> None:
 def test_a_little_jitter_is_no_gap() -> None:
     rng = np.random.default_rng(1)
     audio = [silence(20 * n + rng.uniform(-15, 15)) for n in range(1000)]
-    assert set(fits(*audio)[1:]) == {Fit.CONTIGUOUS}
+    assert set(fits(*audio)[1:]) == {Continuity.CONTIGUOUS}
 
 
 def test_audio_without_header_may_jitter_ten_times_as_much() -> None:
     late = 300
-    assert fits(silence(0), silence(20 + late)) == [Fit.NEW, Fit.GAP]
+    assert fits(silence(0), silence(20 + late)) == [Continuity.NEW, Continuity.GAP]
     receipt = ClockSource.RECEIPT
     assert fits(silence(0, clock_source=receipt), silence(20 + late, clock_source=receipt)) == [
-        Fit.NEW,
-        Fit.CONTIGUOUS,
+        Continuity.NEW,
+        Continuity.CONTIGUOUS,
     ]
 
 
 def test_missing_audio_is_a_gap_of_its_length() -> None:
     timeline = Timeline(AudioConfig())
-    timeline.judge(silence(0))
-    placed = timeline.judge(silence(170))
-    assert placed.fit is Fit.GAP
+    timeline.place(silence(0))
+    placed = timeline.place(silence(170))
+    assert placed.continuity is Continuity.GAP
     assert placed.missing_ns == 150 * MS
     assert placed.start_ns == STAMP + 170 * MS
 
 
 def test_what_was_heard_already_is_left_out() -> None:
     timeline = Timeline(AudioConfig())
-    timeline.judge(silence(0, 1000))
-    placed = timeline.judge(silence(800, 1000))
-    assert placed.fit is Fit.OVERLAP
+    timeline.place(silence(0, 1000))
+    placed = timeline.place(silence(800, 1000))
+    assert placed.continuity is Continuity.OVERLAP
     assert placed.start_ns == STAMP + 1000 * MS
     assert placed.skip == 200 * SAMPLE_RATE // 1000
-    assert timeline.judge(silence(1800)).fit is Fit.CONTIGUOUS
+    assert timeline.place(silence(1800)).continuity is Continuity.CONTIGUOUS
 
 
 def test_a_chunk_that_comes_twice_is_left_out_whole() -> None:
     timeline = Timeline(AudioConfig())
     for stamp in (0, 100, 200):
-        timeline.judge(silence(stamp, 100))
-    again = timeline.judge(silence(200, 100))
-    assert (again.fit, again.skip) == (Fit.OVERLAP, 1600)
-    assert timeline.judge(silence(300, 100)).fit is Fit.CONTIGUOUS
+        timeline.place(silence(stamp, 100))
+    again = timeline.place(silence(200, 100))
+    assert (again.continuity, again.skip) == (Continuity.OVERLAP, 1600)
+    assert timeline.place(silence(300, 100)).continuity is Continuity.CONTIGUOUS
 
 
 def test_a_clock_set_back_begins_anew() -> None:
     timeline = Timeline(AudioConfig())
-    timeline.judge(silence(50_000))
-    placed = timeline.judge(silence(100))
-    assert (placed.fit, placed.start_ns) == (Fit.JUMP_BACK, STAMP + 100 * MS)
-    assert timeline.judge(silence(120)).fit is Fit.CONTIGUOUS
+    timeline.place(silence(50_000))
+    placed = timeline.place(silence(100))
+    assert (placed.continuity, placed.start_ns) == (Continuity.JUMP_BACK, STAMP + 100 * MS)
+    assert timeline.place(silence(120)).continuity is Continuity.CONTIGUOUS
 
 
 def test_another_rate_begins_anew_where_the_old_one_ended() -> None:
     timeline = Timeline(AudioConfig())
-    timeline.judge(silence(0, 100))
-    placed = timeline.judge(silence(101, 100, rate=48000))
-    assert (placed.fit, placed.start_ns) == (Fit.NEW, STAMP + 100 * MS)
+    timeline.place(silence(0, 100))
+    placed = timeline.place(silence(101, 100, rate=48000))
+    assert (placed.continuity, placed.start_ns) == (Continuity.NEW, STAMP + 100 * MS)
 
 
 @pytest.mark.parametrize('offset_ms', [0, 2, 10, 17])
@@ -115,8 +115,8 @@ def test_of_two_publishers_one_is_heard(offset_ms: int, duration_ms: int) -> Non
     for n in range(20_000 // duration_ms):
         for name, offset in (('first', 0), ('second', offset_ms)):
             chunk = silence(n * duration_ms + offset, duration_ms)
-            placed = timeline.judge(chunk)
-            assert placed.fit in (Fit.NEW, Fit.CONTIGUOUS, Fit.OVERLAP)
+            placed = timeline.place(chunk)
+            assert placed.continuity in (Continuity.NEW, Continuity.CONTIGUOUS, Continuity.OVERLAP)
             total += len(chunk.samples) - placed.skip
             if placed.skip < len(chunk.samples):
                 heard.append(name)
@@ -131,8 +131,8 @@ def test_hours_of_a_drifting_sound_card_have_no_gap(parts_per_million: int) -> N
     followed_ns = 0
     for n in range(4 * 36_000):
         stamp_ns = STAMP + round(n * 100 * MS * (1 + parts_per_million / 1e6))
-        placed = timeline.judge(AudioChunk(stamp_ns, chunk.samples, chunk.rate))
-        assert placed.fit in (Fit.NEW, Fit.CONTIGUOUS)
+        placed = timeline.place(AudioChunk(stamp_ns, chunk.samples, chunk.rate))
+        assert placed.continuity in (Continuity.NEW, Continuity.CONTIGUOUS)
         assert abs(placed.start_ns - stamp_ns) < 2 * SLEW_DEAD_BAND_NS
         followed_ns += timeline.take_slew()
     assert followed_ns == pytest.approx(4 * 3600 * 1000 * parts_per_million, rel=0.01)

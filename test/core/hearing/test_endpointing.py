@@ -29,7 +29,7 @@ from emotion_node.core.hearing.endpointing import (
     last_sound,
     word_endings,
 )
-from emotion_node.core.hearing.hearing import Hearing
+from emotion_node.core.hearing.stream import Hearing
 from emotion_node.core.pipeline import Pipeline
 from emotion_node.datatypes import (
     NS_PER_S,

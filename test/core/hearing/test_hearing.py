@@ -22,7 +22,7 @@ from support.speech import (
 
 from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import AudioConfig, SegmenterConfig
-from emotion_node.core.hearing.hearing import Hearing
+from emotion_node.core.hearing.stream import Hearing
 from emotion_node.datatypes import (
     NS_PER_S,
     NS_PER_SAMPLE,
@@ -245,9 +245,9 @@ def test_the_robot_speaks_and_is_not_listened_to() -> None:
     events: list[SpeechEvent] = []
     for number, chunk in enumerate(audio):
         if number == 100:
-            events += ear.mute(chunk.stamp_ns, True)
+            events += ear.set_muted(chunk.stamp_ns, True)
         if number == 150:
-            events += ear.mute(chunk.stamp_ns, False)
+            events += ear.set_muted(chunk.stamp_ns, False)
         events += ear.push(chunk)
     events += ear.flush()
     check_order(events)
@@ -263,7 +263,7 @@ def test_news_that_the_robot_speaks_comes_late() -> None:
     ear = hearing()
     audio = chunks(sound((1.0, 0.0), (3.0, SPOKEN), (1.0, 0.0)))
     events = [event for chunk in audio[:150] for event in ear.push(chunk)]
-    events += ear.mute(STAMP + 2 * NS_PER_S, True)
+    events += ear.set_muted(STAMP + 2 * NS_PER_S, True)
     (utterance,) = utterances(events)
     assert (utterance.end_reason, seconds(utterance.end_ns)) == (EndReason.MUTED, 2.0)
     assert seconds(utterance.decided_ns) == 3.0
@@ -275,7 +275,7 @@ def test_news_that_the_robot_speaks_comes_late() -> None:
 
 def test_news_that_the_robot_speaks_comes_early() -> None:
     ear = hearing()
-    assert ear.mute(STAMP + 2 * NS_PER_S, True) == []
+    assert ear.set_muted(STAMP + 2 * NS_PER_S, True) == []
     audio = chunks(sound((1.0, 0.0), (3.0, SPOKEN), (1.0, 0.0)))
     (utterance,) = utterances(hear(audio, ear))
     assert (utterance.end_reason, seconds(utterance.end_ns)) == (EndReason.MUTED, 2.0)
@@ -284,7 +284,7 @@ def test_news_that_the_robot_speaks_comes_early() -> None:
 def test_saying_twice_that_the_robot_speaks_changes_nothing() -> None:
     ear = hearing(mute_release=0.0)
     for second, muted in ((1, True), (1.5, True), (2, False), (2.5, False)):
-        ear.mute(STAMP + round(second * NS_PER_S), muted)
+        ear.set_muted(STAMP + round(second * NS_PER_S), muted)
     hear(chunks(sound((5.0, 0.0))), ear)
     assert ear.stats.muted_ns == NS_PER_S
 
@@ -307,7 +307,13 @@ def test_reset_ends_what_is_under_way_and_forgets_the_clock() -> None:
 
 def test_nothing_heard_is_nothing_to_tell() -> None:
     ear = hearing()
-    assert ear.flush() == ear.reset() == ear.mute(STAMP, True) == ear.mute(STAMP, False) == []
+    assert (
+        ear.flush()
+        == ear.reset()
+        == ear.set_muted(STAMP, True)
+        == ear.set_muted(STAMP, False)
+        == []
+    )
     assert ear.heard_ns is None
 
 
@@ -399,7 +405,7 @@ def test_whatever_happens_every_start_has_its_end(actions: list[tuple[str, float
                 now_ns -= round(duration * NS_PER_S) * (1 if action == 'back' else 100)
             case 'mute' | 'unmute':
                 stamp_ns = now_ns + round((duration - 1.5) * NS_PER_S)
-                events.extend(ear.mute(stamp_ns, action == 'mute'))
+                events.extend(ear.set_muted(stamp_ns, action == 'mute'))
             case 'reset':
                 events.extend(ear.reset())
             case 'flush':

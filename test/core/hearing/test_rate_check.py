@@ -26,26 +26,26 @@ def listen(
 def test_a_right_rate_is_right_though_stamps_jitter(rate: int) -> None:
     pace = Pace()
     listen(pace, rate, rate)
-    assert pace.factor() == pytest.approx(1.0, abs=0.02)
-    assert pace.wrong() is None
+    assert pace.ratio() == pytest.approx(1.0, abs=0.02)
+    assert pace.mismatch() is None
 
 
 @pytest.mark.parametrize(('declared', 'true'), [(16000, 48000), (48000, 16000), (16000, 22050)])
 def test_a_wrong_rate_is_found_with_its_factor(declared: int, true: int) -> None:
     pace = Pace()
     listen(pace, declared, true)
-    assert pace.wrong() == pytest.approx(true / declared, rel=0.05)
+    assert pace.mismatch() == pytest.approx(true / declared, rel=0.05)
 
 
 def test_nothing_is_said_too_soon() -> None:
     pace = Pace()
-    assert pace.factor() is None
+    assert pace.ratio() is None
     listen(pace, 16000, 48000, seconds=2.0)
-    assert pace.factor() is None
+    assert pace.ratio() is None
 
 
 def test_a_pause_or_a_clock_set_back_begins_anew() -> None:
     pace = Pace()
     for start_ns in (START, START + 100 * NS_PER_S, START):
         listen(pace, 16000, 16000, seconds=4.0, start_ns=start_ns)
-        assert pace.wrong() is None
+        assert pace.mismatch() is None

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotion_node.core.vision.active_speaker import Jaw, Voice, compare, find_speaker
-from emotion_node.core.voice.level import HOP_NS, VoiceTrace
+from emotion_node.core.voice.level import HOP_NS, LevelMeter
 from emotion_node.datatypes import NS_PER_SAMPLE, SAMPLE_RATE, FloatArray
 
 SECOND = 1_000_000_000
@@ -150,7 +150,7 @@ def test_next_to_nothing_to_go_by_is_no_evidence() -> None:
     assert compare(voice(1), jaw(1), START_NS, START_NS + 1).seconds == 0.0
 
 
-class TestVoiceTrace:
+class TestLevelMeter:
     """How loud the voice is."""
 
     def tone(self, hertz: float, loud: float = 0.1, seconds: float = 1.0) -> FloatArray:
@@ -159,7 +159,7 @@ class TestVoiceTrace:
         return samples
 
     def levels(self, samples: FloatArray) -> FloatArray:
-        trace = VoiceTrace(0)
+        trace = LevelMeter(0)
         trace.append(samples)
         return trace.levels
 
@@ -176,7 +176,7 @@ class TestVoiceTrace:
     @given(sizes=st.lists(st.integers(0, 1000), min_size=1, max_size=40))
     def test_how_sound_is_cut_into_pieces_changes_nothing(self, sizes: list[int]) -> None:
         samples = np.random.default_rng(0).normal(0, 0.1, sum(sizes)).astype(np.float32)
-        trace = VoiceTrace(0)
+        trace = LevelMeter(0)
         for first, size in zip(np.cumsum([0, *sizes]), sizes, strict=False):
             trace.append(samples[first : first + size])
         np.testing.assert_array_equal(trace.levels, self.levels(samples))
@@ -184,7 +184,7 @@ class TestVoiceTrace:
     def test_a_knock_shows_where_it_was(self) -> None:
         samples = np.zeros(SAMPLE_RATE, np.float32)
         samples[SAMPLE_RATE // 2 : SAMPLE_RATE // 2 + 160] = self.tone(1000, seconds=0.01)
-        trace = VoiceTrace(7 * SECOND)
+        trace = LevelMeter(7 * SECOND)
         trace.append(samples)
         loudest_ns = trace.first_ns + int(np.argmax(trace.levels)) * HOP_NS
         knock_ns = 7 * SECOND + (SAMPLE_RATE // 2 + 80) * NS_PER_SAMPLE

@@ -36,8 +36,8 @@ from emotion_node.core.vision.expression_check import (
     strongest,
 )
 from emotion_node.core.vision.facial_cues import UNITS
+from emotion_node.core.vision.stream import FaceVision
 from emotion_node.core.vision.tracker import FaceTracker
-from emotion_node.core.vision.vision import FaceSight
 from emotion_node.datatypes import (
     ClockSource,
     EmotionReport,
@@ -192,7 +192,7 @@ class TestAudibleOrVisible:
 
 
 class Beholder:
-    """Sees a face that shows the same all the time (an `interfaces.Sight`)."""
+    """Sees a face that shows the same all the time (an `interfaces.Vision`)."""
 
     info = ModelInfo('beholder', '1')
     peaks = tuple(FacePeak(k * SECOND, Box(0, 0, 9, 9)) for k in range(len(LABELS)))
@@ -208,7 +208,7 @@ class Beholder:
     def update(self, frame: VideoFrame) -> FacesReport | None:
         return None
 
-    def hear(self, event: SpeechEvent) -> None:
+    def update_speech(self, event: SpeechEvent) -> None:
         pass
 
     def estimate(self, utterance: Utterance) -> FaceEstimate:
@@ -218,9 +218,9 @@ class Beholder:
         pass
 
 
-def said(words: str, sight: Beholder | None, voice: ScriptedVoice | None = None) -> EmotionReport:
+def said(words: str, vision: Beholder | None, voice: ScriptedVoice | None = None) -> EmotionReport:
     transcriber = ScriptedTranscriber([words])
-    analysis = Analysis(Config(), transcriber, ScriptedText(), voice, sight, Ticker())
+    analysis = Analysis(Config(), transcriber, ScriptedText(), voice, vision, Ticker())
     reports = [one for event in events(utterance()) for one in analysis.handle(event)]
     emotions = [one for one in reports if isinstance(one, EmotionReport)]
     assert len(emotions) > 1  # interim ones before it
@@ -241,8 +241,8 @@ def test_each_report_says_whether_the_face_shows_it() -> None:
 
 
 def test_a_face_seen_too_shortly_or_not_at_all_is_not_visible() -> None:
-    for sight in (Beholder(SMILE, peaks=()), Beholder(()), None):
-        report = said('so happy', sight)
+    for vision in (Beholder(SMILE, peaks=()), Beholder(()), None):
+        report = said('so happy', vision)
         assert report.fused.expression_check == 'not_visible'
         assert report.fused.shown_expression == ''
     assert said('so happy', None).peak is None
@@ -264,9 +264,9 @@ def test_people_who_talk_without_expression_have_neutral_faces() -> None:
     if not GRID.is_dir():
         pytest.skip(f'no GRID talkers in {GRID} (set EMOTION_DATA)')
     talker = read_talkers(GRID)[-1]
-    sight = FaceSight(FaceTracker(FaceConfig(), finder()))
+    vision = FaceVision(FaceTracker(FaceConfig(), finder()))
     for stamp_ns, image in zip(talker.stamps_ns[:50], talker.images[:50], strict=True):
-        sight.update(VideoFrame(stamp_ns, lambda image=image: image))  # type: ignore[misc]
+        vision.update(VideoFrame(stamp_ns, lambda image=image: image))  # type: ignore[misc]
     start_ns, _ = talker.speech
     spoken = Utterance(
         'u1',
@@ -278,7 +278,7 @@ def test_people_who_talk_without_expression_have_neutral_faces() -> None:
         EndReason.SILENCE,
         ClockSource.FILE,
     )
-    estimate = sight.estimate(spoken)
+    estimate = vision.estimate(spoken)
     intensity = {cue.action_unit: cue.intensity for cue in estimate.emotion.facial_cues}
     assert max(intensity[25], intensity[26]) > 0.4
     for label in EXPRESSIVE:

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.face_scenes import (
     FRAME_NS,
-    Somebody,
-    World,
+    SyntheticPerson,
+    SyntheticScene,
     away,
     finder,
     recorded_frames,
@@ -31,20 +31,20 @@ SECOND = 1_000_000_000
 
 
 def watch(
-    world: World,
+    scene: SyntheticScene,
     seconds: float,
     start_ns: int = 0,
     dropped: Iterable[int] = (),
     config: FaceConfig | None = None,
 ) -> list[dict[str, tuple[int, int]]]:
     """Return, for each image, where the middle of each face is, by id."""
-    tracker = FaceTracker(config or FaceConfig(), world)
+    tracker = FaceTracker(config or FaceConfig(), scene)
     seen = []
     for number in range(round(seconds * SECOND / FRAME_NS)):
         if number in set(dropped):
             continue
         stamp_ns = start_ns + number * FRAME_NS
-        image = world.image(stamp_ns, number * FRAME_NS / SECOND)
+        image = scene.image(stamp_ns, number * FRAME_NS / SECOND)
         seen.append({face.face_id: middle(face) for face in tracker.update(stamp_ns, image)})
     return seen
 
@@ -59,43 +59,49 @@ def ids(seen: list[dict[str, tuple[int, int]]]) -> set[str]:
 
 
 def test_two_people_keep_their_ids() -> None:
-    seen = watch(World([Somebody(still(200), 1), Somebody(still(450), 2)]), 4.0)
+    seen = watch(
+        SyntheticScene([SyntheticPerson(still(200), 1), SyntheticPerson(still(450), 2)]), 4.0
+    )
     assert all(faces == {'f1': (200, 240), 'f2': (450, 240)} for faces in seen)
 
 
 def test_a_detector_that_misses_somebody_for_a_while_does_not_lose_them() -> None:
-    world = World([Somebody(still(200), 1)], missed=lambda seconds: 0.2 < seconds < 1.6)
-    assert all(faces == {'f1': (200, 240)} for faces in watch(world, 3.0))
+    scene = SyntheticScene(
+        [SyntheticPerson(still(200), 1)], missed=lambda seconds: 0.2 < seconds < 1.6
+    )
+    assert all(faces == {'f1': (200, 240)} for faces in watch(scene, 3.0))
 
 
 def test_the_detector_looks_only_now_and_then_while_everybody_is_followed() -> None:
-    world = World([Somebody(still(200), 1)])
-    watch(world, 4.0, config=FaceConfig(detection_period=0.5))
-    assert world.looks <= 10  # of 100 images
+    scene = SyntheticScene([SyntheticPerson(still(200), 1)])
+    watch(scene, 4.0, config=FaceConfig(detection_period=0.5))
+    assert scene.looks <= 10  # of 100 images
 
 
 def test_a_hand_before_the_face_does_not_make_somebody_new() -> None:
-    world = World([Somebody(away(still(200), 1.0, 2.0), 1), Somebody(still(450), 2)])
-    seen = watch(world, 4.0)
+    scene = SyntheticScene(
+        [SyntheticPerson(away(still(200), 1.0, 2.0), 1), SyntheticPerson(still(450), 2)]
+    )
+    seen = watch(scene, 4.0)
     assert ids(seen) == {'f1', 'f2'}
     assert 'f1' not in seen[40]
     assert seen[-1] == {'f1': (200, 240), 'f2': (450, 240)}
 
 
 def test_whoever_was_away_for_long_is_somebody_new() -> None:
-    world = World([Somebody(away(still(200), 1.0, 5.0), 1)])
-    assert ids(watch(world, 6.0, config=FaceConfig(keep_lost=2.0))) == {'f1', 'f2'}
+    scene = SyntheticScene([SyntheticPerson(away(still(200), 1.0, 5.0), 1)])
+    assert ids(watch(scene, 6.0, config=FaceConfig(keep_lost=2.0))) == {'f1', 'f2'}
 
 
 def test_somebody_else_in_the_same_place_is_somebody_new() -> None:
-    first = Somebody(lambda seconds: (200, 240) if seconds < 1 else None, 1)
-    second = Somebody(away(still(200), 0, 1.5), 2)
-    assert ids(watch(World([first, second]), 3.0)) == {'f1', 'f2'}
+    first = SyntheticPerson(lambda seconds: (200, 240) if seconds < 1 else None, 1)
+    second = SyntheticPerson(away(still(200), 0, 1.5), 2)
+    assert ids(watch(SyntheticScene([first, second]), 3.0)) == {'f1', 'f2'}
 
 
 def test_people_who_pass_each_other_keep_their_ids() -> None:
-    world = World([Somebody(walk(150, 80), 1), Somebody(walk(500, -80), 2)])
-    seen = watch(world, 4.0)
+    scene = SyntheticScene([SyntheticPerson(walk(150, 80), 1), SyntheticPerson(walk(500, -80), 2)])
+    seen = watch(scene, 4.0)
     assert ids(seen) == {'f1', 'f2'}
     left, right = seen[0], seen[-1]
     assert left['f1'][0] < left['f2'][0]
@@ -103,27 +109,27 @@ def test_people_who_pass_each_other_keep_their_ids() -> None:
 
 
 def test_somebody_who_walks_out_of_the_image_is_gone() -> None:
-    seen = watch(World([Somebody(walk(500, 100), 1)]), 3.0)
+    seen = watch(SyntheticScene([SyntheticPerson(walk(500, 100), 1)]), 3.0)
     assert seen[0] == {'f1': (500, 240)}
     assert seen[-1] == {}
 
 
 def test_what_the_detector_takes_for_a_face_but_has_no_landmarks_is_none() -> None:
-    world = World([Somebody(still(450), 1)], ghosts=(Box(100, 100, 90, 90),))
-    assert ids(watch(world, 2.0)) == {'f1'}
+    scene = SyntheticScene([SyntheticPerson(still(450), 1)], ghosts=(Box(100, 100, 90, 90),))
+    assert ids(watch(scene, 2.0)) == {'f1'}
 
 
 def test_no_more_faces_are_followed_than_asked_for() -> None:
-    people = [Somebody(still(60 + 120 * k), k) for k in range(5)]
-    seen = watch(World(people), 1.0, config=FaceConfig(max_faces=3))
+    people = [SyntheticPerson(still(60 + 120 * k), k) for k in range(5)]
+    seen = watch(SyntheticScene(people), 1.0, config=FaceConfig(max_faces=3))
     assert len(seen[-1]) == 3
 
 
 @settings(max_examples=12)
 @given(dropped=st.sets(st.integers(1, 74), max_size=25))
 def test_dropped_images_do_not_change_ids(dropped: set[int]) -> None:
-    people = [Somebody(walk(150, 40), 1), Somebody(away(still(450), 1.0, 1.4), 2)]
-    seen = watch(World(people), 3.0, dropped=dropped)
+    people = [SyntheticPerson(walk(150, 40), 1), SyntheticPerson(away(still(450), 1.0, 1.4), 2)]
+    seen = watch(SyntheticScene(people), 3.0, dropped=dropped)
     assert ids(seen) == {'f1', 'f2'}
     assert seen[-1]['f2'] == (450, 240)
 
@@ -132,8 +138,11 @@ def test_dropped_images_do_not_change_ids(dropped: set[int]) -> None:
 @given(shift=st.integers(-(10**18), 10**18))
 def test_stamps_shifted_by_a_constant_change_nothing(shift: int) -> None:
     def story(start_ns: int) -> list[dict[str, tuple[int, int]]]:
-        people = [Somebody(walk(150, 40), 1), Somebody(away(still(450), 1.0, 1.5), 2)]
-        return watch(World(people), 2.5, start_ns)
+        people = [
+            SyntheticPerson(walk(150, 40), 1),
+            SyntheticPerson(away(still(450), 1.0, 1.5), 2),
+        ]
+        return watch(SyntheticScene(people), 2.5, start_ns)
 
     assert story(shift) == story(0)
 
@@ -141,8 +150,10 @@ def test_stamps_shifted_by_a_constant_change_nothing(shift: int) -> None:
 @settings(max_examples=12)
 @given(order=st.permutations(range(3)))
 def test_the_order_in_which_faces_are_found_does_not_matter(order: list[int]) -> None:
-    people = [Somebody(away(still(120 + 200 * k), 0.5 * k, 0.5 * k + 0.4), k) for k in range(3)]
-    seen = watch(World([people[k] for k in order]), 3.0)
+    people = [
+        SyntheticPerson(away(still(120 + 200 * k), 0.5 * k, 0.5 * k + 0.4), k) for k in range(3)
+    ]
+    seen = watch(SyntheticScene([people[k] for k in order]), 3.0)
     names = {at: name for name, at in seen[-1].items()}
     assert len(names) == 3
     for faces in seen:
@@ -179,11 +190,11 @@ class TestCuts:
         assert not any(cuts.is_cut(self.image(1, shift)) for shift in range(0, 240, 20))
 
     def test_after_a_cut_everybody_is_new(self) -> None:
-        world = World([Somebody(still(200), 1)])
-        tracker = FaceTracker(FaceConfig(), world)
+        scene = SyntheticScene([SyntheticPerson(still(200), 1)])
+        tracker = FaceTracker(FaceConfig(), scene)
         names = []
         for number in range(20):
-            image = world.image(0, number / 25)
+            image = scene.image(0, number / 25)
             image[:] = 30 if number < 10 else 220
             image[:, ::2] = 90 if number < 10 else 120
             faces = tracker.update(number * FRAME_NS, image)

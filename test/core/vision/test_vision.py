@@ -8,10 +8,10 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
-from support.audience import FRAME_NS, Audience, frame, live, spoken
 from support.scripted import SECOND, events
+from support.talking_faces import FRAME_NS, TalkingFaces, frame, live, spoken
 
-from emotion_node.core.vision.vision import FaceSight
+from emotion_node.core.vision.stream import FaceVision
 from emotion_node.datatypes import (
     FacesReport,
     FloatArray,
@@ -30,7 +30,7 @@ def scores(reports: Iterable[FacesReport], name: str) -> list[float]:
 
 
 def test_the_face_whose_mouth_goes_with_the_voice_spoke() -> None:
-    reports, estimate = live(FaceSight(Audience(2, 1, None)), spoken(1))
+    reports, estimate = live(FaceVision(TalkingFaces(2, 1, None)), spoken(1))
     assert estimate.face_id == 'f2'
     assert estimate.speaker_confidence > 0.9
     # There is no model of expressions yet, but what moves in the face is told.
@@ -43,7 +43,7 @@ def test_the_face_whose_mouth_goes_with_the_voice_spoke() -> None:
 
 def test_while_somebody_speaks_each_face_has_a_score_and_before_and_after_it_none_has() -> None:
     said = spoken(1)
-    reports, _ = live(FaceSight(Audience(2, 1)), said)
+    reports, _ = live(FaceVision(TalkingFaces(2, 1)), said)
     during = [one for one in reports if said.start_ns + SECOND <= one.stamp_ns < said.end_ns]
     assert min(scores(during, 'f2')) > 0.8
     assert max(scores(during, 'f1')) < 0.2
@@ -53,7 +53,7 @@ def test_while_somebody_speaks_each_face_has_a_score_and_before_and_after_it_non
 
 
 def test_whoever_speaks_out_of_sight_is_not_visible() -> None:
-    _, estimate = live(FaceSight(Audience(None, None)), spoken(1))
+    _, estimate = live(FaceVision(TalkingFaces(None, None)), spoken(1))
     assert estimate.face_id == ''
     assert estimate.speaker_confidence == 0.0
     assert estimate.emotion.reason is Reason.SPEAKER_NOT_VISIBLE
@@ -61,25 +61,25 @@ def test_whoever_speaks_out_of_sight_is_not_visible() -> None:
 
 
 def test_without_a_face_there_is_none() -> None:
-    _, estimate = live(FaceSight(Audience()), spoken(1))
+    _, estimate = live(FaceVision(TalkingFaces()), spoken(1))
     assert estimate.emotion.reason is Reason.NO_FACE
-    blind = FaceSight(Audience(1)).estimate(spoken(1))
+    blind = FaceVision(TalkingFaces(1)).estimate(spoken(1))
     assert blind.emotion.reason is Reason.NO_FACE
 
 
 def test_an_utterance_that_was_not_heard_piece_by_piece_is_judged_by_its_sound() -> None:
-    sight = FaceSight(Audience(2, 1))
+    vision = FaceVision(TalkingFaces(2, 1))
     for stamp_ns in range(0, 5 * SECOND, FRAME_NS):
-        sight.update(frame(stamp_ns))
-    heard = live(FaceSight(Audience(2, 1)), spoken(1))[1]
-    estimate = sight.estimate(spoken(1))
+        vision.update(frame(stamp_ns))
+    heard = live(FaceVision(TalkingFaces(2, 1)), spoken(1))[1]
+    estimate = vision.estimate(spoken(1))
     assert estimate.face_id == heard.face_id == 'f2'
     assert estimate.speaker_confidence == pytest.approx(heard.speaker_confidence, abs=1e-6)
 
 
 @pytest.mark.parametrize('shift', [0, 1_750_000_000 * SECOND + 7])
 def test_stamps_shifted_by_a_constant_change_nothing(shift: int) -> None:
-    audience = Audience(2, 1)
+    audience = TalkingFaces(2, 1)
     audience.origin_ns = shift
     said = spoken(1)
     moved = dataclasses.replace(
@@ -89,8 +89,8 @@ def test_stamps_shifted_by_a_constant_change_nothing(shift: int) -> None:
         decided_ns=said.decided_ns + shift,
         samples_start_ns=said.samples_start_ns + shift,
     )
-    reports, estimate = live(FaceSight(audience), moved, shift)
-    before, at_zero = live(FaceSight(Audience(2, 1)), said)
+    reports, estimate = live(FaceVision(audience), moved, shift)
+    before, at_zero = live(FaceVision(TalkingFaces(2, 1)), said)
     peaks = tuple(
         dataclasses.replace(peak, stamp_ns=peak.stamp_ns - shift) for peak in estimate.peaks
     )
@@ -100,39 +100,39 @@ def test_stamps_shifted_by_a_constant_change_nothing(shift: int) -> None:
 
 
 def test_a_late_image_is_left_out_and_not_decoded() -> None:
-    sight = FaceSight(Audience(1))
-    sight.update(frame(SECOND))
+    vision = FaceVision(TalkingFaces(1))
+    vision.update(frame(SECOND))
 
     def never() -> Image:
         raise AssertionError('looked at')
 
-    assert sight.update(VideoFrame(SECOND - FRAME_NS, never)) is None
-    assert sight.update(VideoFrame(SECOND, never)) is None
-    assert sight.update(frame(SECOND + FRAME_NS)) is not None
+    assert vision.update(VideoFrame(SECOND - FRAME_NS, never)) is None
+    assert vision.update(VideoFrame(SECOND, never)) is None
+    assert vision.update(frame(SECOND + FRAME_NS)) is not None
 
 
 def test_a_clock_that_is_set_back_begins_anew() -> None:
-    audience = Audience(2, 1)
-    sight = FaceSight(audience)
+    audience = TalkingFaces(2, 1)
+    vision = FaceVision(audience)
     audience.origin_ns = 1000 * SECOND
-    sight.update(frame(1000 * SECOND))
+    vision.update(frame(1000 * SECOND))
     audience.origin_ns = 0
-    assert live(sight, spoken(1))[1].face_id == 'f2'
+    assert live(vision, spoken(1))[1].face_id == 'f2'
     assert audience.resets == 1
 
 
 def test_after_a_reset_nobody_is_known() -> None:
-    audience = Audience(1)
-    sight = FaceSight(audience)
-    live(sight, spoken(1))
-    sight.reset()
-    assert sight.estimate(spoken(1)).emotion.reason is Reason.NO_FACE
-    sight.update(frame(6 * SECOND))
+    audience = TalkingFaces(1)
+    vision = FaceVision(audience)
+    live(vision, spoken(1))
+    vision.reset()
+    assert vision.estimate(spoken(1)).emotion.reason is Reason.NO_FACE
+    vision.update(frame(6 * SECOND))
     assert audience.resets == 1
 
 
 def test_images_may_be_seen_in_another_thread() -> None:
-    sight = FaceSight(Audience(2, 1), threading.Lock())
+    vision = FaceVision(TalkingFaces(2, 1))
     said = spoken(1)
     stop = threading.Event()
     failed: list[Exception] = []
@@ -141,7 +141,7 @@ def test_images_may_be_seen_in_another_thread() -> None:
         stamp_ns = 0
         try:
             while not stop.is_set():
-                sight.update(frame(stamp_ns))
+                vision.update(frame(stamp_ns))
                 stamp_ns += FRAME_NS
         except Exception as error:  # noqa: BLE001  told by the test
             failed.append(error)
@@ -150,11 +150,11 @@ def test_images_may_be_seen_in_another_thread() -> None:
     thread.start()
     for _ in range(20):
         for event in events(said):
-            sight.hear(event)
+            vision.update_speech(event)
             if isinstance(event, SpeechStarted):
-                sight.estimate(said)
-        sight.estimate(said)
-    sight.reset()
+                vision.estimate(said)
+        vision.estimate(said)
+    vision.reset()
     stop.set()
     thread.join()
     assert failed == []
@@ -187,8 +187,8 @@ class Dawdler:
 
 def test_a_face_takes_the_time_of_all_its_images() -> None:
     model = Dawdler()
-    sight = FaceSight(Audience(1), expression=model, clock=model.clock)
-    emotion = live(sight, spoken(1))[1].emotion
+    vision = FaceVision(TalkingFaces(1), expression=model, clock=model.clock)
+    emotion = live(vision, spoken(1))[1].emotion
     assert emotion.samples_used == pytest.approx(3 * SECOND / model.period_ns, abs=1)
     spent_ms = 2 * emotion.samples_used + 1
     assert emotion.inference_ns / 1e6 == pytest.approx(spent_ms, abs=0.01)

@@ -12,9 +12,9 @@ import numpy as np
 
 from emotion_node.config import AudioConfig, SegmenterConfig
 from emotion_node.core.hearing.audio_buffer import AudioBuffer, mix_down
-from emotion_node.core.hearing.mute import Mute
+from emotion_node.core.hearing.muted_spans import MutedSpans
 from emotion_node.core.hearing.segmenter import SpeechSegmenter, required_capacity
-from emotion_node.core.hearing.timeline import Fit, Timeline, TimelineFit
+from emotion_node.core.hearing.timeline import Continuity, Timeline, TimelineFit
 from emotion_node.datatypes import (
     MAX_SAMPLE_RATE,
     MIN_SAMPLE_RATE,
@@ -80,7 +80,7 @@ class Hearing:
     Args:
         audio: what counts as gap, overlap and jump.
         segmenter: where utterances begin and end.
-        mute_release: how long after `mute(..., False)` the microphone is still ignored, in s.
+        mute_release: how long after `set_muted(..., False)` the microphone is still ignored, in s.
         vad: voice activity detector.
         resampler: makes a resampler for a rate in Hz.
 
@@ -105,7 +105,7 @@ class Hearing:
         self._frame_ns = vad.frame_samples * NS_PER_SAMPLE
         self._timeline = Timeline(audio)
         self._buffer = AudioBuffer(required_capacity(segmenter))
-        self._mute = Mute(round(mute_release * NS_PER_S))
+        self._mute = MutedSpans(round(mute_release * NS_PER_S))
         self._muted = False
         self._position_ns = 0
         ids = (f'u{number}' for number in count(1))
@@ -120,9 +120,9 @@ class Hearing:
 
     def push(self, chunk: AudioChunk) -> list[SpeechEvent]:
         """Hear a chunk; return what came of it."""
-        return list(self.hear(chunk))
+        return list(self.process(chunk))
 
-    def hear(self, chunk: AudioChunk) -> Iterator[SpeechEvent]:
+    def process(self, chunk: AudioChunk) -> Iterator[SpeechEvent]:
         """Hear a chunk as its events are taken: none of it is heard beyond the last one taken.
 
         So `require_silence` in answer to a pause counts from the next frame on, however the
@@ -138,11 +138,11 @@ class Hearing:
             self._timeline.interrupt()
             yield from self._count(self._end_stretch(EndReason.GAP))
             return
-        placed = self._timeline.judge(chunk)
+        placed = self._timeline.place(chunk)
         self._note(placed, chunk.rate)
         if placed.skip == len(mono):
             return
-        if placed.fit not in (Fit.CONTIGUOUS, Fit.OVERLAP):
+        if placed.continuity not in (Continuity.CONTIGUOUS, Continuity.OVERLAP):
             yield from self._count(self._end_stretch(EndReason.GAP))
             self._begin_stretch(placed, chunk)
         assert self._resampler is not None
@@ -159,7 +159,7 @@ class Hearing:
         """
         return self._segmenter.require_silence(answer.utterance_id, answer.silence_ns)
 
-    def mute(self, stamp_ns: int, muted: bool) -> list[SpeechEvent]:
+    def set_muted(self, stamp_ns: int, muted: bool) -> list[SpeechEvent]:
         """From `stamp_ns` on, ignore the microphone, or (after `mute_release`) listen again.
 
         What has already been heard after `stamp_ns` is taken back as far as it belongs to the
@@ -187,13 +187,13 @@ class Hearing:
 
     def _note(self, placed: TimelineFit, rate: int) -> None:
         stats = self.stats
-        match placed.fit:
-            case Fit.GAP:
+        match placed.continuity:
+            case Continuity.GAP:
                 stats.gaps += 1
                 stats.lost_ns += placed.missing_ns
-            case Fit.JUMP_BACK:
+            case Continuity.JUMP_BACK:
                 stats.jumps_back += 1
-            case Fit.NEW if self._resampler is not None:
+            case Continuity.NEW if self._resampler is not None:
                 stats.rate_changes += 1
         if placed.skip:
             stats.overlaps += 1
@@ -201,7 +201,7 @@ class Hearing:
 
     def _begin_stretch(self, placed: TimelineFit, chunk: AudioChunk) -> None:
         start_ns = placed.start_ns
-        if placed.fit is Fit.JUMP_BACK:
+        if placed.continuity is Continuity.JUMP_BACK:
             self._mute.clock_changed()
         elif self.heard_ns is not None:
             # The stretch before may have been rounded up to a whole sample.

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from emotion_node.core.vision.vision import FaceSight
+from emotion_node.core.vision.stream import FaceVision
 from emotion_node.datatypes import (
     SAMPLE_RATE,
     FaceEstimate,
@@ -17,7 +17,7 @@ from emotion_node.datatypes import (
     VideoFrame,
 )
 from emotion_node.faces import Box, FaceMesh, FaceRegion, Image, TrackedFace
-from support.face_scenes import Somebody, still
+from support.face_scenes import SyntheticPerson, still
 from support.scripted import SECOND, events, utterance
 
 FRAME_NS = 40_000_000
@@ -43,8 +43,8 @@ def spoken(seed: int, start_s: float = 1.0, length_s: float = 3.0) -> Utterance:
     return dataclasses.replace(one, samples=(loud * tone).astype(np.float32))
 
 
-class Audience:
-    """Faces in a row, each with a mouth of its own (a `core.vision.vision.Tracker`).
+class TalkingFaces:
+    """Faces in a row, each with a mouth of its own (a `core.vision.stream.Tracker`).
 
     Args:
         mouths: seed of each mouth; None for one that keeps still.
@@ -64,7 +64,7 @@ class Audience:
         ]
 
     def face(self, name: str, seed: int | None, seconds: float) -> TrackedFace:
-        points = Somebody(still(300.0), 1, size=150).landmarks(0.0)
+        points = SyntheticPerson(still(300.0), 1, size=150).landmarks(0.0)
         assert points is not None
         if seed is not None:
             wide = np.interp(seconds, np.arange(600) / 100, opening(seed))
@@ -80,7 +80,7 @@ def frame(stamp_ns: int) -> VideoFrame:
 
 
 def live(
-    sight: FaceSight, said: Utterance, start_ns: int = 0, until_s: float = 5.0
+    vision: FaceVision, said: Utterance, start_ns: int = 0, until_s: float = 5.0
 ) -> tuple[list[FacesReport], FaceEstimate]:
     """Let the camera see and the microphone hear; return what is told."""
     happenings = [(0, 0, event) for event in events(said)]
@@ -92,9 +92,9 @@ def live(
     reports = []
     for _, _, step in sorted(steps, key=lambda one: one[:2]):
         if isinstance(step, VideoFrame):
-            report = sight.update(step)
+            report = vision.update(step)
             assert report is not None
             reports.append(report)
         else:
-            sight.hear(step)
-    return reports, sight.estimate(said)
+            vision.update_speech(step)
+    return reports, vision.estimate(said)

@@ -13,7 +13,7 @@ class _Span:
     """None: until further notice."""
 
 
-class Mute:
+class MutedSpans:
     """The robot's own voice, and the echo of the room after it.
 
     Args:

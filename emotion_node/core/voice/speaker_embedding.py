@@ -2,8 +2,8 @@
 
 Means and spreads of the cepstrum of the voiced, loud frames and the pitch, turned and scaled such
 that one unit is how much a speaker differs from one utterance to the next (linear discriminant
-analysis; `emotion_lab.training.voice_signature` makes the table). It tells a handful of people in
-one room apart, and does not identify anybody.
+analysis; `emotion_lab.training.speaker_embedding` makes the table). It tells a handful of people
+in one room apart, and does not identify anybody.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from emotion_node.dsp.mel import mel_filters, power_spectra
 
 Array = npt.NDArray[np.float64]
 
-FILE: Final = 'signature.npz'
+FILE: Final = 'speaker_embedding.npz'
 WINDOW: Final = SAMPLE_RATE // 40
 HOP: Final = SAMPLE_RATE // 100
 MELS: Final = 40
@@ -39,7 +39,7 @@ FEATURES: Final = 2 * CEPSTRA + 2
 _FFT: Final = 512
 
 
-def describe_voice(samples: FloatArray) -> Array | None:
+def voice_statistics(samples: FloatArray) -> Array | None:
     """Return (`FEATURES`,) means and spreads of the cepstrum, then pitch and its spread.
 
     Pitch is in semitones above 100 Hz; not a number where too little is voiced. None where there
@@ -65,13 +65,13 @@ def describe_voice(samples: FloatArray) -> Array | None:
     return np.array([*cepstra.mean(axis=0), *cepstra.std(axis=0), *tone])
 
 
-def sign_voice(samples: FloatArray) -> Array | None:
+def embed_speaker(samples: FloatArray) -> Array | None:
     """Return the signature of an utterance; None where there is too little speech.
 
     Args:
         samples: (n,) float32 at `SAMPLE_RATE`, speech without what is around it.
     """
-    features = describe_voice(samples)
+    features = voice_statistics(samples)
     if features is None:
         return None
     mean, projection = _table()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Final, Protocol
 
 import numpy as np
@@ -30,7 +30,7 @@ from emotion_node.core.vision.facial_cues import (
     read_cues,
 )
 from emotion_node.core.vision.geometry import find_head, jaw_drop, visibility
-from emotion_node.core.voice.level import VoiceTrace
+from emotion_node.core.voice.level import LevelMeter
 from emotion_node.datatypes import (
     NS_PER_S,
     FaceEstimate,
@@ -103,21 +103,20 @@ class _Speech:
     utterance_id: str
     start_ns: int
     under_way: bool = True
-    voice: VoiceTrace | None = None
+    voice: LevelMeter | None = None
 
     def levels(self) -> Voice | None:
         return None if self.voice is None else Voice(self.voice.first_ns, self.voice.levels)
 
 
-class FaceSight:
-    """Follows faces and tells whose mouth goes with the voice (an `interfaces.Sight`).
+class FaceVision:
+    """Follows faces and tells whose mouth goes with the voice (an `interfaces.Vision`).
 
     Images are looked at in the thread that calls `update`; what they leave behind is shared with
     the others.
 
     Args:
         tracker: finds the faces; used by `update` alone.
-        lock: held while what is shared is used; needed when `update` has a thread of its own.
         expression: tells what a face expresses, or None for nobody.
         clock: measures how long `expression` takes; None for what it takes at the end alone.
     """
@@ -125,7 +124,6 @@ class FaceSight:
     def __init__(
         self,
         tracker: Tracker,
-        lock: AbstractContextManager[object] | None = None,
         expression: FaceEmotion | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -136,7 +134,7 @@ class FaceSight:
         self._observed_ns: dict[str, int] = {}
         self._tracker = tracker
         self._last_ns: int | None = None
-        self._lock = lock or nullcontext()
+        self._lock = Lock()
         self._people: dict[str, _Person] = {}
         self._speech: _Speech | None = None
         self._resets = 0
@@ -187,7 +185,7 @@ class FaceSight:
             ),
         )
 
-    def hear(self, event: SpeechEvent) -> None:
+    def update_speech(self, event: SpeechEvent) -> None:
         """Take what hearing reports."""
         with self._lock:
             speech = self._speech
@@ -196,7 +194,7 @@ class FaceSight:
                     self._speech = _Speech(event.utterance_id, event.start_ns)
                 case SpeechAudio() if speech and speech.utterance_id == event.utterance_id:
                     if speech.voice is None:
-                        speech.voice = VoiceTrace(event.stamp_ns)
+                        speech.voice = LevelMeter(event.stamp_ns)
                     speech.voice.append(event.samples)
                 case SpeechEnded() | SpeechDropped() if speech:
                     speech.under_way = False
@@ -210,7 +208,7 @@ class FaceSight:
                 voice = self._speech.levels()
             jaws = self._jaws(start_ns, end_ns + AFTER_NS, self._people)
         if voice is None:
-            heard = VoiceTrace(utterance.samples_start_ns)
+            heard = LevelMeter(utterance.samples_start_ns)
             heard.append(utterance.samples)
             voice = Voice(heard.first_ns, heard.levels)
         present = {

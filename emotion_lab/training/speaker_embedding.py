@@ -1,4 +1,4 @@
-"""Make the table by which voices are told apart: `core/voice/signature.npz`.
+"""Make the table by which voices are told apart: `core/voice/speaker_embedding.npz`.
 
 Linear discriminant analysis over the speakers of RAVDESS and EMO-DB, all emotions: the directions
 in which speakers differ most, against how each of them varies (Fisher, 1936; Rao, 1948). Prints
@@ -21,8 +21,8 @@ from rich.progress import track
 
 from emotion_lab.data.metrics import Array, IntArray
 from emotion_lab.data.speech import FOLDS, find_speech, read_audio, read_corpora
-from emotion_node.core.dialogue.speakers import likeness
-from emotion_node.core.voice.signature import FILE, describe_voice
+from emotion_node.core.dialogue.speakers import similarity
+from emotion_node.core.voice.speaker_embedding import FILE, voice_statistics
 
 DIMENSIONS: Final = 10
 SHRINKAGE: Final = 0.1
@@ -58,7 +58,7 @@ def read_voices(data: Path | None) -> Voices:
     for clip in track(read_corpora(data), 'listening', console=Console(stderr=True)):
         samples = read_audio(clip.path)
         sounds = find_speech(samples)
-        features = describe_voice(samples[sounds[0][0] : sounds[-1][1]]) if sounds else None
+        features = voice_statistics(samples[sounds[0][0] : sounds[-1][1]]) if sounds else None
         if features is not None:
             found.append((features, clip.speaker, clip.fold))
     return Voices(
@@ -91,7 +91,7 @@ def fit(voices: Voices, dimensions: int = DIMENSIONS) -> tuple[Array, Array]:
     return mean, projection / spread / scale[:, None]
 
 
-def pair_likeness(voices: Voices, mean: Array, projection: Array) -> tuple[Array, Array]:
+def pair_similarity(voices: Voices, mean: Array, projection: Array) -> tuple[Array, Array]:
     """Return likenesses of pairs of one speaker, and of pairs of two of the same corpus."""
     rng = np.random.default_rng(0)
     signed = np.where(np.isnan(voices.features), 0.0, voices.features - mean) @ projection
@@ -99,7 +99,9 @@ def pair_likeness(voices: Voices, mean: Array, projection: Array) -> tuple[Array
     corpus = np.array([name.split()[0] for name in voices.speakers])
     fair = (first != second) & (corpus[first] == corpus[second])
     first, second = first[fair], second[fair]
-    alike = np.array([likeness(signed[a], signed[b]) for a, b in zip(first, second, strict=True)])
+    alike = np.array(
+        [similarity(signed[a], signed[b]) for a, b in zip(first, second, strict=True)]
+    )
     same = voices.speakers[first] == voices.speakers[second]
     return alike[same], alike[~same]
 
@@ -111,7 +113,7 @@ def check(voices: Voices, thresholds: Sequence[float]) -> dict[str, Any]:
         out = voices.folds == fold
         known = Voices(voices.features[~out], voices.speakers[~out], voices.folds[~out])
         unknown = Voices(voices.features[out], voices.speakers[out], voices.folds[out])
-        pairs.append(pair_likeness(unknown, *fit(known)))
+        pairs.append(pair_similarity(unknown, *fit(known)))
     same, different = (np.concatenate(part) for part in zip(*pairs, strict=True))
     levels = np.sort(np.concatenate([same, different]))
     missed = np.searchsorted(np.sort(same), levels) / len(same)
@@ -133,7 +135,7 @@ def check(voices: Voices, thresholds: Sequence[float]) -> dict[str, Any]:
 def main(args: Sequence[str] | None = None) -> int:
     """Make the table and print what it reaches on speakers held out."""
     parser = argparse.ArgumentParser(
-        prog='python -m emotion_lab.training.voice_signature',
+        prog='python -m emotion_lab.training.speaker_embedding',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
