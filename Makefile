@@ -6,10 +6,11 @@ VENV := .venv
 TRAIN_VENV := .venv-train
 LOCK_VENV := .venv-lock
 DEMO_VENV := .venv-demo
+DOCS_VENV := .venv-docs
 UV := uv==0.13.9
 LOG := log/setup
 
-# A ROS that is sourced in the calling shell must not show through.
+# A ROS that is sourced in the calling shell must not be seen here.
 ifdef ROS_DISTRO
 unexport ROS_DISTRO LD_LIBRARY_PATH
 endif
@@ -17,11 +18,11 @@ unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH PYTHONPATH PYTHO
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 export PYTHONNOUSERSITE := 1
 
-# What `pip check` may say: what MediaPipe asks for and nobody needs is left out (robot.overrides).
+# What `pip check` may say: what MediaPipe requires and the product does not use is left out (robot.overrides).
 CONSISTENT := ^No broken requirements|^mediapipe [0-9.]+ requires [a-z-]+, which is not installed
 
-# Everything the build reads. Folders are among it: their time tells when a file goes (/. keeps demo apart
-# from the target).
+# Everything the build reads. Folders are included: their time shows when a file is removed (/. keeps the folder
+# demo apart from the target).
 msgs_sources := $(shell find emotion_msgs)
 node_sources := package.xml setup.py setup.cfg LICENSE \
 	$(shell find $(addsuffix /.,resource config demo launch models) -not -path '*__pycache__*')
@@ -31,47 +32,51 @@ COLCON := $(VENV)/bin/python -m colcon --log-base log build --paths . emotion_ms
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build demo test train-test bench check lock train-setup clean
+.PHONY: help setup build demo test train-test bench check docs lock train-setup clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: setup ## Replay a recorded conversation through the node and show the emotions it hears
+demo: setup ## Replay a recorded conversation through the node and show the emotions
 	@. ./env.sh && exec python -m emotion_node demo
 
-test: setup $(VENV)/.dev-installed ## Run the tests (PYTEST_ARGS='-k story'; data from EMOTION_DATA)
+test: setup $(VENV)/.dev-installed ## Run the tests of the product and of emotion_lab (PYTEST_ARGS='-k name'; data: EMOTION_DATA)
 	@. ./env.sh && exec python -m pytest $(PYTEST_ARGS)
 
 train-test: setup $(VENV)/.dev-installed train-setup ## Run the tests that need torch
 	@. ./env.sh && PYTHONPATH="$$PYTHONPATH:$$(echo $(CURDIR)/$(TRAIN_VENV)/lib/python*/site-packages)" \
 		exec python -m pytest $(or $(PYTEST_ARGS),$(shell grep -rl importorskip test emotion_lab/test))
 
-bench: setup train-setup $(DEMO_VENV)/.installed ## Measure latency and cost in the demo (BENCH_ARGS='--quick')
+bench: setup train-setup $(DEMO_VENV)/.installed ## Measure latency and cost (python -m emotion_lab bench; BENCH_ARGS='--quick')
 	@. ./env.sh && { [ -e whisper_cost.json ] || PYTHONPATH="$$PYTHONPATH:$$(echo \
 		$(CURDIR)/$(TRAIN_VENV)/lib/python*/site-packages)" python -m emotion_lab.benchmark.whisper_cost \
 		--json whisper_cost.json; } && exec python -m emotion_lab bench \
 		--train-env $(TRAIN_VENV) --draw-env $(DEMO_VENV) --json bench.json --plot bench.png $(BENCH_ARGS)
 
-check: $(VENV)/.dev-installed ## Check format, lint, types and the walls between the layers
+check: $(VENV)/.dev-installed docs ## Check format, lint, types, import walls and documents
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/python -m tools.check_documents
 
-setup: build ## Make the virtual environment and build both packages (what demo and test do first)
+docs: $(DOCS_VENV)/.installed ## Build the documents into build/docs (a site of HTML)
+	$(DOCS_VENV)/bin/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
+
+setup: build ## Make the virtual environment and build both packages (demo and test do this first)
 
 build: install/.emotion_node-built ## Build emotion_msgs and emotion_node into install/
 
-lock: $(LOCK_VENV)/.installed ## Write requirements/*.lock anew; UPGRADE=1 takes the newest versions
-	tools/lock.sh $(CURDIR)/$(LOCK_VENV)/bin/uv robot runtime dev demo train
+lock: $(LOCK_VENV)/.installed ## Resolve requirements/*.lock again (UPGRADE=1: to the newest versions)
+	tools/lock.sh $(CURDIR)/$(LOCK_VENV)/bin/uv robot runtime dev demo docs train
 
-train-setup: $(TRAIN_VENV)/.installed ## Make .venv-train, with torch, for emotion_lab.training
+train-setup: $(TRAIN_VENV)/.installed ## Make .venv-train, with torch, for emotion_lab.training and bench
 
 clean: ## Remove everything that was built or installed here
-	rm -rf build install log $(VENV) $(TRAIN_VENV) $(LOCK_VENV) $(DEMO_VENV)
+	rm -rf build install log $(VENV) $(TRAIN_VENV) $(LOCK_VENV) $(DEMO_VENV) $(DOCS_VENV)
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# --- what the targets above stand on; each step leaves a stamp ---
+# --- what the targets above depend on; each step leaves a stamp ---
 
 $(VENV)/.made:
 	@[ "$$(uname -sm)" = 'Linux x86_64' ] || { echo 'ROS 2 comes as wheels for Linux on x86-64' \
@@ -125,6 +130,13 @@ $(DEMO_VENV)/.installed: requirements/demo.lock
 	@tools/quietly.sh $(LOG)/demo.log 'Making $(DEMO_VENV)' sh -c '\
 		$(PYTHON) -m venv $(DEMO_VENV) && \
 		$(DEMO_VENV)/bin/python -m pip install -r requirements/demo.lock'
+	@touch $@
+
+$(DOCS_VENV)/.installed: requirements/docs.lock
+	@[ -n '$(PYTHON)' ]
+	@tools/quietly.sh $(LOG)/docs.log 'Making $(DOCS_VENV)' sh -c '\
+		$(PYTHON) -m venv $(DOCS_VENV) && \
+		$(DOCS_VENV)/bin/python -m pip install --no-deps -r requirements/docs.lock'
 	@touch $@
 
 $(LOCK_VENV)/.installed:

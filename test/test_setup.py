@@ -78,7 +78,7 @@ def script_path(folder: Path, *commands: str) -> str:
     return str(folder)
 
 
-@pytest.mark.parametrize('name', ['robot', 'runtime', 'dev', 'demo', 'train'])
+@pytest.mark.parametrize('name', ['robot', 'runtime', 'dev', 'demo', 'docs', 'train'])
 def test_a_lock_pins_every_package_and_names_no_registry(name: str) -> None:
     text = (ROOT / 'requirements' / f'{name}.lock').read_text()
     assert locked(name)
