@@ -179,11 +179,6 @@ class FaceFinder(Protocol):
         """Name and version of the landmark model."""
         ...
 
-    @property
-    def detector_size(self) -> int:
-        """Pixels along the longer side of what the detector looks at: larger views are scaled."""
-        ...
-
     def detect(self, image: Image, view: Box) -> list[FaceDetection]:
         """Return the faces within a part of the image, (height, width, 3) uint8 BGR."""
         ...

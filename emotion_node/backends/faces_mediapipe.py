@@ -124,11 +124,6 @@ class MediaPipeFaces:
             outputs = ['landmarks', 'blendshapes']
             self._mesh = Graph(_TASK, self._size, outputs, _read_task(landmarker))
 
-    @property
-    def detector_size(self) -> int:
-        """Pixels along the longer side of what the detector looks at."""
-        return DETECTOR_SIZE
-
     def detect(self, image: Image, view: Box) -> list[FaceDetection]:
         """Return the faces within a part of the image.
 

@@ -27,7 +27,7 @@ RELEASE_DELAY_NS: Final = 48_000_000
 `python -m emotion_lab evaluate vad --half dev`."""
 
 
-def find_model() -> Path:
+def find_silero() -> Path:
     """Return the newest Silero model inside faster-whisper's package.
 
     The package is not imported: that takes a second and this needs one of its files only.
@@ -63,7 +63,7 @@ class SileroVad:
     release_delay_ns = RELEASE_DELAY_NS
 
     def __init__(self, path: Path | None = None) -> None:
-        path = path or find_model()
+        path = path or find_silero()
         if not path.is_file():
             raise ModelError(f'Silero VAD: no such file: {path}')
         self._session = open_session(path, f'Silero VAD: {path}', threads=1)

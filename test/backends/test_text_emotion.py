@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import faster_whisper
 import numpy as np
 import pytest
+from support.manifests import with_file
 
 from emotion_lab.data.datasets import DatasetError, read_meld
 from emotion_lab.data.samples import PastTurn
 from emotion_lab.evaluation.text import evaluate_text
 from emotion_node.backends.text_onnx import OnnxTextEmotion
+from emotion_node.backends.vad_silero import find_silero
 from emotion_node.datatypes import ModalityEmotion, Reason
 from emotion_node.errors import ModelError
 from emotion_node.labels import LABELS, Modality
-from emotion_node.model_store.manifest import ModelEntry, ModelFile, find_model
+from emotion_node.model_store.manifest import ModelEntry, find_model
 
 GOLDEN = json.loads((Path(__file__).parent / 'golden' / 'text_emotion.json').read_text())
 
@@ -48,13 +48,6 @@ def of_case(model: OnnxTextEmotion, case: dict[str, Any]) -> list[float]:
 def scores(emotion: ModalityEmotion) -> list[float]:
     assert emotion.scores is not None
     return [float(score) for score in emotion.scores]
-
-
-def with_file(entry: ModelEntry, role: str, path: Path) -> ModelEntry:
-    """Return `entry` with another file whose checksum its manifest knows."""
-    data = path.read_bytes()
-    file = ModelFile(role, path, hashlib.sha256(data).hexdigest(), len(data))
-    return dataclasses.replace(entry, files={**entry.files, role: file})
 
 
 @pytest.mark.parametrize(
@@ -177,12 +170,10 @@ def test_a_label_table_of_another_order_is_refused(entry: ModelEntry) -> None:
 
 
 def test_a_model_for_something_else_is_refused(entry: ModelEntry) -> None:
-    assets = Path(faster_whisper.__file__).parent / 'assets'
-    silero = next(assets.glob('silero*.onnx'))
     with pytest.raises(
         ModelError, match=r'a text model takes input_ids of \(batch, length\), attention_mask'
     ):
-        load(with_file(entry, 'weights', silero))
+        load(with_file(entry, 'weights', find_silero()))
 
 
 def test_the_shipped_model_keeps_its_figures_on_meld_dev(entry: ModelEntry) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import faster_whisper
 import numpy as np
 import pytest
+from support.manifests import with_file
 from support.scripted import Ticker, utterance
 
 from emotion_lab.data.datasets import DatasetError
@@ -18,13 +17,14 @@ from emotion_lab.data.voice_conditions import CONDITIONS
 from emotion_lab.evaluation.false_alarms import strange_sounds
 from emotion_lab.evaluation.voice import as_utterance, false_alarm_figures, held_out_figures
 from emotion_lab.evaluation.voice_folds import load_answers
+from emotion_node.backends.vad_silero import find_silero
 from emotion_node.backends.voice_onnx import MAX_SAMPLES, MIN_RELIABILITY, OnnxVoiceEmotion
 from emotion_node.config import make_config
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray, ModalityEmotion, Reason, Utterance
 from emotion_node.errors import ModelError
 from emotion_node.factory import load_models
 from emotion_node.labels import LABELS, Modality
-from emotion_node.model_store.manifest import ModelEntry, ModelFile, find_model, read_manifest
+from emotion_node.model_store.manifest import ModelEntry, find_model, read_manifest
 
 
 @pytest.fixture(scope='module')
@@ -159,19 +159,12 @@ def test_the_node_loads_it_unless_told_not_to(entry: ModelEntry) -> None:
     )
 
 
-def with_weights(entry: ModelEntry, path: Path) -> ModelEntry:
-    data = path.read_bytes()
-    file = ModelFile('weights', path, hashlib.sha256(data).hexdigest(), len(data))
-    return dataclasses.replace(entry, files={**entry.files, 'weights': file})
-
-
 def test_a_file_that_is_no_voice_model_is_refused(entry: ModelEntry, tmp_path: Path) -> None:
     (tmp_path / 'file').write_bytes(b'no model at all')
     with pytest.raises(ModelError, match=r'is no ONNX model that onnxruntime .* can run'):
-        load(with_weights(entry, tmp_path / 'file'))
-    silero = next((Path(faster_whisper.__file__).parent / 'assets').glob('silero*.onnx'))
+        load(with_file(entry, 'weights', tmp_path / 'file'))
     with pytest.raises(ModelError, match=r'a voice model takes spectra of \(batch, frames, 64\)'):
-        load(with_weights(entry, silero))
+        load(with_file(entry, 'weights', find_silero()))
 
 
 def test_a_label_table_of_another_size_or_order_is_refused(entry: ModelEntry) -> None:

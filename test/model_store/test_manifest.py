@@ -1,8 +1,9 @@
-"""The manifest finds the models and vouches for their files."""
+"""The manifest finds the models, and no file is used that is not the one it names."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -11,17 +12,11 @@ from support.manifests import WEIGHTS, write_manifest
 from emotion_node.cli.main import main
 from emotion_node.errors import ModelError
 from emotion_node.labels import LABELS
-from emotion_node.model_store.manifest import (
-    LIST_HEADER,
-    find_model,
-    list_models,
-    models_dir,
-    read_manifest,
-    verify_models,
-)
+from emotion_node.model_store.manifest import find_model, models_dir, read_manifest
+from emotion_node.model_store.verify import verify_models
 
 
-def test_a_whole_file_is_read(tmp_path: Path) -> None:
+def test_an_intact_file_is_read(tmp_path: Path) -> None:
     entry = find_model('small', write_manifest(tmp_path))
     assert entry.file('weights').read() == WEIGHTS
     assert (entry.info.name, entry.info.version) == ('small-one', '1.2.3')
@@ -33,9 +28,9 @@ def test_a_damaged_file_is_named_with_both_checksums(tmp_path: Path) -> None:
     file.path.write_bytes(WEIGHTS[:-1] + b'!')
     found = hashlib.sha256(WEIGHTS[:-1] + b'!').hexdigest()
     expected = hashlib.sha256(WEIGHTS).hexdigest()
-    for look in (file.read, file.check):
+    for use in (file.read, file.check):
         with pytest.raises(ModelError, match=rf'model\.onnx is damaged.*{found}.*{expected}'):
-            look()
+            use()
     assert 'damaged' in verify_models(tmp_path, ['small'])[0].problem
 
 
@@ -44,20 +39,23 @@ def test_files_are_verified_whatever_the_labels_are(tmp_path: Path) -> None:
     assert [state.problem for state in verify_models(folder, ['small'])] == ['']
 
 
-def test_the_models_that_ship_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_names_every_file_of_the_models_that_ship(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(['models', 'verify']) == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for key, entry in read_manifest().items():
-        assert told.count(f'whole   {key} ') == len(entry.files)
+        assert printed.count(f'intact  {key} ') == len(entry.files)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = find_model('small', write_manifest(tmp_path)).file('weights')
     file.path.unlink()
-    for look in (file.read, file.check):
+    for use in (file.read, file.check):
         with pytest.raises(ModelError, match=r'small/model\.onnx cannot be read \(No such file'):
-            look()
-    assert list_models(tmp_path)[0][5] == 'missing'
+            use()
+    assert main(['models', 'list', '--models-dir', str(tmp_path)]) == 0
+    assert re.search('small-one .* missing', capsys.readouterr().out)
 
 
 def test_a_git_lfs_pointer_is_recognised(tmp_path: Path) -> None:
@@ -126,10 +124,16 @@ def test_an_installed_package_finds_the_models_of_its_prefix(
         models_dir(package=tmp_path / 'elsewhere' / 'emotion_node')
 
 
-def test_the_shipped_models_are_whole_and_within_their_sizes() -> None:
+def test_the_list_names_every_model_that_ships(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(['models', 'list']) == 0
+    printed = capsys.readouterr().out
+    for entry in read_manifest().values():
+        assert re.search(f'{entry.name} .*{entry.version} .* present', printed)
+
+
+def test_the_shipped_models_are_intact_and_within_their_sizes() -> None:
     limits = {'text': 30e6, 'voice': 5e6, 'face': 5e6}
     assert [state.problem for state in verify_models() if state.problem] == []
     for entry in read_manifest().values():
         assert entry.size <= limits[entry.modality]
         assert entry.labels[: len(LABELS)] == LABELS
-    assert all(len(row) == len(LIST_HEADER) for row in list_models())

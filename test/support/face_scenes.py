@@ -99,7 +99,6 @@ class SyntheticScene:
     looks: int = 0
     now: float = 0.0
     info: ModelInfo = field(default_factory=lambda: ModelInfo('scene', '1'))
-    detector_size: int = 192
 
     def image(self, stamp_ns: int, seconds: float) -> Image:
         """Return the image of a moment, always of the same grey; `now` tells the rest."""

@@ -1,11 +1,14 @@
-"""A folder of models with one small model in it."""
+"""Manifests for tests: a folder with one small model, and models with another file."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from pathlib import Path
 
 from emotion_node.labels import LABELS
+from emotion_node.model_store.files import ModelFile
+from emotion_node.model_store.manifest import ModelEntry
 
 WEIGHTS = b'weights of a small model'
 
@@ -32,3 +35,10 @@ def write_manifest(
     text = '\n'.join(line for line in lines if not drop or not line.startswith(drop))
     (folder / 'manifest.toml').write_text(text)
     return folder
+
+
+def with_file(entry: ModelEntry, role: str, path: Path) -> ModelEntry:
+    """Return a model with another file, whose checksum its manifest knows."""
+    data = path.read_bytes()
+    file = ModelFile(role, path, hashlib.sha256(data).hexdigest(), len(data))
+    return dataclasses.replace(entry, files={**entry.files, role: file})
