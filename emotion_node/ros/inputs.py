@@ -11,7 +11,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from emotion_node.config import AudioConfig, ImageConfig
-from emotion_node.core.hearing.rate_check import Pace
+from emotion_node.core.hearing.rate_check import RateCheck
 from emotion_node.datatypes import AudioChunk, ClockSource, VideoFrame
 from emotion_node.messages.audio import (
     AUDIO_INFO_TYPE,
@@ -82,7 +82,7 @@ class AudioInput(Input):
         self._on_frame_id = on_frame_id
         self._frame_id = ''
         self._format: AudioFormat | None = None
-        self._pace = Pace()
+        self._rate_check = RateCheck()
         if config.type == 'auto':
             node.get_logger().info(f'waiting for audio on {self.health.topic}')
 
@@ -163,12 +163,12 @@ class AudioInput(Input):
             self._on_frame_id(header.frame_id)
         self.health.lag_s = (receipt_ns - chunk.stamp_ns - chunk.duration_ns) / _NS_PER_S
         self.health.clock_source = chunk.clock_source
-        self._pace.add(chunk)
+        self._rate_check.add(chunk)
         self._hear(chunk)
 
     def _check_rate(self) -> None:
         """Compare the sample rate with what comes; of several publishers it would tell nothing."""
-        factor = self._pace.mismatch() if len(self.health.publishers) == 1 else None
+        factor = self._rate_check.mismatch() if len(self.health.publishers) == 1 else None
         text = ''
         if factor is not None:
             lost = ', or audio is lost on the way' if factor < 1 else ''

@@ -14,7 +14,7 @@ from emotion_node.datatypes import (
 
 
 class AudioBuffer:
-    """A ring of mono audio at `SAMPLE_RATE` that lies without holes on the time axis.
+    """A ring buffer of mono audio at `SAMPLE_RATE`, without holes on the time axis.
 
     Args:
         capacity: at least this many of the latest seconds are held.
@@ -22,13 +22,13 @@ class AudioBuffer:
 
     def __init__(self, capacity: float) -> None:
         self._held = round(capacity * SAMPLE_RATE)
-        # Twice the room: the latest part moves to the front when the end is reached, so that any
+        # Twice the space: the latest half moves to the front when the end is reached. So any
         # stretch held is one contiguous view, and a sample is moved once on average.
         self._samples = np.zeros(2 * self._held, np.float32)
         self.begin(0, ClockSource.HEADER)
 
     def begin(self, stamp_ns: int, clock_source: ClockSource) -> None:
-        """Forget everything; the next sample appended belongs at `stamp_ns`."""
+        """Forget everything; the next sample appended has the stamp `stamp_ns`."""
         self._first_ns = stamp_ns
         self._size = 0
         self.clock_source = clock_source
@@ -40,11 +40,11 @@ class AudioBuffer:
 
     @property
     def end_ns(self) -> int:
-        """Stamp of the next sample to come."""
+        """Stamp of the next sample."""
         return self._first_ns + self._size * NS_PER_SAMPLE
 
     def shift(self, by_ns: int) -> None:
-        """Stamp everything held and to come later by `by_ns`."""
+        """Add `by_ns` to all stamps, of the samples held and of those to come."""
         self._first_ns += by_ns
 
     def align(self, stamp_ns: int) -> int:
@@ -52,7 +52,7 @@ class AudioBuffer:
         return stamp_ns + (self._first_ns - stamp_ns) % NS_PER_SAMPLE
 
     def append(self, samples: FloatArray) -> None:
-        """Append (n,) samples, in pieces if they are more than is held."""
+        """Append (n,) samples, in pieces if they exceed the capacity."""
         for start in range(0, len(samples), self._held):
             self._append(samples[start : start + self._held])
 
@@ -88,14 +88,14 @@ def mix_down(samples: npt.NDArray[np.int16] | FloatArray) -> FloatArray | None:
         samples: (n, channels) or (n,), int16 or float32 with full scale at -1..1.
 
     Returns:
-        (n,) float32, limited to -1..1 as a sound card would do.
+        (n,) float32, clipped to -1..1 as a sound card would do.
     """
     channels = samples.reshape(len(samples), -1).T
     if samples.dtype == np.int16:
         total = np.sum(channels, axis=0, dtype=np.int32)
         scaled: FloatArray = (total * np.float32(1 / (32768 * len(channels)))).astype(np.float32)
         return scaled
-    # Channel by channel, for numpy's own sum rounds differently with the shape.
+    # Channel by channel, since NumPy's own sum rounds differently with the shape.
     mono: FloatArray = channels[0].astype(np.float32)
     with np.errstate(over='ignore', invalid='ignore'):
         for channel in channels[1:]:

@@ -1,13 +1,13 @@
-"""How long a pause must last to end an utterance: less after what sounds finished.
+"""How long a pause must last to end an utterance: shorter after speech that sounds finished.
 
 People take turns by what is said and how it sounds, not by silence alone (Sacks, Schegloff and
 Jefferson, "A simplest systematics for the organization of turn-taking", 1974; Ferrer, Shriberg
 and Stolcke, "Is the speaker done yet? Faster and more accurate end-of-utterance detection using
-prosody", ICSLP 2002). A pause is judged once, when it begins: by the last word, as far as the
-recogniser is to be believed, by whether the last sound was drawn out, as at the end of a phrase
-(Wightman et al., "Segmental durations in the vicinity of prosodic phrase boundaries", JASA 91,
-1992), and by how long the speaker has spoken. The pitch before it told nothing where that was
-measured (docs/endpointing.md).
+prosody", ICSLP 2002). A pause is classified once, when it begins. The evidence is the last word,
+weighted by the recogniser's confidence; whether the last sound was drawn out, as at the end of a
+phrase (Wightman et al., "Segmental durations in the vicinity of prosodic phrase boundaries",
+JASA 91, 1992); and how long the speaker has spoken. The pitch before a pause was no help when it
+was measured (docs/endpointing.md).
 """
 
 from __future__ import annotations
@@ -31,38 +31,39 @@ from emotion_node.datatypes import (
 
 FILE: Final = 'endings.tsv'
 TAIL_S: Final = 1.5
-"""Speech before the pause, the loudest of which is what its end is compared with."""
+"""Speech before the pause whose loud parts are the reference for its last sound."""
 LOUD_DB: Final = 12.0
-"""The last sound is one that comes within this of the loudest,"""
+"""The last sound comes within this of the reference level,"""
 QUIET_DB: Final = 20.0
-"""and it began where the level was further below than this."""
-SHORTEST_S: Final = 0.05
+"""and begins after the level was last further below the reference than this."""
+MIN_SOUND_S: Final = 0.05
+"""A shorter last sound counts as this long."""
 
-PARTIAL_TRUST: Final = 0.2
-"""How much words count whose recogniser tells no confidence before the end (pocketsphinx)."""
+PARTIAL_CONFIDENCE: Final = 0.2
+"""Confidence of words whose recogniser gives none before the end (pocketsphinx)."""
 
 WEIGHTS: Final = (0.702, 0.8, 0.918, 0.909)
-"""Of 1, the last word, and the logarithms of the seconds spoken and of those of the last sound,
-in the log odds that the speaker has finished. The last two were fitted:
+"""Weights in the log odds that the speaker has finished: of a constant 1, the last word, and the
+logarithms of the seconds spoken and of the length of the last sound. The last two were fitted:
 python -m emotion_lab evaluate endpointing --choose."""
 
 
 @functools.cache
 def word_endings() -> dict[str, float]:
-    """Return by word the log odds that a sentence ends after it, less those of any word."""
+    """Return by word the log odds that a sentence ends after it, minus those of all words."""
     text = (resources.files('emotion_node.core.hearing') / FILE).read_text(encoding='utf-8')
     return {word: float(odds) for word, odds in (row.split('\t') for row in text.splitlines())}
 
 
 @dataclass(frozen=True, slots=True)
 class PauseEvidence:
-    """What tells whether a speaker who has paused has finished.
+    """Evidence on whether a speaker who has paused has finished.
 
     Attributes:
-        word: log odds of the last word, as in `word_endings`, times how far it is believed; 0
-            where it is not known.
-        spoken_s: how long the utterance is so far.
-        last_sound_s: how long the last sound before the pause was.
+        word: log odds of the last word, as in `word_endings`, times its confidence; 0 where it is
+            not known.
+        spoken_s: length of the utterance so far.
+        last_sound_s: length of the last sound before the pause.
     """
 
     word: float
@@ -71,20 +72,20 @@ class PauseEvidence:
 
     @property
     def features(self) -> tuple[float, float, float, float]:
-        """What `WEIGHTS` weigh."""
+        """The features that `WEIGHTS` apply to."""
         return (
             1.0,
             self.word,
-            float(np.log(max(self.spoken_s, 2 * SHORTEST_S))),
-            float(np.log(max(self.last_sound_s, SHORTEST_S))),
+            float(np.log(max(self.spoken_s, 2 * MIN_SOUND_S))),
+            float(np.log(max(self.last_sound_s, MIN_SOUND_S))),
         )
 
 
 def gather_evidence(utterance: Utterance, transcript: Transcript | None) -> PauseEvidence:
-    """Return what there is to judge a pause by.
+    """Return the evidence about a pause.
 
     Args:
-        utterance: what it is if it ends here.
+        utterance: the utterance as it is if it ends here.
         transcript: words so far; None where there are none.
     """
     begin = max(0, (utterance.start_ns - utterance.samples_start_ns) // NS_PER_SAMPLE)
@@ -100,12 +101,12 @@ def _last_word(transcript: Transcript) -> float:
     words = transcript.text.lower().split()
     if not words:
         return 0.0
-    trust = transcript.confidence or PARTIAL_TRUST
-    return trust * word_endings().get(words[-1].strip('.,?!;:"'), 0.0)
+    confidence = transcript.confidence or PARTIAL_CONFIDENCE
+    return confidence * word_endings().get(words[-1].strip('.,?!;:"'), 0.0)
 
 
 def last_sound(samples: FloatArray) -> float:
-    """Return how long the last sound of speech is, in s; 0 where there is none.
+    """Return the length of the last sound of speech in s; 0 where there is none.
 
     Args:
         samples: (n,) float32 at `SAMPLE_RATE`, ending where speech does.
@@ -123,7 +124,7 @@ def last_sound(samples: FloatArray) -> float:
 
 
 class Endpointing:
-    """Says how long a pause must last.
+    """Decides how long a pause must last to end an utterance.
 
     Args:
         config: bounds.
@@ -135,11 +136,11 @@ class Endpointing:
 
     def required_silence(self, evidence: PauseEvidence) -> int:
         """Return the silence in ns, within the bounds, that ends the utterance."""
-        left = 1.0 - finished(evidence)
-        return self._min_ns + round(left * (self._max_ns - self._min_ns))
+        unfinished = 1.0 - probability_finished(evidence)
+        return self._min_ns + round(unfinished * (self._max_ns - self._min_ns))
 
 
-def finished(evidence: PauseEvidence) -> float:
-    """Return how likely it is, 0..1, that the speaker has finished."""
+def probability_finished(evidence: PauseEvidence) -> float:
+    """Return the probability, 0..1, that the speaker has finished."""
     odds = float(np.dot(WEIGHTS, evidence.features))
     return 1.0 / (1.0 + float(np.exp(-odds)))

@@ -1,4 +1,4 @@
-"""When the microphone is not to be listened to."""
+"""When the microphone is muted."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 @dataclass(slots=True)
 class _Span:
     start_ns: int | None
-    """None: since ever."""
+    """None: from the beginning."""
     end_ns: int | None = None
     """None: until further notice."""
 
 
 class MutedSpans:
-    """The robot's own voice, and the echo of the room after it.
+    """Spans of time in which the microphone is ignored: the robot speaks, or its echo lasts.
 
     Args:
         release_ns: how much longer than the robot's voice its echo lasts.
@@ -25,7 +25,7 @@ class MutedSpans:
         self._spans: list[_Span] = []
 
     def set(self, stamp_ns: int, muted: bool) -> None:
-        """From `stamp_ns` on, mute or release; saying so twice changes nothing."""
+        """Mute or release from `stamp_ns` on; repeating it changes nothing."""
         last = self._spans[-1] if self._spans else None
         if muted:
             if last is None or (last.end_ns is not None and last.end_ns < stamp_ns):
@@ -36,13 +36,13 @@ class MutedSpans:
             last.end_ns = stamp_ns + self._release_ns
 
     def covers(self, start_ns: int, end_ns: int) -> bool:
-        """Return whether any of [start_ns, end_ns) is muted, and forget what ended before it."""
+        """Return whether any of [start_ns, end_ns) is muted, and forget earlier spans."""
         while self._spans and _before(self._spans[0].end_ns, start_ns):
             del self._spans[0]
         return bool(self._spans) and _before(self._spans[0].start_ns, end_ns - 1, always=True)
 
-    def clock_changed(self) -> None:
-        """Forget stamps: only whether it is muted now is still known."""
+    def forget_stamps(self) -> None:
+        """Forget all stamps, since the clock has changed; keep whether it is muted now."""
         self._spans = [_Span(None) for span in self._spans[-1:] if span.end_ns is None]
 
 

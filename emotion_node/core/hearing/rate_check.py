@@ -1,4 +1,4 @@
-"""Whether audio comes as fast as its sample rate says."""
+"""Whether audio arrives as fast as its stated sample rate."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Final
 from emotion_node.datatypes import NS_PER_S, AudioChunk
 
 WINDOW_NS: Final = 5 * NS_PER_S
-LEAST_NS: Final = 3 * NS_PER_S
-"""Over less than this, nothing is said: receipt times jitter."""
+MIN_SPAN_NS: Final = 3 * NS_PER_S
+"""No ratio is given over less than this: receipt times jitter."""
 TOLERANCE: Final = 1.2
 """No sound card is off by a fifth, and no two usual sample rates are closer."""
 
 
-class Pace:
+class RateCheck:
     """Compares the samples of the last seconds with the stamps they came with."""
 
     def __init__(self) -> None:
         self._ends: deque[tuple[int, int]] = deque()
 
     def add(self, chunk: AudioChunk) -> None:
-        """Take the next chunk; after a pause or a jump of the stamps, measuring begins anew."""
+        """Take the next chunk; after a pause or a jump of the stamps, measuring starts again."""
         end_ns = chunk.stamp_ns + chunk.duration_ns
         if self._ends:
             step_ns = end_ns - self._ends[-1][0]
@@ -32,15 +32,15 @@ class Pace:
             self._ends.popleft()
 
     def ratio(self) -> float | None:
-        """Return how many times as many samples come as the rate says; None when not yet known."""
+        """Return the measured sample rate over the stated one; None while it is not known."""
         ends = list(self._ends)
         span_ns = ends[-1][0] - ends[0][0] if ends else 0
-        if span_ns < LEAST_NS:
+        if span_ns < MIN_SPAN_NS:
             return None
         return sum(duration_ns for _, duration_ns in ends[1:]) / span_ns
 
     def mismatch(self) -> float | None:
-        """Return `ratio` when it is further from 1 than clocks or jitter explain."""
+        """Return `ratio` when it is further from 1 than clocks or jitter explain, else None."""
         ratio = self.ratio()
         if ratio is None or 1 / TOLERANCE <= ratio <= TOLERANCE:
             return None

@@ -1,4 +1,4 @@
-"""From audio as a driver delivers it to speech events."""
+"""The stream of one microphone: from audio as a driver delivers it to speech events."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ from emotion_node.datatypes import (
 from emotion_node.interfaces import Resampler, Vad
 
 SLICES_PER_S: Final = 4
-"""Long chunks are taken in slices of 1/4 s, so that the buffer need not hold them."""
-_NOTHING: Final[FloatArray] = np.zeros(0, np.float32)
+"""Long chunks are processed in slices of 1/4 s, so that the buffer need not hold them."""
+_NO_SAMPLES: Final[FloatArray] = np.zeros(0, np.float32)
 
 
 @dataclass(slots=True)
 class HearingStats:
-    """What has been heard, and what was wrong with it, since the start.
+    """Counters of one microphone since the start.
 
     Attributes:
-        chunks: taken, the unusable ones included.
-        empty_chunks: without a sample; ignored.
-        bad_chunks: with samples that are not finite numbers, or of a rate out of range; not
-            heard, a gap remains.
-        samples: given to voice activity detection or muted, at `SAMPLE_RATE`.
+        chunks: chunks received, unusable ones included.
+        empty_chunks: chunks without samples; ignored.
+        bad_chunks: chunks with samples that are not finite numbers, or with a sample rate out of
+            range; each leaves a gap.
+        samples: samples given to voice activity detection or muted, at `SAMPLE_RATE`.
         gaps, lost_ns: places where audio was missing, and how much.
-        overlaps, overlap_ns: chunks that came again in part or whole, and how much of them.
+        overlaps, overlap_ns: chunks that repeated earlier audio in part or whole, and how much.
         jumps_back: how often the clock was set back.
         rate_changes: how often the sample rate changed without a gap.
-        muted_ns: audio that was not listened to.
-        utterances, dropped_utterances: complete, and too short to be one.
-        cuts: utterances by why they ended.
+        muted_ns: audio that was muted.
+        utterances, dropped_utterances: complete utterances, and those too short to be one.
+        end_reasons: complete utterances by why they ended.
     """
 
     chunks: int = 0
@@ -71,10 +71,10 @@ class HearingStats:
 
 
 class Hearing:
-    """Hears one microphone: any rate, channels and chunk size in, speech events out.
+    """Processes one microphone: any rate, channels and chunk size in, speech events out.
 
     A stretch of audio without gaps is resampled and cut into frames for the detector as one; at
-    its end the utterance under way ends too. How it was cut into chunks changes nothing, and
+    its end the utterance under way ends too. How audio is cut into chunks changes nothing, and
     stamps shifted by a constant shift those of all events.
 
     Args:
@@ -85,7 +85,7 @@ class Hearing:
         resampler: makes a resampler for a rate in Hz.
 
     Attributes:
-        heard_ns: stamp up to which audio has been heard; None before the first.
+        heard_ns: stamp up to which audio has been processed; None before the first.
         stats: counters.
     """
 
@@ -105,7 +105,7 @@ class Hearing:
         self._frame_ns = vad.frame_samples * NS_PER_SAMPLE
         self._timeline = Timeline(audio)
         self._buffer = AudioBuffer(required_capacity(segmenter))
-        self._mute = MutedSpans(round(mute_release * NS_PER_S))
+        self._muted_spans = MutedSpans(round(mute_release * NS_PER_S))
         self._muted = False
         self._position_ns = 0
         ids = (f'u{number}' for number in count(1))
@@ -119,14 +119,14 @@ class Hearing:
         )
 
     def push(self, chunk: AudioChunk) -> list[SpeechEvent]:
-        """Hear a chunk; return what came of it."""
+        """Process a chunk and return its speech events."""
         return list(self.process(chunk))
 
     def process(self, chunk: AudioChunk) -> Iterator[SpeechEvent]:
-        """Hear a chunk as its events are taken: none of it is heard beyond the last one taken.
+        """Process a chunk lazily and yield its speech events.
 
-        So `require_silence` in answer to a pause counts from the next frame on, however the
-        audio was cut into chunks.
+        Processing advances only as events are consumed. So `require_silence` in answer to a pause
+        takes effect from the next frame on, however the audio is cut into chunks.
         """
         self.stats.chunks += 1
         if not len(chunk.samples):
@@ -138,34 +138,34 @@ class Hearing:
             self._timeline.interrupt()
             yield from self._count(self._end_stretch(EndReason.GAP))
             return
-        placed = self._timeline.place(chunk)
-        self._note(placed, chunk.rate)
-        if placed.skip == len(mono):
+        fit = self._timeline.place(chunk)
+        self._count_irregularities(fit, chunk.rate)
+        if fit.skip == len(mono):
             return
-        if placed.continuity not in (Continuity.CONTIGUOUS, Continuity.OVERLAP):
+        if fit.continuity not in (Continuity.CONTIGUOUS, Continuity.OVERLAP):
             yield from self._count(self._end_stretch(EndReason.GAP))
-            self._begin_stretch(placed, chunk)
+            self._begin_stretch(fit, chunk)
         assert self._resampler is not None
         step = chunk.rate // SLICES_PER_S
-        for start in range(placed.skip, len(mono), step):
+        for start in range(fit.skip, len(mono), step):
             self._buffer.append(self._resampler.process(mono[start : start + step]))
-            yield from self._count(self._listen())
+            yield from self._count(self._process_frames())
 
     def require_silence(self, answer: SilenceRequired) -> bool:
-        """Let the pause of a `SpeechPaused` end its utterance after another silence than usual.
+        """Set the silence after which the pause of a `SpeechPaused` ends its utterance.
 
         Returns:
-            Whether it counts: not when the utterance has ended or speech has resumed.
+            Whether it takes effect: not when the utterance has ended or speech has resumed.
         """
         return self._segmenter.require_silence(answer.utterance_id, answer.silence_ns)
 
     def set_muted(self, stamp_ns: int, muted: bool) -> list[SpeechEvent]:
-        """From `stamp_ns` on, ignore the microphone, or (after `mute_release`) listen again.
+        """Ignore the microphone from `stamp_ns` on, or use it again `mute_release` later.
 
-        What has already been heard after `stamp_ns` is taken back as far as it belongs to the
-        utterance under way.
+        Audio after `stamp_ns` that has already been processed is removed from the utterance under
+        way.
         """
-        self._mute.set(stamp_ns, muted)
+        self._muted_spans.set(stamp_ns, muted)
         if not muted or self._resampler is None or stamp_ns >= self._position_ns:
             return []
         self._muted = True
@@ -173,36 +173,36 @@ class Hearing:
         return list(self._count(self._segmenter.end(at_ns, self._position_ns, EndReason.MUTED)))
 
     def flush(self) -> list[SpeechEvent]:
-        """End the utterance under way: the input has ended. Audio may follow."""
+        """End the utterance under way, since the input has ended; audio may follow."""
         self._timeline.interrupt()
         return list(self._count(self._end_stretch(EndReason.END)))
 
     def reset(self) -> list[SpeechEvent]:
-        """End the utterance under way and forget all audio; being muted is not forgotten."""
+        """End the utterance under way and forget all audio; what is muted stays muted."""
         events = self._end_stretch(EndReason.END)
-        self._timeline.forget()
-        self._mute.clock_changed()
+        self._timeline.reset()
+        self._muted_spans.forget_stamps()
         self.heard_ns = None
         return list(self._count(events))
 
-    def _note(self, placed: TimelineFit, rate: int) -> None:
+    def _count_irregularities(self, fit: TimelineFit, rate: int) -> None:
         stats = self.stats
-        match placed.continuity:
+        match fit.continuity:
             case Continuity.GAP:
                 stats.gaps += 1
-                stats.lost_ns += placed.missing_ns
+                stats.lost_ns += fit.missing_ns
             case Continuity.JUMP_BACK:
                 stats.jumps_back += 1
             case Continuity.NEW if self._resampler is not None:
                 stats.rate_changes += 1
-        if placed.skip:
+        if fit.skip:
             stats.overlaps += 1
-            stats.overlap_ns += placed.skip * NS_PER_S // rate
+            stats.overlap_ns += fit.skip * NS_PER_S // rate
 
-    def _begin_stretch(self, placed: TimelineFit, chunk: AudioChunk) -> None:
-        start_ns = placed.start_ns
-        if placed.continuity is Continuity.JUMP_BACK:
-            self._mute.clock_changed()
+    def _begin_stretch(self, fit: TimelineFit, chunk: AudioChunk) -> None:
+        start_ns = fit.start_ns
+        if fit.continuity is Continuity.JUMP_BACK:
+            self._muted_spans.forget_stamps()
         elif self.heard_ns is not None:
             # The stretch before may have been rounded up to a whole sample.
             start_ns = max(start_ns, self.heard_ns)
@@ -216,8 +216,8 @@ class Hearing:
     def _end_stretch(self, end_reason: EndReason) -> list[SpeechEvent]:
         if self._resampler is None:
             return []
-        self._buffer.append(self._resampler.process(_NOTHING, last=True))
-        events = list(self._listen())
+        self._buffer.append(self._resampler.process(_NO_SAMPLES, last=True))
+        events = list(self._process_frames())
         self._resampler = None
         end_ns = self._buffer.end_ns
         self.stats.samples += (end_ns - self._position_ns) // NS_PER_SAMPLE
@@ -225,8 +225,8 @@ class Hearing:
         self.heard_ns = self._position_ns = end_ns
         return events
 
-    def _listen(self) -> Iterator[SpeechEvent]:
-        """Take all whole frames that the buffer holds."""
+    def _process_frames(self) -> Iterator[SpeechEvent]:
+        """Process all whole frames that the buffer holds."""
         buffer, segmenter, frame_ns = self._buffer, self._segmenter, self._frame_ns
         if segmenter.idle:
             slew_ns = self._timeline.take_slew()
@@ -236,7 +236,7 @@ class Hearing:
             start_ns = self._position_ns
             self._position_ns += frame_ns
             self.stats.samples += frame_ns // NS_PER_SAMPLE
-            if self._mute.covers(start_ns, self._position_ns):
+            if self._muted_spans.covers(start_ns, self._position_ns):
                 self.stats.muted_ns += frame_ns
                 if not self._muted:
                     yield from segmenter.end(start_ns, start_ns, EndReason.MUTED)
@@ -247,7 +247,7 @@ class Hearing:
                 self._vad.reset()
                 segmenter.begin(start_ns)
             probability = self._vad.probability(buffer.read(start_ns, self._position_ns))
-            yield from segmenter.frame(start_ns, probability)
+            yield from segmenter.push_frame(start_ns, probability)
         self.heard_ns = self._position_ns
 
     def _count(self, events: Iterable[SpeechEvent]) -> Iterator[SpeechEvent]:

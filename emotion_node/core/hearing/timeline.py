@@ -1,4 +1,4 @@
-"""Where each chunk of audio belongs in time, judged by its stamp against what was expected."""
+"""Where each chunk of audio belongs in time: its stamp compared with the expected one."""
 
 from __future__ import annotations
 
@@ -7,42 +7,42 @@ from dataclasses import dataclass
 from typing import Final
 
 from emotion_node.config import AudioConfig
-from emotion_node.datatypes import NS_PER_S, AudioChunk, ClockSource
+from emotion_node.datatypes import NS_PER_MS, NS_PER_S, AudioChunk, ClockSource
 
 RECEIPT_JITTER_FACTOR: Final = 10
 """Stamps taken at receipt carry the network's jitter, not just the driver's."""
-SLEW_DEAD_BAND_NS: Final = 1_000_000
-"""Deviations up to this are rounding; nothing is done about them."""
+SLEW_DEAD_BAND_NS: Final = NS_PER_MS
+"""Deviations up to this are taken for rounding and not corrected."""
 SLEW_DIVISOR: Final = 1000
 """A drifting sample clock is followed by at most 1/1000 of the audio's duration; quartz crystals
 drift by 1/10,000 at most."""
-CROWDED_NS: Final = 5 * NS_PER_S
-"""How long after an overlap a second publisher is reckoned with."""
+SECOND_PUBLISHER_NS: Final = 5 * NS_PER_S
+"""How long after an overlap a second publisher is assumed."""
 
 
 class Continuity(enum.Enum):
-    """How a chunk fits to the audio before it."""
+    """How a chunk follows the audio before it."""
 
     CONTIGUOUS = enum.auto()
-    """It goes on where the last one ended, give or take the jitter."""
+    """It continues where the last one ended, within the jitter."""
     NEW = enum.auto()
-    """There is nothing before it to fit to, or it comes at another rate."""
+    """There is no audio before it, or it has another sample rate."""
     GAP = enum.auto()
     """Audio is missing before it."""
     OVERLAP = enum.auto()
-    """Its beginning, or all of it, has been heard already."""
+    """Its beginning, or all of it, repeats audio heard before."""
     JUMP_BACK = enum.auto()
     """The clock was set back."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineFit:
-    """What is to be done with a chunk.
+    """Where a chunk belongs on the time axis.
 
     Attributes:
-        continuity: how it fits to the audio before it.
-        start_ns: where its first sample that is to be heard belongs.
-        skip: samples at its beginning that are not to be heard.
+        continuity: how it follows the audio before it.
+        start_ns: stamp of its first sample to use.
+        skip: samples at its beginning to leave out.
         missing_ns: audio missing before it.
     """
 
@@ -60,23 +60,23 @@ class Timeline:
     expectation follows slowly, so that no gap is found in hours; stamps that are exact to
     `SLEW_DEAD_BAND_NS` change nothing.
 
-    Two publishers on one topic deliver more audio than time: stamps fall behind the count until
-    they overlap it. From then on, chunks of which half or more has been heard are left out whole,
-    which locks on to one of the two.
+    Two publishers on one topic deliver more audio than time passes: stamps fall behind the count
+    until they overlap it. From then on, chunks of which half or more has been heard are left out
+    whole, which locks on to one of the two.
     """
 
     def __init__(self, config: AudioConfig) -> None:
         self._jitter_ns = round(config.max_jitter * NS_PER_S)
         self._jump_ns = round(config.max_jump_back * NS_PER_S)
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
-        """Expect nothing: the next chunk begins anew wherever it is stamped."""
+    def reset(self) -> None:
+        """Forget the audio so far: the next chunk starts afresh at its own stamp."""
         self._origin_ns = 0
         self._rate = 0
         self._count = 0
         self._broken = False
-        self._crowded_until_ns: int | None = None
+        self._two_publishers_until_ns: int | None = None
         self.slew_ns = 0
 
     @property
@@ -87,16 +87,16 @@ class Timeline:
         return self._origin_ns + self._count * NS_PER_S // self._rate
 
     def interrupt(self) -> None:
-        """Take the next chunk as coming after a gap, however short."""
+        """Treat the next chunk as coming after a gap, however short."""
         self._broken = True
 
     def take_slew(self) -> int:
-        """Return by how much samples heard so far should be stamped later, and start from 0."""
+        """Return by how much the samples so far should be stamped later, and reset it to 0."""
         slew_ns, self.slew_ns = self.slew_ns, 0
         return slew_ns
 
     def place(self, chunk: AudioChunk) -> TimelineFit:
-        """Return how a chunk fits, and expect what comes after it.
+        """Return where the next chunk belongs.
 
         Args:
             chunk: not empty.
@@ -106,53 +106,54 @@ class Timeline:
             return self._begin(chunk, TimelineFit(Continuity.NEW, chunk.stamp_ns))
         deviation_ns = chunk.stamp_ns - expected_ns
         if deviation_ns < -self._jump_ns:
-            self.forget()
+            self.reset()
             return self._begin(chunk, TimelineFit(Continuity.JUMP_BACK, chunk.stamp_ns))
         jitter_ns = self._jitter_ns
         if chunk.clock_source is ClockSource.RECEIPT:
             jitter_ns *= RECEIPT_JITTER_FACTOR
         if deviation_ns > (0 if self._broken else jitter_ns):
-            placed = TimelineFit(Continuity.GAP, chunk.stamp_ns, missing_ns=deviation_ns)
-            return self._begin(chunk, placed)
-        skip = self._heard_already(chunk, expected_ns, deviation_ns, jitter_ns)
+            gap = TimelineFit(Continuity.GAP, chunk.stamp_ns, missing_ns=deviation_ns)
+            return self._begin(chunk, gap)
+        skip = self._repeated_samples(chunk, expected_ns, deviation_ns, jitter_ns)
         if skip:
-            self._crowded_until_ns = expected_ns + CROWDED_NS
-            if skip < len(chunk.samples) and self._must_begin(chunk):
+            self._two_publishers_until_ns = expected_ns + SECOND_PUBLISHER_NS
+            if skip < len(chunk.samples) and self._starts_stretch(chunk):
                 return self._begin(chunk, TimelineFit(Continuity.NEW, expected_ns, skip))
             self._count += len(chunk.samples) - skip
             return TimelineFit(Continuity.OVERLAP, expected_ns, skip)
-        if self._must_begin(chunk):
+        if self._starts_stretch(chunk):
             return self._begin(chunk, TimelineFit(Continuity.NEW, expected_ns))
         self._count += len(chunk.samples)
-        if not self._crowded(expected_ns):
+        if not self._two_publishers(expected_ns):
             self._follow(deviation_ns, chunk.duration_ns)
         return TimelineFit(Continuity.CONTIGUOUS, expected_ns)
 
-    def _heard_already(
+    def _repeated_samples(
         self, chunk: AudioChunk, expected_ns: int, deviation_ns: int, jitter_ns: int
     ) -> int:
-        """Return how many samples at the beginning of `chunk` are not to be heard again."""
+        """Return how many samples at the beginning of `chunk` repeat earlier audio."""
         overlap_ns = -deviation_ns
         mostly = 2 * overlap_ns >= chunk.duration_ns and overlap_ns > SLEW_DEAD_BAND_NS
-        if mostly and self._crowded(expected_ns):
+        if mostly and self._two_publishers(expected_ns):
             return len(chunk.samples)
         if overlap_ns <= (0 if self._broken else jitter_ns):
             return 0
         return min(-(-overlap_ns * chunk.rate // NS_PER_S), len(chunk.samples))
 
-    def _crowded(self, now_ns: int) -> bool:
-        return self._crowded_until_ns is not None and now_ns < self._crowded_until_ns
+    def _two_publishers(self, now_ns: int) -> bool:
+        return self._two_publishers_until_ns is not None and now_ns < self._two_publishers_until_ns
 
-    def _must_begin(self, chunk: AudioChunk) -> bool:
+    def _starts_stretch(self, chunk: AudioChunk) -> bool:
         return self._broken or chunk.rate != self._rate
 
-    def _begin(self, chunk: AudioChunk, placed: TimelineFit) -> TimelineFit:
-        self._origin_ns = placed.start_ns
+    def _begin(self, chunk: AudioChunk, fit: TimelineFit) -> TimelineFit:
+        """Start a new stretch of audio with a chunk, and return its place."""
+        self._origin_ns = fit.start_ns
         self._rate = chunk.rate
-        self._count = len(chunk.samples) - placed.skip
+        self._count = len(chunk.samples) - fit.skip
         self._broken = False
         self.slew_ns = 0
-        return placed
+        return fit
 
     def _follow(self, deviation_ns: int, duration_ns: int) -> None:
         """Move the expectation a little towards the stamps."""

@@ -1,4 +1,4 @@
-"""Chunks of audio find their place in time, whatever their stamps, rate and channels."""
+"""Chunks of audio are placed in time, whatever their stamps, rate and channels."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def silence(
     return AudioChunk(STAMP + round(stamp_ms * MS), samples, rate, clock_source)
 
 
-def fits(*audio: AudioChunk) -> list[Continuity]:
+def continuity(*audio: AudioChunk) -> list[Continuity]:
     timeline = Timeline(AudioConfig())
     return [timeline.place(chunk).continuity for chunk in audio]
 
@@ -47,17 +47,19 @@ def test_chunks_that_follow_each_other_are_contiguous() -> None:
         assert timeline.take_slew() == 0
 
 
-def test_a_little_jitter_is_no_gap() -> None:
+def test_a_little_jitter_is_not_a_gap() -> None:
     rng = np.random.default_rng(1)
     audio = [silence(20 * n + rng.uniform(-15, 15)) for n in range(1000)]
-    assert set(fits(*audio)[1:]) == {Continuity.CONTIGUOUS}
+    assert set(continuity(*audio)[1:]) == {Continuity.CONTIGUOUS}
 
 
 def test_audio_without_header_may_jitter_ten_times_as_much() -> None:
     late = 300
-    assert fits(silence(0), silence(20 + late)) == [Continuity.NEW, Continuity.GAP]
+    assert continuity(silence(0), silence(20 + late)) == [Continuity.NEW, Continuity.GAP]
     receipt = ClockSource.RECEIPT
-    assert fits(silence(0, clock_source=receipt), silence(20 + late, clock_source=receipt)) == [
+    assert continuity(
+        silence(0, clock_source=receipt), silence(20 + late, clock_source=receipt)
+    ) == [
         Continuity.NEW,
         Continuity.CONTIGUOUS,
     ]
@@ -66,23 +68,23 @@ def test_audio_without_header_may_jitter_ten_times_as_much() -> None:
 def test_missing_audio_is_a_gap_of_its_length() -> None:
     timeline = Timeline(AudioConfig())
     timeline.place(silence(0))
-    placed = timeline.place(silence(170))
-    assert placed.continuity is Continuity.GAP
-    assert placed.missing_ns == 150 * MS
-    assert placed.start_ns == STAMP + 170 * MS
+    fit = timeline.place(silence(170))
+    assert fit.continuity is Continuity.GAP
+    assert fit.missing_ns == 150 * MS
+    assert fit.start_ns == STAMP + 170 * MS
 
 
-def test_what_was_heard_already_is_left_out() -> None:
+def test_repeated_audio_is_left_out() -> None:
     timeline = Timeline(AudioConfig())
     timeline.place(silence(0, 1000))
-    placed = timeline.place(silence(800, 1000))
-    assert placed.continuity is Continuity.OVERLAP
-    assert placed.start_ns == STAMP + 1000 * MS
-    assert placed.skip == 200 * SAMPLE_RATE // 1000
+    fit = timeline.place(silence(800, 1000))
+    assert fit.continuity is Continuity.OVERLAP
+    assert fit.start_ns == STAMP + 1000 * MS
+    assert fit.skip == 200 * SAMPLE_RATE // 1000
     assert timeline.place(silence(1800)).continuity is Continuity.CONTIGUOUS
 
 
-def test_a_chunk_that_comes_twice_is_left_out_whole() -> None:
+def test_a_chunk_that_arrives_twice_is_left_out_whole() -> None:
     timeline = Timeline(AudioConfig())
     for stamp in (0, 100, 200):
         timeline.place(silence(stamp, 100))
@@ -91,34 +93,34 @@ def test_a_chunk_that_comes_twice_is_left_out_whole() -> None:
     assert timeline.place(silence(300, 100)).continuity is Continuity.CONTIGUOUS
 
 
-def test_a_clock_set_back_begins_anew() -> None:
+def test_a_clock_set_back_starts_afresh() -> None:
     timeline = Timeline(AudioConfig())
     timeline.place(silence(50_000))
-    placed = timeline.place(silence(100))
-    assert (placed.continuity, placed.start_ns) == (Continuity.JUMP_BACK, STAMP + 100 * MS)
+    fit = timeline.place(silence(100))
+    assert (fit.continuity, fit.start_ns) == (Continuity.JUMP_BACK, STAMP + 100 * MS)
     assert timeline.place(silence(120)).continuity is Continuity.CONTIGUOUS
 
 
-def test_another_rate_begins_anew_where_the_old_one_ended() -> None:
+def test_another_rate_starts_afresh_where_the_old_one_ended() -> None:
     timeline = Timeline(AudioConfig())
     timeline.place(silence(0, 100))
-    placed = timeline.place(silence(101, 100, rate=48000))
-    assert (placed.continuity, placed.start_ns) == (Continuity.NEW, STAMP + 100 * MS)
+    fit = timeline.place(silence(101, 100, rate=48000))
+    assert (fit.continuity, fit.start_ns) == (Continuity.NEW, STAMP + 100 * MS)
 
 
 @pytest.mark.parametrize('offset_ms', [0, 2, 10, 17])
 @pytest.mark.parametrize('duration_ms', [10, 20, 100, 500])
-def test_of_two_publishers_one_is_heard(offset_ms: int, duration_ms: int) -> None:
+def test_of_two_publishers_one_is_used(offset_ms: int, duration_ms: int) -> None:
     timeline = Timeline(AudioConfig())
     heard: list[str] = []
     total = 0
     for n in range(20_000 // duration_ms):
         for name, offset in (('first', 0), ('second', offset_ms)):
             chunk = silence(n * duration_ms + offset, duration_ms)
-            placed = timeline.place(chunk)
-            assert placed.continuity in (Continuity.NEW, Continuity.CONTIGUOUS, Continuity.OVERLAP)
-            total += len(chunk.samples) - placed.skip
-            if placed.skip < len(chunk.samples):
+            fit = timeline.place(chunk)
+            assert fit.continuity in (Continuity.NEW, Continuity.CONTIGUOUS, Continuity.OVERLAP)
+            total += len(chunk.samples) - fit.skip
+            if fit.skip < len(chunk.samples):
                 heard.append(name)
     assert total / SAMPLE_RATE == pytest.approx(20, abs=0.2)
     assert len(set(heard[-15:])) == 1
@@ -131,9 +133,9 @@ def test_hours_of_a_drifting_sound_card_have_no_gap(parts_per_million: int) -> N
     followed_ns = 0
     for n in range(4 * 36_000):
         stamp_ns = STAMP + round(n * 100 * MS * (1 + parts_per_million / 1e6))
-        placed = timeline.place(AudioChunk(stamp_ns, chunk.samples, chunk.rate))
-        assert placed.continuity in (Continuity.NEW, Continuity.CONTIGUOUS)
-        assert abs(placed.start_ns - stamp_ns) < 2 * SLEW_DEAD_BAND_NS
+        fit = timeline.place(AudioChunk(stamp_ns, chunk.samples, chunk.rate))
+        assert fit.continuity in (Continuity.NEW, Continuity.CONTIGUOUS)
+        assert abs(fit.start_ns - stamp_ns) < 2 * SLEW_DEAD_BAND_NS
         followed_ns += timeline.take_slew()
     assert followed_ns == pytest.approx(4 * 3600 * 1000 * parts_per_million, rel=0.01)
 
@@ -174,7 +176,7 @@ def test_channels_are_mixed_to_their_mean() -> None:
 
 
 @pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf])
-def test_what_is_no_number_is_no_audio(bad: float) -> None:
+def test_samples_that_are_not_finite_are_refused(bad: float) -> None:
     samples = np.zeros((10, 2), np.float32)
     samples[3, 1] = bad
     assert mix_down(samples) is None

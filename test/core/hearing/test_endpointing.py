@@ -1,4 +1,4 @@
-"""When a pause is the end: sooner after what sounds finished, later in mid-sentence."""
+"""When a pause is the end: sooner after speech that sounds finished, later in mid-sentence."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import Config, ConfigError, EndpointingConfig, make_config
 from emotion_node.core.analysis.analysis import Analysis
 from emotion_node.core.hearing.endpointing import (
-    PARTIAL_TRUST,
+    PARTIAL_CONFIDENCE,
     Endpointing,
     PauseEvidence,
-    finished,
     gather_evidence,
     last_sound,
+    probability_finished,
     word_endings,
 )
 from emotion_node.core.hearing.stream import Hearing
@@ -59,21 +59,21 @@ def required(text: str, confidence: float = 0.9) -> float:
     return Endpointing(BOUNDS).required_silence(evidence) / NS_PER_S
 
 
-def test_what_sounds_finished_ends_sooner_than_what_does_not() -> None:
+def test_speech_that_sounds_finished_ends_sooner() -> None:
     assert required('I have seen him') < required('I have seen my')
     assert required('that is okay.') < required('that is okay and')
     assert required('that is Okay') == required('that is okay!')
 
 
-def test_words_that_nobody_is_sure_of_count_for_less() -> None:
+def test_words_of_low_confidence_count_for_less() -> None:
     sure, doubtful = (required('I went to the', one) for one in (0.9, 0.3))
     unknown = required('I went to the', 0.0)
     nothing = required('')
     assert sure > doubtful > unknown > nothing
-    assert required('I went to the', PARTIAL_TRUST) == unknown
+    assert required('I went to the', PARTIAL_CONFIDENCE) == unknown
 
 
-def test_a_word_never_met_tells_nothing() -> None:
+def test_an_unknown_word_is_no_evidence() -> None:
     assert required('xylophonically') == required('')
     assert 'xylophonically' not in word_endings()
 
@@ -82,7 +82,7 @@ def test_a_word_never_met_tells_nothing() -> None:
 @given(st.floats(-20, 20), st.floats(0, 100), st.floats(0, 2))
 def test_the_silence_stays_within_its_bounds(word: float, spoken: float, last: float) -> None:
     evidence = PauseEvidence(word, spoken, last)
-    assert 0 <= finished(evidence) <= 1
+    assert 0 <= probability_finished(evidence) <= 1
     silence_ns = Endpointing(BOUNDS).required_silence(evidence)
     assert 0.25 * NS_PER_S <= silence_ns <= 0.6 * NS_PER_S
 
@@ -99,8 +99,8 @@ def test_the_last_sound_is_measured_from_the_quiet_before_it() -> None:
     assert last_sound(silence(1.0)) == last_sound(silence(0)) == last_sound(noise(0.004)) == 0.0
 
 
-class Room:
-    """A pipeline whose recogniser has always heard the same words."""
+class Recording:
+    """A pipeline whose recogniser always returns the same words."""
 
     def __init__(self, words: str, **parameters: Any) -> None:
         config = replace(
@@ -110,19 +110,19 @@ class Room:
             ),
             interim=Config().interim,
         )
-        analysis = Analysis(config, Knowing([words] * 20), ScriptedText(), None, None, Ticker())
+        analysis = Analysis(config, Prescient([words] * 20), ScriptedText(), None, None, Ticker())
         hearing = Hearing(config.audio, config.segmenter, 0.3, LoudnessVad(), SoxrResampler)
         self.pipeline = Pipeline(hearing, analysis)
 
-    def hear(self, pieces: list[tuple[float, float]], size: int = 320) -> list[Report]:
+    def run(self, pieces: list[tuple[float, float]], size: int = 320) -> list[Report]:
         reports: list[Report] = []
         for chunk in chunks(sound(*pieces), [size]):
             reports += self.pipeline.push_audio(chunk)
         return [*reports, *self.pipeline.flush()]
 
 
-class Knowing(ScriptedTranscriber):
-    """Knows its words before they are said."""
+class Prescient(ScriptedTranscriber):
+    """Returns its words before they are said."""
 
     def peek_final(self) -> Transcript:
         return Transcript(self.lines[0], 0.9, 'en', final=True)
@@ -138,33 +138,33 @@ SPOKEN = [(0.5, 0.0), (1.0, 0.1), (0.42, 0.0), (1.0, 0.1), (1.0, 0.0)]
 
 
 def test_a_speaker_in_mid_sentence_is_given_time() -> None:
-    assert len(endings(Room('I went to the').hear(SPOKEN))) == 1
-    assert len(endings(Room('I have seen him').hear(SPOKEN))) == 2
+    assert len(endings(Recording('I went to the').run(SPOKEN))) == 1
+    assert len(endings(Recording('I have seen him').run(SPOKEN))) == 2
 
 
-def test_without_it_only_the_standing_rule_counts() -> None:
+def test_without_adaptive_endpointing_every_pause_needs_the_same_length() -> None:
     for words in ('I went to the', 'I have seen him'):
-        ends = endings(Room(words, adaptive=False).hear(SPOKEN))
+        ends = endings(Recording(words, adaptive=False).run(SPOKEN))
         assert [round(decided - end, 2) for end, decided in ends] == [0.4, 0.4]
 
 
 @settings(max_examples=6, deadline=None)
 @given(st.integers(30, 9000), st.sampled_from(['I went to the', 'I have seen him', '']))
 def test_how_audio_is_cut_into_chunks_changes_nothing(size: int, words: str) -> None:
-    assert endings(Room(words).hear(SPOKEN, size)) == endings(Room(words).hear(SPOKEN))
+    assert endings(Recording(words).run(SPOKEN, size)) == endings(Recording(words).run(SPOKEN))
 
 
 def test_shifted_stamps_change_nothing_but_themselves() -> None:
-    room = Room('I have seen him')
+    recording = Recording('I have seen him')
     reports: list[Report] = []
     for chunk in chunks(sound(*SPOKEN), [320], STAMP + 12_345_678_900):
-        reports += room.pipeline.push_audio(chunk)
-    shifted = endings([*reports, *room.pipeline.flush()])
-    plain = endings(Room('I have seen him').hear(SPOKEN))
+        reports += recording.pipeline.push_audio(chunk)
+    shifted = endings([*reports, *recording.pipeline.flush()])
+    plain = endings(Recording('I have seen him').run(SPOKEN))
     np.testing.assert_allclose(np.array(shifted) - 12.3456789, plain, atol=1e-6)
 
 
-def test_a_sentence_ends_at_its_mark_and_not_where_it_trails_off() -> None:
+def test_a_sentence_ends_at_its_punctuation_and_not_where_it_trails_off() -> None:
     assert list(words_and_ends('Oh my God! Well... I, "Really?"')) == [
         ('oh', False),
         ('my', False),

@@ -1,4 +1,4 @@
-"""Stories of a microphone: what is said, and what goes wrong."""
+"""Stories of a microphone: speech, and what goes wrong with its audio."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ MS = NS_PER_S // 1000
 TWO_SENTENCES = ((1.0, 0.0), (1.5, SPOKEN), (0.8, 0.0), (1.0, SPOKEN), (1.0, 0.0))
 
 
-def hearing(segmenter: SegmenterConfig | None = None, mute_release: float = 0.3) -> Hearing:
+def make_hearing(segmenter: SegmenterConfig | None = None, mute_release: float = 0.3) -> Hearing:
     return Hearing(
         AudioConfig(), segmenter or SegmenterConfig(), mute_release, LoudnessVad(), SoxrResampler
     )
 
 
-def hear(audio: Sequence[AudioChunk], ear: Hearing | None = None) -> list[SpeechEvent]:
-    ear = ear or hearing()
-    events = [event for chunk in audio for event in ear.push(chunk)]
-    events += ear.flush()
+def process(audio: Sequence[AudioChunk], hearing: Hearing | None = None) -> list[SpeechEvent]:
+    hearing = hearing or make_hearing()
+    events = [event for chunk in audio for event in hearing.push(chunk)]
+    events += hearing.flush()
     check_order(events)
     return events
 
@@ -83,17 +83,17 @@ def check_apart(found: Sequence[Utterance]) -> None:
 
 
 def test_two_sentences_are_two_utterances() -> None:
-    ear = hearing()
-    first, second = utterances(hear(chunks(sound(*TWO_SENTENCES)), ear))
+    hearing = make_hearing()
+    first, second = utterances(process(chunks(sound(*TWO_SENTENCES)), hearing))
     assert [first.utterance_id, second.utterance_id] == ['u1', 'u2']
     assert seconds(first.start_ns) == pytest.approx(1.0, abs=0.03)
     assert seconds(first.end_ns) == pytest.approx(2.5, abs=0.03)
     assert seconds(second.start_ns) == pytest.approx(3.3, abs=0.03)
     assert first.decided_ns - first.end_ns == 400 * MS
-    assert ear.heard_ns == STAMP + round(5.3 * NS_PER_S)
-    assert ear.stats.samples == 5.3 * SAMPLE_RATE
-    assert ear.stats.utterances == 2
-    assert ear.stats.end_reasons == {EndReason.SILENCE: 2}
+    assert hearing.heard_ns == STAMP + round(5.3 * NS_PER_S)
+    assert hearing.stats.samples == 5.3 * SAMPLE_RATE
+    assert hearing.stats.utterances == 2
+    assert hearing.stats.end_reasons == {EndReason.SILENCE: 2}
 
 
 @settings(max_examples=30)
@@ -102,14 +102,14 @@ def test_how_audio_is_cut_into_chunks_changes_nothing(sizes: list[int]) -> None:
     audio = sound(*TWO_SENTENCES)
     if sum(sizes) < 100 * len(sizes):
         sizes.append(1000)
-    assert described(hear(chunks(audio, sizes))) == described(hear(chunks(audio)))
+    assert described(process(chunks(audio, sizes))) == described(process(chunks(audio)))
 
 
 @pytest.mark.parametrize('rate', [8000, 22050, 44100, 48000])
-def test_nor_does_it_at_other_rates(rate: int) -> None:
+def test_how_audio_is_cut_changes_nothing_at_other_rates_either(rate: int) -> None:
     audio = sound(*TWO_SENTENCES)[: 5 * rate]
     events = [
-        described(hear(chunks(audio, sizes, rate=rate)))
+        described(process(chunks(audio, sizes, rate=rate)))
         for sizes in ([rate // 100], [len(audio)], [137, 1, 5000, 441])
     ]
     assert events[0] == events[1] == events[2]
@@ -119,8 +119,8 @@ def test_nor_does_it_at_other_rates(rate: int) -> None:
 @given(st.integers(-(10**18), 10**18))
 def test_shifted_stamps_shift_all_events_and_change_nothing_else(shift_ns: int) -> None:
     audio = sound(*TWO_SENTENCES)
-    as_stamped = described(hear(chunks(audio)), shift_ns)
-    assert described(hear(chunks(audio, start_ns=STAMP + shift_ns))) == as_stamped
+    as_stamped = described(process(chunks(audio)), shift_ns)
+    assert described(process(chunks(audio, start_ns=STAMP + shift_ns))) == as_stamped
 
 
 @pytest.mark.parametrize(('rate', 'channels'), [(8000, 1), (44100, 2), (48000, 6)])
@@ -131,45 +131,45 @@ def test_any_rate_and_number_of_channels_gives_the_same_utterances(
     spoken = (time > 1) & (time < 2.5) | (time > 3.3) & (time < 4.3)
     mono = 0.3 * np.sin(2 * np.pi * 300 * time) * spoken
     pcm = np.repeat(np.round(mono * 32767).astype(np.int16)[:, None], channels, axis=1)
-    found = utterances(hear(chunks(pcm, rate=rate)))
+    found = utterances(process(chunks(pcm, rate=rate)))
     edges = [seconds(stamp) for u in found for stamp in (u.start_ns, u.end_ns)]
     assert edges == pytest.approx([1.0, 2.5, 3.3, 4.3], abs=0.021)
     with_padding = found[0].samples[round((1.0 - seconds(found[0].samples_start_ns)) * 16000) :]
     assert np.std(with_padding[1600:16000]) == pytest.approx(0.3 / np.sqrt(2), rel=0.02)
 
 
-def test_the_same_audio_in_float_and_int16_sounds_the_same() -> None:
+def test_the_same_audio_in_float_and_int16_gives_the_same_events() -> None:
     pcm = np.round(sound(*TWO_SENTENCES) * 32767).astype(np.int16)
     as_float = (pcm / 32768).astype(np.float32)
-    assert described(hear(chunks(pcm))) == described(hear(chunks(as_float)))
+    assert described(process(chunks(pcm))) == described(process(chunks(as_float)))
 
 
 def test_missing_audio_ends_the_utterance_and_is_counted() -> None:
-    ear = hearing()
+    hearing = make_hearing()
     audio = chunks(sound((1.0, 0.0), (2.0, SPOKEN), (1.0, 0.0)))
-    events = hear(audio[:100] + audio[110:], ear)
+    events = process(audio[:100] + audio[110:], hearing)
     first, second = utterances(events)
     assert (first.end_reason, second.end_reason) == (EndReason.GAP, EndReason.SILENCE)
     assert seconds(first.end_ns) == 2.0
     assert seconds(second.start_ns) == pytest.approx(2.2, abs=0.021)
-    assert (ear.stats.gaps, ear.stats.lost_ns) == (1, 200 * MS)
+    assert (hearing.stats.gaps, hearing.stats.lost_ns) == (1, 200 * MS)
 
 
 def test_a_syllable_before_a_gap_is_dropped_not_lost() -> None:
-    ear = hearing()
+    hearing = make_hearing()
     audio = chunks(sound((1.0, 0.0), (0.14, SPOKEN), (1.0, 0.0)))
-    events = hear([*audio[:57], *audio[80:]], ear)
+    events = process([*audio[:57], *audio[80:]], hearing)
     assert [type(event) for event in events if not isinstance(event, SpeechAudio)] == [
         SpeechStarted,
         SpeechDropped,
     ]
-    assert ear.stats.dropped_utterances == 1
+    assert hearing.stats.dropped_utterances == 1
 
 
-def test_the_tail_that_fills_no_frame_belongs_to_the_utterance() -> None:
+def test_a_tail_shorter_than_a_frame_belongs_to_the_utterance() -> None:
     audio = sound((0.5, 0.0), (1.0, SPOKEN))[: round(1.4503 * SAMPLE_RATE)]
     for rate in (SAMPLE_RATE, 48000):
-        (utterance,) = utterances(hear(chunks(audio, [441], rate=rate)))
+        (utterance,) = utterances(process(chunks(audio, [441], rate=rate)))
         end_ns = STAMP + round(len(audio) * SAMPLE_RATE / rate) * NS_PER_SAMPLE
         assert utterance.end_reason is EndReason.END
         assert utterance.end_ns == utterance.decided_ns == end_ns
@@ -177,149 +177,151 @@ def test_the_tail_that_fills_no_frame_belongs_to_the_utterance() -> None:
 
 
 @pytest.mark.parametrize('bad', [np.nan, np.inf])
-def test_audio_that_is_no_number_leaves_a_gap(bad: float) -> None:
-    ear = hearing()
+def test_samples_that_are_not_finite_leave_a_gap(bad: float) -> None:
+    hearing = make_hearing()
     audio = chunks(sound((1.0, 0.0), (2.0, SPOKEN), (1.0, 0.0)))
     broken = audio[100].samples.copy()
     broken[7] = bad
     audio[100] = AudioChunk(audio[100].stamp_ns, broken, SAMPLE_RATE)
-    first, second = utterances(hear(audio, ear))
+    first, second = utterances(process(audio, hearing))
     assert (first.end_reason, second.end_reason) == (EndReason.GAP, EndReason.SILENCE)
-    assert (ear.stats.bad_chunks, ear.stats.gaps, ear.stats.lost_ns) == (1, 1, 20 * MS)
+    assert (hearing.stats.bad_chunks, hearing.stats.gaps, hearing.stats.lost_ns) == (1, 1, 20 * MS)
     assert np.isfinite(second.samples).all()
 
 
 def test_empty_chunks_are_ignored_and_counted() -> None:
-    ear = hearing()
+    hearing = make_hearing()
     audio = chunks(sound(*TWO_SENTENCES))
     empty = AudioChunk(STAMP, np.zeros((0, 1), np.float32), SAMPLE_RATE)
-    events = hear([part for chunk in audio for part in (chunk, empty)], ear)
-    assert described(events) == described(hear(audio))
-    assert ear.stats.empty_chunks == len(audio)
+    events = process([part for chunk in audio for part in (chunk, empty)], hearing)
+    assert described(events) == described(process(audio))
+    assert hearing.stats.empty_chunks == len(audio)
 
 
-def test_a_rate_nobody_uses_is_a_bad_chunk() -> None:
-    ear = hearing()
-    assert ear.push(AudioChunk(STAMP, np.zeros((100, 1), np.int16), 4000)) == []
-    assert ear.stats.bad_chunks == 1
+def test_a_rate_out_of_range_is_a_bad_chunk() -> None:
+    hearing = make_hearing()
+    assert hearing.push(AudioChunk(STAMP, np.zeros((100, 1), np.int16), 4000)) == []
+    assert hearing.stats.bad_chunks == 1
 
 
-def test_a_change_of_rate_ends_the_utterance_and_hearing_goes_on() -> None:
-    ear = hearing()
+def test_a_change_of_rate_ends_the_utterance_and_processing_continues() -> None:
+    hearing = make_hearing()
     before = sound((1.0, 0.0), (1.0, SPOKEN))
     after = sound((3.0, SPOKEN), (3.0, 0.0))  # 1 s and 1 s at 48 kHz
     audio = chunks(before) + chunks(after, rate=48000, start_ns=STAMP + 2 * NS_PER_S)
-    first, second = utterances(hear(audio, ear))
+    first, second = utterances(process(audio, hearing))
     assert (first.end_reason, second.end_reason) == (EndReason.GAP, EndReason.SILENCE)
     assert first.end_ns == second.start_ns == STAMP + 2 * NS_PER_S
-    assert (ear.stats.rate_changes, ear.stats.gaps) == (1, 0)
+    assert (hearing.stats.rate_changes, hearing.stats.gaps) == (1, 0)
 
 
-def test_a_bag_that_loops_is_heard_again_and_names_go_on() -> None:
-    ear = hearing()
+def test_a_bag_that_loops_is_processed_again_and_ids_continue() -> None:
+    hearing = make_hearing()
     audio = chunks(sound((1.0, 0.0), (1.5, SPOKEN), (0.2, 0.0)))
-    once = [event for chunk in audio for event in ear.push(chunk)]
-    again = [event for chunk in audio for event in ear.push(chunk)]
-    check_order([*once, *again, *ear.flush()])
+    once = [event for chunk in audio for event in hearing.push(chunk)]
+    again = [event for chunk in audio for event in hearing.push(chunk)]
+    check_order([*once, *again, *hearing.flush()])
     (utterance,) = utterances(again)
     assert (utterance.utterance_id, utterance.end_reason) == ('u1', EndReason.GAP)
-    assert ear.stats.jumps_back == 1
-    assert ear.heard_ns == STAMP + round(2.7 * NS_PER_S)
+    assert hearing.stats.jumps_back == 1
+    assert hearing.heard_ns == STAMP + round(2.7 * NS_PER_S)
 
 
-def test_two_microphones_on_one_topic_are_heard_as_one() -> None:
-    ear = hearing()
+def test_two_microphones_on_one_topic_count_as_one() -> None:
+    hearing = make_hearing()
     one = chunks(sound(*TWO_SENTENCES))
     other = chunks(sound(*TWO_SENTENCES, seed=1), start_ns=STAMP + 7 * MS)
     both = sorted(one + other, key=lambda chunk: chunk.stamp_ns)
-    first, second = utterances(hear(both, ear))
+    first, second = utterances(process(both, hearing))
     edges = [seconds(s) for u in (first, second) for s in (u.start_ns, u.end_ns)]
     assert edges == pytest.approx([1.0, 2.5, 3.3, 4.3], abs=0.08)
-    assert ear.stats.overlaps > 200
-    assert ear.stats.samples == pytest.approx(5.3 * SAMPLE_RATE, abs=1000)
+    assert hearing.stats.overlaps > 200
+    assert hearing.stats.samples == pytest.approx(5.3 * SAMPLE_RATE, abs=1000)
 
 
-def test_the_robot_speaks_and_is_not_listened_to() -> None:
-    ear = hearing(mute_release=0.3)
+def test_the_robot_speaks_and_is_ignored() -> None:
+    hearing = make_hearing(mute_release=0.3)
     audio = chunks(sound((1.0, 0.0), (4.0, SPOKEN), (1.0, 0.0)))
     events: list[SpeechEvent] = []
     for number, chunk in enumerate(audio):
         if number == 100:
-            events += ear.set_muted(chunk.stamp_ns, True)
+            events += hearing.set_muted(chunk.stamp_ns, True)
         if number == 150:
-            events += ear.set_muted(chunk.stamp_ns, False)
-        events += ear.push(chunk)
-    events += ear.flush()
+            events += hearing.set_muted(chunk.stamp_ns, False)
+        events += hearing.push(chunk)
+    events += hearing.flush()
     check_order(events)
     first, second = utterances(events)
     assert (first.end_reason, seconds(first.end_ns)) == (EndReason.MUTED, 2.0)
     assert second.end_reason is EndReason.SILENCE
     assert seconds(second.start_ns) == pytest.approx(3.3)
-    assert second.samples_start_ns == second.start_ns  # the robot's voice is no padding
-    assert ear.stats.muted_ns == 1300 * MS
+    assert (
+        second.samples_start_ns == second.start_ns
+    )  # the robot's voice is not part of the padding
+    assert hearing.stats.muted_ns == 1300 * MS
 
 
-def test_news_that_the_robot_speaks_comes_late() -> None:
-    ear = hearing()
+def test_the_message_that_the_robot_speaks_comes_late() -> None:
+    hearing = make_hearing()
     audio = chunks(sound((1.0, 0.0), (3.0, SPOKEN), (1.0, 0.0)))
-    events = [event for chunk in audio[:150] for event in ear.push(chunk)]
-    events += ear.set_muted(STAMP + 2 * NS_PER_S, True)
+    events = [event for chunk in audio[:150] for event in hearing.push(chunk)]
+    events += hearing.set_muted(STAMP + 2 * NS_PER_S, True)
     (utterance,) = utterances(events)
     assert (utterance.end_reason, seconds(utterance.end_ns)) == (EndReason.MUTED, 2.0)
     assert seconds(utterance.decided_ns) == 3.0
     assert len(utterance.samples) == round(1.2 * SAMPLE_RATE)
-    events += [event for chunk in audio[150:] for event in ear.push(chunk)]
-    check_order([*events, *ear.flush()])
+    events += [event for chunk in audio[150:] for event in hearing.push(chunk)]
+    check_order([*events, *hearing.flush()])
     assert len(utterances(events)) == 1
 
 
-def test_news_that_the_robot_speaks_comes_early() -> None:
-    ear = hearing()
-    assert ear.set_muted(STAMP + 2 * NS_PER_S, True) == []
+def test_the_message_that_the_robot_speaks_comes_early() -> None:
+    hearing = make_hearing()
+    assert hearing.set_muted(STAMP + 2 * NS_PER_S, True) == []
     audio = chunks(sound((1.0, 0.0), (3.0, SPOKEN), (1.0, 0.0)))
-    (utterance,) = utterances(hear(audio, ear))
+    (utterance,) = utterances(process(audio, hearing))
     assert (utterance.end_reason, seconds(utterance.end_ns)) == (EndReason.MUTED, 2.0)
 
 
-def test_saying_twice_that_the_robot_speaks_changes_nothing() -> None:
-    ear = hearing(mute_release=0.0)
+def test_a_repeated_message_that_the_robot_speaks_changes_nothing() -> None:
+    hearing = make_hearing(mute_release=0.0)
     for second, muted in ((1, True), (1.5, True), (2, False), (2.5, False)):
-        ear.set_muted(STAMP + round(second * NS_PER_S), muted)
-    hear(chunks(sound((5.0, 0.0))), ear)
-    assert ear.stats.muted_ns == NS_PER_S
+        hearing.set_muted(STAMP + round(second * NS_PER_S), muted)
+    process(chunks(sound((5.0, 0.0))), hearing)
+    assert hearing.stats.muted_ns == NS_PER_S
 
 
 def test_reset_ends_what_is_under_way_and_forgets_the_clock() -> None:
-    ear = hearing()
+    hearing = make_hearing()
     audio = chunks(sound((0.5, 0.0), (1.0, SPOKEN)))
-    events = [event for chunk in audio for event in ear.push(chunk)]
-    events += ear.reset()
-    assert ear.heard_ns is None
-    events += [event for chunk in audio for event in ear.push(chunk)]
-    events += ear.flush()
+    events = [event for chunk in audio for event in hearing.push(chunk)]
+    events += hearing.reset()
+    assert hearing.heard_ns is None
+    events += [event for chunk in audio for event in hearing.push(chunk)]
+    events += hearing.flush()
     check_order(events)
     assert [(u.utterance_id, u.end_reason) for u in utterances(events)] == [
         ('u1', EndReason.END),
         ('u2', EndReason.END),
     ]
-    assert ear.stats.jumps_back == 0
+    assert hearing.stats.jumps_back == 0
 
 
-def test_nothing_heard_is_nothing_to_tell() -> None:
-    ear = hearing()
+def test_without_audio_there_are_no_events() -> None:
+    hearing = make_hearing()
     assert (
-        ear.flush()
-        == ear.reset()
-        == ear.set_muted(STAMP, True)
-        == ear.set_muted(STAMP, False)
+        hearing.flush()
+        == hearing.reset()
+        == hearing.set_muted(STAMP, True)
+        == hearing.set_muted(STAMP, False)
         == []
     )
-    assert ear.heard_ns is None
+    assert hearing.heard_ns is None
 
 
-def test_a_drifting_sound_card_neither_tears_nor_overlaps_utterances() -> None:
+def test_a_drifting_sound_card_neither_splits_nor_overlaps_utterances() -> None:
     for parts_per_million in (-500, 500):
-        ear = hearing()
+        hearing = make_hearing()
         audio = chunks(np.tile(sound((0.6, 0.0), (0.6, SPOKEN)), 100))
         drifting = [
             AudioChunk(
@@ -329,23 +331,23 @@ def test_a_drifting_sound_card_neither_tears_nor_overlaps_utterances() -> None:
             )
             for c in audio
         ]
-        found = utterances(hear(drifting, ear))
+        found = utterances(process(drifting, hearing))
         assert len(found) == 100
-        assert ear.stats.gaps == ear.stats.overlaps == 0
+        assert hearing.stats.gaps == hearing.stats.overlaps == 0
         check_apart(found)
         drift = 120 * parts_per_million / 1e6
         assert seconds(found[-1].end_ns) == pytest.approx(120 + drift, abs=0.005)
 
 
 def test_memory_does_not_grow() -> None:
-    ear = hearing()
+    hearing = make_hearing()
     second = sound((0.5, 0.0), (0.5, SPOKEN)).reshape(-1, 1)
     for n in range(60):
-        ear.push(AudioChunk(STAMP + n * NS_PER_S, second, SAMPLE_RATE))
+        hearing.push(AudioChunk(STAMP + n * NS_PER_S, second, SAMPLE_RATE))
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     for n in range(60, 360):
-        ear.push(AudioChunk(STAMP + n * NS_PER_S, second, SAMPLE_RATE))
+        hearing.push(AudioChunk(STAMP + n * NS_PER_S, second, SAMPLE_RATE))
     after = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert after - before < 50_000
@@ -378,8 +380,8 @@ ACTIONS = st.lists(
 @settings(max_examples=60)
 @given(ACTIONS)
 @example([('speech', 1.0), ('back', 0.5), ('bad', 1.0), ('speech', 0.1)])
-def test_whatever_happens_every_start_has_its_end(actions: list[tuple[str, float]]) -> None:
-    ear = hearing(SegmenterConfig(max_utterance_duration=3.0))
+def test_whatever_happens_every_start_has_an_end(actions: list[tuple[str, float]]) -> None:
+    hearing = make_hearing(SegmenterConfig(max_utterance_duration=3.0))
     events: list[SpeechEvent] = []
     now_ns, rate = STAMP, SAMPLE_RATE
     last: AudioChunk | None = None
@@ -387,7 +389,7 @@ def test_whatever_happens_every_start_has_its_end(actions: list[tuple[str, float
     def push(samples: FloatArray) -> None:
         nonlocal now_ns, last
         last = AudioChunk(now_ns, samples.reshape(-1, 1), rate)
-        events.extend(ear.push(last))
+        events.extend(hearing.push(last))
         now_ns += last.duration_ns
 
     for action, duration in actions:
@@ -405,16 +407,16 @@ def test_whatever_happens_every_start_has_its_end(actions: list[tuple[str, float
                 now_ns -= round(duration * NS_PER_S) * (1 if action == 'back' else 100)
             case 'mute' | 'unmute':
                 stamp_ns = now_ns + round((duration - 1.5) * NS_PER_S)
-                events.extend(ear.set_muted(stamp_ns, action == 'mute'))
+                events.extend(hearing.set_muted(stamp_ns, action == 'mute'))
             case 'reset':
-                events.extend(ear.reset())
+                events.extend(hearing.reset())
             case 'flush':
-                events.extend(ear.flush())
+                events.extend(hearing.flush())
             case 'rate':
                 rate = 48000 if rate == SAMPLE_RATE else SAMPLE_RATE
             case 'again' if last is not None:
-                events.extend(ear.push(last))
-    events += ear.flush()
+                events.extend(hearing.push(last))
+    events += hearing.flush()
     check_order(events)
-    if ear.stats.jumps_back == 0 and 'reset' not in dict(actions):
+    if hearing.stats.jumps_back == 0 and 'reset' not in dict(actions):
         check_apart(utterances(events))

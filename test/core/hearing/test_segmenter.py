@@ -37,9 +37,9 @@ def segment(
     delays_ns: tuple[int, int] = (0, 0),
     required_s: float | None = None,
 ) -> list[SpeechEvent]:
-    """Return what comes of one probability per 10 ms, and check what always holds.
+    """Return the events for one probability per 10 ms, and check what always holds.
 
-    Each pause that is told ends its utterance after `required_s`, if given.
+    Each pause that is reported ends its utterance after `required_s`, if given.
     """
     buffer = AudioBuffer(required_capacity(config))
     buffer.begin(STAMP, ClockSource.HEADER)
@@ -51,11 +51,11 @@ def segment(
     events: list[SpeechEvent] = []
     for n, probability in enumerate(probabilities):
         buffer.append(samples[n * FRAME : (n + 1) * FRAME])
-        news = segmenter.frame(STAMP + n * frame_ns, probability)
-        events += news
-        if required_s is not None and news and isinstance(news[-1], SpeechPaused):
+        new = segmenter.push_frame(STAMP + n * frame_ns, probability)
+        events += new
+        if required_s is not None and new and isinstance(new[-1], SpeechPaused):
             required_ns = round(required_s * NS_PER_S)
-            assert segmenter.require_silence(news[-1].utterance.utterance_id, required_ns)
+            assert segmenter.require_silence(new[-1].utterance.utterance_id, required_ns)
     events += segmenter.end(buffer.end_ns, buffer.end_ns, EndReason.END)
     check_order(events)
     return events
@@ -107,7 +107,7 @@ def test_between_the_thresholds_nothing_changes() -> None:
     assert spans(segment(paused)) == [(1, 1.5)]
 
 
-def test_a_click_is_nothing_and_a_cough_is_dropped() -> None:
+def test_a_click_is_ignored_and_a_cough_is_dropped() -> None:
     assert segment(script((1, 0), (0.09, 1), (1, 0))) == []
     events = segment(script((1, 0), (0.15, 1), (1, 0)))
     assert isinstance(events[-1], SpeechDropped)
@@ -120,7 +120,7 @@ def test_two_coughs_are_not_enough_speech_however_far_apart() -> None:
     assert isinstance(events[-1], SpeechDropped)
 
 
-def test_the_delay_of_the_detector_is_taken_off() -> None:
+def test_the_delay_of_the_detector_is_subtracted() -> None:
     delays_ns = (30_000_000, 50_000_000)
     events = segment(script((1, 0), (1, 1), (1, 0)), delays_ns=delays_ns)
     assert spans(events) == [(0.97, 1.95)]
@@ -149,7 +149,7 @@ def test_a_monologue_is_cut_where_it_is_quietest() -> None:
     np.testing.assert_array_equal(np.concatenate([u.samples for u in found]), samples)
 
 
-def test_what_follows_a_cut_goes_on_at_once() -> None:
+def test_speech_after_a_cut_continues_at_once() -> None:
     config = replace(CONFIG, max_utterance_duration=3.0)
     events = segment(script((5, 0.9)), config=config)
     ended = next(n for n, event in enumerate(events) if not isinstance(event, SpeechAudio) and n)
@@ -162,7 +162,7 @@ def test_what_follows_a_cut_goes_on_at_once() -> None:
     assert audio.stamp_ns + len(audio.samples) * NS_PER_SAMPLE == started.decided_ns
 
 
-def test_a_cut_in_a_pause_leaves_the_pause_out_of_both() -> None:
+def test_a_cut_in_a_pause_leaves_the_pause_out_of_both_parts() -> None:
     config = replace(CONFIG, max_utterance_duration=3.0)
     samples = np.full(5 * SAMPLE_RATE, 0.3, np.float32)
     samples[round(2.3 * SAMPLE_RATE) : round(2.6 * SAMPLE_RATE)] = 0
@@ -182,7 +182,7 @@ def test_the_rest_after_a_cut_is_kept_however_short() -> None:
     assert seconds(second.end_ns) == 3.02
 
 
-def test_padding_never_doubles_audio() -> None:
+def test_padding_never_duplicates_audio() -> None:
     config = replace(CONFIG, padding=1.0, min_silence_duration=0.4)
     events = segment(script((1, 0), (1, 1), (0.5, 0), (1, 1), (2, 0)), config=config)
     first, second = utterances(events)
@@ -195,8 +195,8 @@ def pauses(events: list[SpeechEvent]) -> list[SpeechPaused]:
     return [event for event in events if isinstance(event, SpeechPaused)]
 
 
-def heard(events: list[SpeechEvent], utterance_id: str) -> FloatArray:
-    """Return the audio that was given out of an utterance."""
+def reported_audio(events: list[SpeechEvent], utterance_id: str) -> FloatArray:
+    """Return the audio that was reported of an utterance."""
     return np.concatenate(
         [
             event.samples
@@ -206,7 +206,7 @@ def heard(events: list[SpeechEvent], utterance_id: str) -> FloatArray:
     )
 
 
-def test_a_pause_is_told_once_with_what_the_utterance_is_if_it_ends_there() -> None:
+def test_a_pause_is_reported_once_with_the_utterance_as_it_is_if_it_ends_there() -> None:
     events = segment(script((1, 0), (1, 1), (0.3, 0), (1, 1), (1, 0)))
     first, last = pauses(events)
     (utterance,) = utterances(events)
@@ -217,38 +217,40 @@ def test_a_pause_is_told_once_with_what_the_utterance_is_if_it_ends_there() -> N
     assert seconds(last.utterance.decided_ns) < seconds(utterance.decided_ns) == 3.7
 
 
-def test_the_recogniser_is_given_what_the_utterance_holds() -> None:
+def test_the_recogniser_gets_the_audio_of_the_utterance() -> None:
     for pieces in (((1, 1), (1, 0)), ((1, 1), (0.3, 0), (1, 1), (1, 0)), ((1, 1), (0.3, 0))):
         events = segment(script((1, 0), *pieces))
         (utterance,) = utterances(events)
-        np.testing.assert_array_equal(heard(events, 'u1'), utterance.samples)
+        np.testing.assert_array_equal(reported_audio(events, 'u1'), utterance.samples)
 
 
-def test_a_pause_is_not_told_where_it_ends_before_its_padding_or_too_little_was_said() -> None:
+def test_a_pause_is_not_reported_when_shorter_than_the_padding_or_after_too_little_speech() -> (
+    None
+):
     hasty = replace(CONFIG, min_silence_duration=0.2)
     assert not pauses(segment(script((1, 0), (1, 1), (1, 0)), config=hasty))
     assert not pauses(segment(script((1, 0), (0.15, 1), (1, 0))))
 
 
-def test_a_pause_may_be_let_end_its_utterance_sooner_or_later() -> None:
+def test_a_pause_can_be_set_to_end_its_utterance_sooner_or_later() -> None:
     for required_s in (0.25, 0.4, 0.9):
         events = segment(script((1, 0), (1, 1), (0.3, 0), (1, 1), (1, 0)), required_s=required_s)
         ends = [seconds(one.decided_ns - one.end_ns, 0) for one in utterances(events)]
         assert ends == ([0.25, 0.25] if required_s < 0.3 else [required_s])
-        assert heard(events, 'u1').tolist() == utterances(events)[0].samples.tolist()
+        assert reported_audio(events, 'u1').tolist() == utterances(events)[0].samples.tolist()
 
 
-def test_what_was_required_of_one_pause_does_not_count_for_the_next() -> None:
+def test_the_silence_required_of_one_pause_does_not_apply_to_the_next() -> None:
     buffer = AudioBuffer(required_capacity(CONFIG))
     buffer.begin(STAMP, ClockSource.HEADER)
     segmenter = SpeechSegmenter(CONFIG, buffer, FRAME * NS_PER_SAMPLE, 0, 0, iter(['u1', 'u2']))
     events: list[SpeechEvent] = []
     for n, probability in enumerate(script((1, 0), (1, 1), (0.6, 0), (1, 1), (1, 0))):
         buffer.append(np.zeros(FRAME, np.float32))
-        news = segmenter.frame(STAMP + n * FRAME * NS_PER_SAMPLE, probability)
-        if pauses(news) and not pauses(events):
+        new = segmenter.push_frame(STAMP + n * FRAME * NS_PER_SAMPLE, probability)
+        if pauses(new) and not pauses(events):
             segmenter.require_silence('u1', NS_PER_S)
-        events += news
+        events += new
     (utterance,) = utterances(events)
     assert seconds(utterance.decided_ns) == 4.0
     assert isinstance(events[-1], SpeechEnded)
