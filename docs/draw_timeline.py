@@ -119,7 +119,7 @@ def draw_way(axes: Axes, way: dict[str, Any], end: float, least: float) -> None:
             axes.barh(lanes[lane], width, 0.72, one['begin'], color=colour, linewidth=0)
     for one in way['interims']:
         axes.plot(one['at'], TOLD, marker='v', color=INK, markersize=5, clip_on=True)
-    for at in way['start_told'][:1]:
+    for at in way['start_reported'][:1]:
         axes.plot(at, TOLD, marker='>', color=INK, markersize=5, clip_on=True)
     axes.axvline(way['decided'], color=INK, linewidth=1, linestyle=':')
     axes.axvline(way['published'], color=ANSWER, linewidth=1.6)

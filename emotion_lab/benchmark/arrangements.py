@@ -1,4 +1,4 @@
-"""The arrangements that are compared: the node, and what one would otherwise have."""
+"""The arrangements that are compared: the node, and the usual sequential one."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from emotion_node.cli.processes import ProcessError, ProcessGroup
 from emotion_node.config import PARAMETERS
 
 USUAL_SILENCE_S: Final = 0.8
-"""End-of-speech silence elsewhere: the default `pause_threshold` of SpeechRecognition, the Python
-package by which programs most often get from a microphone to the words of an utterance."""
+"""Usual end-of-speech silence, in s: the default `pause_threshold` of SpeechRecognition, the most
+common Python package for transcribing utterances from a microphone."""
 
 NODE: Final = 'node'
 WITHOUT: Final = 'without_transcription'
@@ -32,7 +32,7 @@ def standing_silence() -> float:
 
 
 def node() -> Arrangement:
-    """Return the node as it is, with the recogniser that is on every machine."""
+    """Return the node with pocketsphinx, the recogniser that is on every machine."""
     return Arrangement('the node', {'transcriber.backend': 'pocketsphinx'})
 
 
@@ -43,10 +43,10 @@ def without_transcription() -> Arrangement:
 
 @dataclass(frozen=True, slots=True)
 class TorchEnvironment:
-    """Where torch is.
+    """An environment with torch.
 
     Attributes:
-        variables: of the processes that need it.
+        variables: environment variables of the processes that need it.
         text_model: folder of the classifier for transformers.
     """
 
@@ -58,7 +58,7 @@ def find_torch(environment: Path | None, folder: Path) -> TorchEnvironment:
     """Find torch, and write the text model that the sequential arrangement reads.
 
     Args:
-        environment: virtual environment with what training needs; None for the one that runs.
+        environment: virtual environment of training; None for the current one.
         folder: for the model; empty.
 
     Raises:
@@ -68,13 +68,15 @@ def find_torch(environment: Path | None, folder: Path) -> TorchEnvironment:
     if environment is not None:
         sites = [str(path.resolve()) for path in environment.glob('lib/python*/site-packages')]
         if not sites:
-            raise ProcessError(f'{environment} is no virtual environment; "make train-setup"')
+            raise ProcessError(
+                f'{environment} is not a virtual environment; make it with "make train-setup"'
+            )
         paths = [path for path in (os.environ.get('PYTHONPATH', ''), *sites) if path]
         variables['PYTHONPATH'] = os.pathsep.join(paths)
     folder.mkdir(parents=True, exist_ok=True)
     group, model = ProcessGroup(folder), folder / _MODEL
     make = ['-m', 'emotion_lab.benchmark.torch_models', str(model)]
-    with group.process('maker of the text model', make, environment=variables) as maker:
+    with group.process('export of the text model', make, environment=variables) as maker:
         group.wait(maker, ())
     return TorchEnvironment(variables, model)
 
@@ -82,13 +84,13 @@ def find_torch(environment: Path | None, folder: Path) -> TorchEnvironment:
 def sequential(torch: TorchEnvironment, silence_s: float) -> Arrangement:
     """Return the arrangement in which everything is done after the end of speech.
 
-    No words are searched for while somebody speaks, no image is looked at, no estimate is made,
-    and nothing in pauses. Text emotion is a classifier of transformers in float32; voice and face
-    are networks of torch. Transcription and face landmarks are by the node's own parts.
+    While the user speaks, and in pauses, nothing is transcribed, no frame is processed and no
+    estimate is made. Text emotion is a classifier of transformers in float32; voice and face are
+    networks of torch. Transcription and face landmarks are those of the node.
 
     Args:
-        torch: where torch is.
-        silence_s: that ends an utterance.
+        torch: the environment with torch.
+        silence_s: end-of-speech silence.
     """
     off = {name: 'false' for name in _SWITCHED_OFF if name in PARAMETERS}
     return Arrangement(
@@ -100,7 +102,7 @@ def sequential(torch: TorchEnvironment, silence_s: float) -> Arrangement:
             'text.backend': 'transformers',
             'text.transformers_model': torch.text_model,
             'text.threads': BASELINE_THREADS,
-            'voice.backend': 'off',  # torch's take their place
+            'voice.backend': 'off',  # replaced by the networks of torch
             'face.expression': 'off',
         },
         sequential=True,

@@ -1,16 +1,18 @@
-"""From what was observed to figures."""
+"""Compute the benchmark's figures from what was observed and what is true."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from emotion_lab.benchmark.observation import Observation, Received
+from emotion_lab.benchmark.events import EmotionReceived
+from emotion_lab.benchmark.observation import Losses, Observation
 from emotion_lab.benchmark.sound import Sound
+from emotion_node.datatypes import NS_PER_MS, NS_PER_S, EndReason
 from emotion_node.recordings.truth import TrueUtterance
 
 Figures = dict[str, Any]
@@ -20,90 +22,90 @@ _FACES: Final = 'face emotion'
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """A true utterance and what was published of it.
+class Match:
+    """A true utterance and the emotions that were published of it.
 
     Attributes:
-        truth: what was really said.
-        finals: emotions of utterances that overlap it, in order; more than one when it was cut.
-        merged: whether its last emotion is of an utterance that the next true one is in as well,
-            so that its end was missed.
+        truth: the true utterance.
+        finals: final emotions whose utterances overlap it, in order; several when it was cut.
+        merged: whether the utterance of the last one overlaps the next true utterance too, so
+            that the end of this one was missed.
     """
 
     truth: TrueUtterance
-    finals: Sequence[Received]
+    finals: Sequence[EmotionReceived]
     merged: bool = False
 
 
-def match(truths: Sequence[TrueUtterance], finals: Sequence[Received]) -> list[Heard]:
-    """Return for every true utterance what was published of it."""
+def match(truths: Sequence[TrueUtterance], finals: Sequence[EmotionReceived]) -> list[Match]:
+    """Return a match for every true utterance, in order."""
     result = []
     for place, truth in enumerate(truths):
         own = [one for one in finals if _overlaps(one, truth)]
         later = truths[place + 1 : place + 2]
         merged = bool(own) and any(_overlaps(own[-1], after) for after in later)
-        result.append(Heard(truth, own, merged))
+        result.append(Match(truth, own, merged))
     return result
 
 
-def _overlaps(one: Received, truth: TrueUtterance) -> bool:
-    return bool(one.emotion['start'] < truth.end_ns and one.emotion['end'] > truth.start_ns)
+def _overlaps(emotion: EmotionReceived, truth: TrueUtterance) -> bool:
+    return emotion.start_ns < truth.end_ns and emotion.end_ns > truth.start_ns
 
 
-def latency_figures(heard: Sequence[Heard]) -> Figures:
-    """Return how long after the true end of speech the final emotion came.
+def latency_figures(matches: Sequence[Match]) -> Figures:
+    """Return the latency of final emotions from the true end of speech.
 
-    Utterances whose end was missed, and those without an emotion, have no delay.
+    Utterances whose end was missed, and those without an emotion, have no latency.
     """
     delays = [
-        (one.finals[-1].at_ns - one.truth.end_ns) / 1e6
-        for one in heard
+        (one.finals[-1].at_ns - one.truth.end_ns) / NS_PER_MS
+        for one in matches
         if one.finals and not one.merged
     ]
-    found = sum(bool(one.finals) for one in heard)
-    split = sum(len(one.finals) > 1 for one in heard)
+    found = sum(bool(one.finals) for one in matches)
+    split = sum(len(one.finals) > 1 for one in matches)
     return {
         **_spread('final_latency_ms', delays),
-        'utterances': len(heard),
+        'utterances': len(matches),
         'utterances_found': found,
         'utterances_split': split,
-        'utterances_merged': sum(one.merged for one in heard),
+        'utterances_merged': sum(one.merged for one in matches),
         'cut_off_rate_demo': split / found if found else None,
     }
 
 
-def processing_figures(heard: Sequence[Heard], sound: Sound) -> Figures:
-    """Return how long after the end was known the final emotion came.
+def processing_figures(matches: Sequence[Match], sound: Sound) -> Figures:
+    """Return the latency of final emotions from the moment at which the end was known.
 
-    The end is known when the chunk of audio is played that the deciding silence ends in. What
-    follows is transport, voice activity detection, analysis, and transport of the answer.
+    The end is known when the chunk of audio is played in which the deciding silence ends. What
+    follows is transport, voice activity detection, analysis, and transport of the emotion.
     """
     delays = []
-    for one in heard:
+    for one in matches:
         for final in one.finals:
-            known_ns = sound.heard_at(final.decided_ns)
-            if known_ns is not None and final.emotion['end_reason'] == 'silence':
-                delays.append((final.at_ns - known_ns) / 1e6)
-    silences = [1e3 * f.emotion['endpointing_latency'] for one in heard for f in one.finals]
+            known_ns = sound.played_at(final.decided_ns)
+            if known_ns is not None and final.end_reason == EndReason.SILENCE:
+                delays.append((final.at_ns - known_ns) / NS_PER_MS)
+    silences = [final.endpointing_ns / NS_PER_MS for one in matches for final in one.finals]
     return {
         **_spread('processing_ms', delays),
         'endpointing_ms_p50': percentile(silences, 50),
     }
 
 
-def interim_figures(heard: Sequence[Heard], interims: Sequence[Received]) -> Figures:
+def interim_figures(matches: Sequence[Match], interims: Sequence[EmotionReceived]) -> Figures:
     """Return when the first interim estimate came after the true start of speech, and their rate.
 
-    The rate is that between the first and the last of an utterance, over all utterances that have
-    several.
+    The rate is that between the first and the last estimate of an utterance, over all utterances
+    that have several.
     """
     firsts, steps, seconds = [], 0, 0.0
-    for one in heard:
+    for one in matches:
         own = sorted(each.at_ns for each in interims if _overlaps(each, one.truth))
         if own:
-            firsts.append((own[0] - one.truth.start_ns) / 1e9)
+            firsts.append((own[0] - one.truth.start_ns) / NS_PER_S)
             steps += len(own) - 1
-            seconds += (own[-1] - own[0]) / 1e9
+            seconds += (own[-1] - own[0]) / NS_PER_S
     return {
         **_spread('first_interim_s', firsts),
         'interim_hz': steps / seconds if seconds else None,
@@ -111,24 +113,22 @@ def interim_figures(heard: Sequence[Heard], interims: Sequence[Received]) -> Fig
     }
 
 
-def loss_figures(diagnostics: Mapping[str, Mapping[str, str]], frames_played: int) -> Figures:
-    """Return what got lost on the way, as the node's diagnostics tell.
+def loss_figures(losses: Losses | None, frames_played: int) -> Figures:
+    """Return how many frames and how much audio were lost between the recording and the node.
 
     Args:
-        diagnostics: the last ones.
-        frames_played: how many images were played.
+        losses: by the node's own account; None when it gave none.
+        frames_played: number of frames that were played.
     """
-    analysis, hearing = diagnostics.get('analysis'), diagnostics.get('hearing')
-    image = diagnostics.get('image')
-    if analysis is None or hearing is None or image is None:
+    if losses is None:
         return dict.fromkeys(
             ('frames_dropped', 'frames_not_received', 'frames_late', 'audio_dropped_s')
         )
     return {
-        'frames_dropped': int(analysis['frames_dropped']),
-        'frames_not_received': frames_played - int(image['messages']),
-        'frames_late': int(analysis.get('late_frames', 0)),
-        'audio_dropped_s': float(hearing['dropped_s']) + float(hearing['lost_s']),
+        'frames_dropped': losses.frames_dropped,
+        'frames_not_received': frames_played - losses.frames_received,
+        'frames_late': losses.frames_late,
+        'audio_dropped_s': losses.audio_dropped_s + losses.audio_lost_s,
     }
 
 
@@ -141,7 +141,7 @@ def stage_figures(stages: Iterable[tuple[str, int, int]], played_s: float) -> Fi
     """
     runs: defaultdict[str, list[float]] = defaultdict(list)
     for name, begin_ns, end_ns in stages:
-        runs[name].append((end_ns - begin_ns) / 1e6)
+        runs[name].append((end_ns - begin_ns) / NS_PER_MS)
     return {
         name: {
             'runs': len(each),
@@ -154,26 +154,26 @@ def stage_figures(stages: Iterable[tuple[str, int, int]], played_s: float) -> Fi
 
 
 def latency_without_faces(
-    heard: Sequence[Heard], stages: Iterable[tuple[str, int, int]], offset_ns: int
+    matches: Sequence[Match], stages: Iterable[tuple[str, int, int]], offset_ns: int
 ) -> Figures:
-    """Return the delay less the time that faces were worked on between the end and the answer.
+    """Return the latency without the time spent on faces between the end and the emotion.
 
-    That is what an arrangement would take that looks at images while they come.
+    This is the latency of an arrangement that processes frames as they come.
 
     Args:
-        heard: true utterances and what was published of them.
+        matches: true utterances and the emotions of each.
         stages: name, begin and end of every run, on the monotonic clock in ns.
-        offset_ns: what that clock is ahead of the stamps'.
+        offset_ns: monotonic time minus the time of the stamps.
     """
     runs = [(begin, end) for name, begin, end in stages if name == _FACES]
     delays = []
-    for one in heard:
+    for one in matches:
         if not one.finals or one.merged:
             continue
         final = one.finals[-1]
         from_ns, until_ns = final.decided_ns + offset_ns, final.at_ns + offset_ns
         faces_ns = sum(end - begin for begin, end in runs if from_ns <= begin and end <= until_ns)
-        delays.append((final.at_ns - one.truth.end_ns - faces_ns) / 1e6)
+        delays.append((final.at_ns - one.truth.end_ns - faces_ns) / NS_PER_MS)
     return {'final_latency_without_faces_ms_p50': percentile(delays, 50)}
 
 
@@ -183,18 +183,18 @@ def observed_figures(
     sound: Sound,
     frames_played: int,
 ) -> Figures:
-    """Return all that follows from the messages of one play."""
-    heard = match(truths, observation.finals)
+    """Return all figures that follow from the messages of one play."""
+    matches = match(truths, observation.finals)
     return {
-        **latency_figures(heard),
-        **processing_figures(heard, sound),
-        **interim_figures(heard, observation.interims),
-        **loss_figures(observation.diagnostics, frames_played),
+        **latency_figures(matches),
+        **processing_figures(matches, sound),
+        **interim_figures(matches, observation.interims),
+        **loss_figures(observation.losses, frames_played),
     }
 
 
 def ratio(baseline: Figures | None, name: str, ours: Figures, own: str) -> float | None:
-    """Return how many times greater a figure of the baseline is than one of ours."""
+    """Return a figure of the baseline divided by one of ours; None when either is missing."""
     if baseline is None or not baseline.get(name) or not ours.get(own):
         return None
     return float(baseline[name] / ours[own])
@@ -205,5 +205,5 @@ def _spread(name: str, values: Sequence[float]) -> Figures:
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """Return a percentile, None of nothing."""
+    """Return a percentile; None of an empty sequence."""
     return float(np.percentile(values, share)) if values else None

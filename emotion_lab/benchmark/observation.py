@@ -1,32 +1,74 @@
-"""What the observer has written down of one play, read and put on the clock of the stamps."""
+"""One play as it was observed, on the clock of the stamps."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from emotion_node.messages.json_records import Record
+from emotion_lab.benchmark.events import (
+    ActivityReceived,
+    ClockTick,
+    DiagnosticsReceived,
+    EmotionReceived,
+    Event,
+    StateChange,
+    read_events,
+)
+from emotion_node.datatypes import Trigger
+
+ACTIVE = 'active'
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """An emotion and when it came.
+class Losses:
+    """What the node dropped or missed so far, from its diagnostics.
 
     Attributes:
-        at_ns: on the clock of the stamps.
-        emotion: the message.
+        frames_received: messages on the image topic.
+        frames_dropped: frames dropped because sight could not keep up.
+        frames_late: frames that came too late for their utterance.
+        audio_dropped_s: audio dropped because hearing could not keep up.
+        audio_lost_s: audio missing in the stream.
+        audio_gaps: gaps in the stream.
+        speech_waiting_peak_s: most speech that waited for analysis at once.
+        interims_dropped: interim estimates left out because analysis could not keep up.
+        transcripts_dropped: transcripts left out for the same reason.
     """
 
-    at_ns: int
-    emotion: Record
+    frames_received: int
+    frames_dropped: int
+    frames_late: int
+    audio_dropped_s: float
+    audio_lost_s: float
+    audio_gaps: int
+    speech_waiting_peak_s: float
+    interims_dropped: int
+    transcripts_dropped: int
 
-    @property
-    def decided_ns(self) -> int:
-        """Stamp up to which audio had been heard when the end was decided."""
-        return int(self.emotion['end'] + round(self.emotion['endpointing_latency'] * 1e9))
+    @classmethod
+    def of_diagnostics(cls, values: Mapping[str, Mapping[str, str]]) -> Losses | None:
+        """Read the values of a diagnostics message; None when a part is missing in it.
+
+        Args:
+            values: by key, by part of the node.
+        """
+        if not {'image', 'hearing', 'analysis'} <= set(values):
+            return None
+        image, hearing, analysis = values['image'], values['hearing'], values['analysis']
+        return cls(
+            frames_received=int(image['messages']),
+            frames_dropped=int(analysis['frames_dropped']),
+            # A counter appears in the message once it has counted something.
+            frames_late=int(analysis.get('late_frames', 0)),
+            audio_dropped_s=float(hearing['dropped_s']),
+            audio_lost_s=float(hearing['lost_s']),
+            audio_gaps=int(hearing['gaps']),
+            speech_waiting_peak_s=float(analysis['waiting_peak_s']),
+            interims_dropped=int(analysis.get('interim_given_up', 0)),
+            transcripts_dropped=int(analysis.get('transcripts_given_up', 0)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,69 +76,57 @@ class Observation:
     """One play, as it was observed.
 
     Attributes:
-        offset_ns: what the monotonic clock is ahead of that of the stamps; None when nothing was
-            played.
+        offset_ns: monotonic time minus the time of the stamps; None when nothing was played.
         active_ns: monotonic time at which the node became active; None when it did not.
-        finals, interims: emotions, in order.
-        activities: speech activity, each with the time at which it came ("at_ns", on the clock of
-            the stamps).
-        diagnostics: the last ones, by part.
-        began_ns: monotonic time of the first message on /clock.
+        finals, interims: emotions in order; `at_ns` is on the clock of the stamps.
+        activities: speech activity in order; `at_ns` likewise.
+        losses: from the last diagnostics; None before a complete one.
     """
 
     offset_ns: int | None = None
     active_ns: int | None = None
-    finals: Sequence[Received] = ()
-    interims: Sequence[Received] = ()
-    activities: Sequence[Record] = ()
-    diagnostics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    began_ns: int | None = None
-
-
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the complete lines of a file that may still be written; none when there is no file."""
-    if not path.exists():
-        return
-    with path.open(encoding='utf-8') as file:
-        for line in file:
-            if line.endswith('\n'):
-                yield json.loads(line)
+    finals: Sequence[EmotionReceived] = ()
+    interims: Sequence[EmotionReceived] = ()
+    activities: Sequence[ActivityReceived] = ()
+    losses: Losses | None = None
 
 
 def read_observation(path: Path) -> Observation:
     """Read what an observer has written so far."""
-    lines = list(read_lines(path))
-    clocks = [line for line in lines if line['kind'] == 'clock']
-    # The least delay is nearest to none.
-    offset_ns = min((line['at'] - line['stamp'] for line in clocks), default=None)
-    actives = [line['at'] for line in lines if _tells_active(line)]
+    return observation_of(read_events(path))
+
+
+def observation_of(events: Iterable[Event]) -> Observation:
+    """Put the events of one play on the clock of the stamps."""
+    events = list(events)
+    # The offset with the smallest delay in it is the most accurate.
+    offset_ns = min((one.offset_ns for one in events if isinstance(one, ClockTick)), default=None)
     emotions = [
-        Received(line['at'] - (offset_ns or 0), line['emotion'])
-        for line in lines
-        if line['kind'] == 'emotion'
+        dataclasses.replace(one, at_ns=one.at_ns - (offset_ns or 0))
+        for one in events
+        if isinstance(one, EmotionReceived)
     ]
-    diagnostics: dict[str, Mapping[str, str]] = {}
-    for line in lines:
-        if line['kind'] == 'diagnostics':
-            diagnostics.update(line['values'])
+    values: dict[str, Mapping[str, str]] = {}
+    for one in events:
+        if isinstance(one, DiagnosticsReceived):
+            values.update(one.values)
     return Observation(
         offset_ns,
-        min(actives, default=None),
-        [one for one in emotions if one.emotion['trigger'] == 'final'],
-        [one for one in emotions if one.emotion['trigger'] == 'interim'],
+        min((one.at_ns for one in events if _shows_active(one)), default=None),
+        [one for one in emotions if one.trigger is Trigger.FINAL],
+        [one for one in emotions if one.trigger is Trigger.INTERIM],
         [
-            {**line['activity'], 'at_ns': line['at'] - (offset_ns or 0)}
-            for line in lines
-            if line['kind'] == 'activity'
+            dataclasses.replace(one, at_ns=one.at_ns - (offset_ns or 0))
+            for one in events
+            if isinstance(one, ActivityReceived)
         ],
-        diagnostics,
-        min((line['at'] for line in clocks), default=None),
+        Losses.of_diagnostics(values),
     )
 
 
-def _tells_active(line: Mapping[str, Any]) -> bool:
-    if line['kind'] == 'state':
-        return bool(line['state'] == 'active')
-    if line['kind'] == 'diagnostics':
-        return bool(line['values'].get('state', {}).get('state') == 'active')
+def _shows_active(event: Event) -> bool:
+    if isinstance(event, StateChange):
+        return event.state == ACTIVE
+    if isinstance(event, DiagnosticsReceived):
+        return event.values.get('state', {}).get('state') == ACTIVE
     return False

@@ -1,47 +1,44 @@
-"""How fast `annotate` is, in line and without DDS."""
+"""Measure how fast `annotate` is: the pipeline offline, without DDS."""
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from emotion_node.cli.processes import ProcessError, ProcessGroup
-
-_SPEED: Final = re.compile(r'in ([\d.]+) s of audio took ([\d.]+) s')
 
 
 def annotate_speed(bag: Path, parameters: Mapping[str, object], folder: Path) -> float:
     """Return how many times faster than real time `annotate` is, without loading the models.
 
     Args:
-        bag: the recording, which is annotated whole.
+        bag: the recording; all of it is annotated.
         parameters: of the node, by name.
-        folder: for files on the way; empty.
+        folder: for intermediate files; empty.
 
     Raises:
-        ProcessError: it failed.
+        ProcessError: `annotate` failed, or no audio could be used.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    group = ProcessGroup(folder)
+    group, timings = ProcessGroup(folder), folder / 'timings.json'
     command = [
         *('-m', 'emotion_node', 'annotate', str(bag), '-o', str(folder / 'emotions.jsonl')),
-        '--timings',
+        *('--timings-json', str(timings)),
         *(part for name in parameters for part in ('-p', f'{name}:={parameters[name]}')),
     ]
     with group.process('annotate', command) as annotate:
         group.wait(annotate, ())
-    return read_speed(annotate.log.read_text(encoding='utf-8'))
+    return read_speed(timings)
 
 
-def read_speed(said: str) -> float:
-    """Return the speed that `annotate --timings` tells.
+def read_speed(timings: Path) -> float:
+    """Return the speed in a file that `annotate --timings-json` wrote.
 
     Raises:
-        ProcessError: it tells none.
+        ProcessError: no audio was annotated.
     """
-    found = _SPEED.search(said)
-    if found is None or not float(found[2]):
-        raise ProcessError(f'annotate has not told how long it took: {said.strip()[-500:]}')
-    return float(found[1]) / float(found[2])
+    record = json.loads(timings.read_text(encoding='utf-8'))
+    if not record['speed']:
+        raise ProcessError(f'annotate found no audio to measure its speed on: {record}')
+    return float(record['speed'])

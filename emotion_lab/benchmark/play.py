@@ -1,4 +1,4 @@
-"""Plays a recording to the node in one arrangement, over DDS at real speed, and looks on."""
+"""Play a recording to the node in one arrangement, over DDS in real time, and measure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from emotion_lab.benchmark.events import ClockTick, DiagnosticsReceived, Event, Ready, read_events
 from emotion_lab.benchmark.figures import (
     Figures,
     latency_without_faces,
@@ -16,34 +17,36 @@ from emotion_lab.benchmark.figures import (
     observed_figures,
     stage_figures,
 )
-from emotion_lab.benchmark.observation import Observation, read_lines, read_observation
+from emotion_lab.benchmark.observation import Observation, read_observation
 from emotion_lab.benchmark.sound import Sound
 from emotion_lab.benchmark.timeline import Stages
 from emotion_lab.benchmark.usage import Usage
 from emotion_node.cli.processes import ProcessError, ProcessGroup, Running
+from emotion_node.datatypes import NS_PER_S
 from emotion_node.recordings.truth import TrueUtterance
 
 START_S: Final = 180.0
-"""Longest wait for a process to get ready: loading torch on a busy machine takes a while."""
+"""Longest wait for a process to get ready: loading torch on a busy machine takes long."""
 AFTER_S: Final = 20.0
 """Longest wait for the last emotion."""
 DIAGNOSTICS_S: Final = 5.0
-_LOOK_S: Final = 0.5
+"""Longest wait for the last diagnostics."""
+_SAMPLE_S: Final = 0.5
 _POLL_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is played.
+    """A recording, or the beginning of it, that is played.
 
     Attributes:
         bag: the recording.
         audio_topic, image_topic: of it.
-        length_s: how much of it is played.
-        truths: utterances in that stretch.
+        length_s: length of the part that is played.
+        truths: utterances in that part.
         sound: of the recording.
-        images: how many are played.
-        image: width and height of one, for people.
+        frames: number of frames that are played.
+        image_size: width and height of a frame, such as "640x480".
     """
 
     bag: Path
@@ -52,8 +55,8 @@ class Scene:
     length_s: float
     truths: Sequence[TrueUtterance]
     sound: Sound
-    images: int
-    image: str = ''
+    frames: int
+    image_size: str = ''
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,10 @@ class Arrangement:
     """How the node is put together.
 
     Attributes:
-        name: for people.
+        name: shown to the user.
         parameters: of the node, by name.
         sequential: whether everything is done after the end of speech.
-        environment: variables of its process.
+        environment: additional environment variables of its process.
     """
 
     name: str
@@ -91,7 +94,7 @@ class Arrangement:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """What came of one play.
+    """The result of one play.
 
     Attributes:
         figures: by name.
@@ -116,19 +119,19 @@ def play(
     Args:
         arrangement: of the node.
         scene: what is played.
-        folder: for files on the way; empty.
-        progress: told how many seconds have been played.
-        domain: ROS_DOMAIN_ID; one of its own when None.
+        folder: for intermediate files; empty.
+        progress: called with the seconds played so far.
+        domain: ROS_DOMAIN_ID; a random one when None.
 
     Raises:
-        ProcessError: a process failed or did not do in time what it should.
+        ProcessError: a process failed or timed out.
     """
     folder.mkdir(parents=True, exist_ok=True)
     group, seen, trace = ProcessGroup(folder, domain), folder / 'seen.jsonl', folder / 'trace.json'
     observe = ['-m', 'emotion_lab.benchmark.observer', '--save', str(seen)]
     with group.process('observer', observe) as observer:
         group.wait_until(
-            lambda: _has(seen, 'ready'), 'the word that it listens', START_S, [observer]
+            lambda: _has(seen, Ready), 'the subscriptions of the observer', START_S, [observer]
         )
         begin_ns = time.monotonic_ns()
         command = arrangement.command(scene, trace)
@@ -138,27 +141,27 @@ def play(
             usage = Usage(node.process.pid)
             with group.process('player', _player(scene)) as player:
                 group.wait_until(
-                    lambda: player.process.poll() is not None or _has(seen, 'clock'),
+                    lambda: player.process.poll() is not None or _has(seen, ClockTick),
                     'the beginning of the recording',
                     START_S,
                     needed,
                 )
-                _look_on(group, player, needed, usage, progress)
+                _sample_usage(group, player, needed, usage, progress)
             _await_the_rest(group, seen, scene, needed)
     observation = read_observation(seen)
     if observation.offset_ns is None:
-        raise ProcessError('nothing of the recording has come over DDS')
+        raise ProcessError('no message of the recording was received over DDS')
     if not trace.exists():
-        raise ProcessError('the node has ended without telling what its stages took')
+        raise ProcessError('the node ended without writing the times of its stages')
     traced = json.loads(trace.read_text())
     stages = [(name, begin, end) for name, begin, end in traced['stages']]
     active_ns = observation.active_ns or begin_ns
     figures = {
-        **observed_figures(observation, scene.truths, scene.sound, scene.images),
+        **observed_figures(observation, scene.truths, scene.sound, scene.frames),
         **latency_without_faces(
             match(scene.truths, observation.finals), stages, observation.offset_ns
         ),
-        'start_s': (active_ns - begin_ns) / 1e9,
+        'start_s': (active_ns - begin_ns) / NS_PER_S,
         'cpu_cores': usage.cores,
         'cpu_by_thread': usage.by_thread(),
         'rss_mb': usage.resident / 1e6,
@@ -174,11 +177,11 @@ def await_active(
     """Wait until the observer has written to `seen` that the node is active.
 
     Raises:
-        ProcessError: one of the processes needed has ended, or it took too long.
+        ProcessError: one of the needed processes ended, or the wait timed out.
     """
     group.wait_until(
         lambda: read_observation(seen).active_ns is not None,
-        'the word that the node is active',
+        'the node to become active',
         timeout_s,
         needed,
     )
@@ -192,41 +195,41 @@ def _player(scene: Scene) -> list[str]:
     ]
 
 
-def _has(seen: Path, kind: str) -> bool:
-    return any(line['kind'] == kind for line in read_lines(seen))
+def _has(seen: Path, kind: type[Event]) -> bool:
+    return any(isinstance(event, kind) for event in read_events(seen))
 
 
-def _look_on(
+def _sample_usage(
     group: ProcessGroup,
     player: Running,
     needed: Sequence[Running],
     usage: Usage,
     progress: Callable[[float], None],
 ) -> None:
-    """Take samples of what the node uses until the recording has been played.
+    """Sample the node's use of the machine until the recording has been played.
 
     Raises:
-        ProcessError: the player failed, or one that is needed ended before it.
+        ProcessError: the player failed, or a needed process ended before it.
     """
     begin = time.monotonic()
-    usage.look()
-    next_look = begin + _LOOK_S
+    usage.sample()
+    next_sample = begin + _SAMPLE_S
     while player.process.poll() is None:
         group.check(needed)
         now = time.monotonic()
-        if now >= next_look:
-            usage.look()
+        if now >= next_sample:
+            usage.sample()
             progress(now - begin)
-            next_look = now + _LOOK_S
+            next_sample = now + _SAMPLE_S
         time.sleep(_POLL_S)
-    usage.look()
+    usage.sample()
     group.wait(player, needed)
 
 
 def _await_the_rest(
     group: ProcessGroup, seen: Path, scene: Scene, needed: Sequence[Running]
 ) -> None:
-    """Wait for the last emotion, and for diagnostics from after it."""
+    """Wait for the last emotion, and then for one more diagnostics message."""
     deadline = time.monotonic() + AFTER_S
     while time.monotonic() < deadline:
         group.check(needed)
@@ -236,7 +239,8 @@ def _await_the_rest(
     now_ns = time.monotonic_ns()
     group.wait_until(
         lambda: any(
-            line['kind'] == 'diagnostics' and line['at'] > now_ns for line in read_lines(seen)
+            isinstance(event, DiagnosticsReceived) and event.at_ns > now_ns
+            for event in read_events(seen)
         ),
         'a diagnostics message',
         DIAGNOSTICS_S,

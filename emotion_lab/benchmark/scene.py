@@ -1,4 +1,4 @@
-"""What is played: a recording with its truth."""
+"""Find what to play: a recording with its true utterances."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ from emotion_node.recordings.truth import read_truth
 
 COMPRESSED: Final = 'sensor_msgs/msg/CompressedImage'
 AFTER_S: Final = 1.2
-"""Of an utterance that counts, so much of what follows is played."""
+"""An utterance counts when at least this much of the recording is played after it, in s."""
 
 
 def find_scene(path: Path, length_s: float | None = None) -> Scene:
-    """Return what there is to play in a recording.
+    """Return the scene of a recording.
 
     Args:
         path: the recording; a truth.json lies in its folder.
-        length_s: how much of it to play; all when None.
+        length_s: length of the part to play, from the beginning; all of it when None.
 
     Raises:
-        BagError: it has no truth, no audio, no compressed images, or no utterance in that time.
+        BagError: it has no truth, no audio, no compressed images, or no utterance in that part.
     """
     file = path / 'truth.json'
     if not file.exists():
-        raise BagError(f'{path} has no truth.json, so nobody knows when speech really ends in it')
+        raise BagError(
+            f'{path} has no truth.json, from which the true end of each utterance is read'
+        )
     truths = read_truth(file)
     with Bag(path) as bag:
         topic = bag.choose('', (COMPRESSED,), 'image', '--bag')
@@ -39,12 +41,12 @@ def find_scene(path: Path, length_s: float | None = None) -> Scene:
         whole_s = (bag.end_ns - bag.start_ns + 1) / NS_PER_S
         length_s = min(length_s or whole_s, whole_s)
         end_ns = bag.start_ns + int(length_s * NS_PER_S)
-        images = [one for one in bag.messages([topic.name]) if one.stamp_ns < end_ns]
-        first = decode_image(bag.decode(images[0]), images[0].stamp_ns).decode()
+        frames = [one for one in bag.messages([topic.name]) if one.stamp_ns < end_ns]
+        first = decode_image(bag.decode(frames[0]), frames[0].stamp_ns).decode()
         audio_topic = _audio_topic(bag)
     counted = [one for one in truths if one.end_ns + AFTER_S * NS_PER_S <= end_ns]
     if not counted:
-        raise BagError(f'{path} has no whole utterance in its first {length_s:.0f} s')
+        raise BagError(f'{path} has no complete utterance in its first {length_s:.0f} s')
     return Scene(
         path,
         audio_topic,
@@ -52,13 +54,13 @@ def find_scene(path: Path, length_s: float | None = None) -> Scene:
         length_s,
         counted,
         read_sound(path, audio_topic),
-        len(images),
+        len(frames),
         f'{first.shape[1]}x{first.shape[0]}',
     )
 
 
 def _audio_topic(bag: Bag) -> str:
-    """Return the name of the topic of audio.
+    """Return the name of the audio topic.
 
     Raises:
         BagError: there is none, or several.

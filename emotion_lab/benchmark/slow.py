@@ -1,4 +1,4 @@
-"""A recogniser that takes longer than it needs."""
+"""A recogniser with an added delay."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from emotion_node.interfaces import Transcriber, TranscriberStream
 
 
 class SlowTranscriber:
-    """A recogniser slowed down, as a large one is on a small machine.
+    """A recogniser with an added delay, as if it were a large one on a small machine.
 
     Args:
-        transcriber: what understands.
-        slowness: seconds that it takes besides, per second of speech.
-        sleep: waits for so many seconds.
+        transcriber: does the recognition.
+        slowness: added delay, in seconds per second of speech.
+        sleep: called with the number of seconds to wait.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class SlowTranscriber:
 
 
 class SlowStream:
-    """One microphone of it."""
+    """Its stream: the stream of the slowed recogniser, with the delay in `accept`."""
 
     def __init__(
         self, stream: TranscriberStream, slowness: float, sleep: Callable[[float], None]
@@ -49,6 +49,6 @@ class SlowStream:
         self.reset = stream.reset
 
     def accept(self, samples: FloatArray) -> None:
-        """Take samples, and the time."""
+        """Accept (n,) samples, and wait."""
         self._stream.accept(samples)
         self._sleep(self._slowness * len(samples) / SAMPLE_RATE)

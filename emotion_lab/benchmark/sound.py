@@ -1,4 +1,4 @@
-"""The sound of a recording, and when it got to the node."""
+"""The audio of a recording, and when each part of it was played."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from emotion_node.config import AudioConfig
 from emotion_node.core.hearing.audio_buffer import mix_down
-from emotion_node.datatypes import FloatArray
+from emotion_node.datatypes import NS_PER_S, FloatArray
 from emotion_node.messages.audio import AUDIO_TYPES, decode_audio
 from emotion_node.recordings.bag import Bag
 
@@ -22,8 +22,8 @@ class Sound:
     """Audio of one topic, played at the pace of recording.
 
     Attributes:
-        ends_ns: stamps at which its chunks end, rising.
-        played_ns: when each is played, on the clock of /clock.
+        ends_ns: stamps at which its chunks end, in order.
+        played_ns: time at which each chunk is played, on the clock of the stamps.
         samples: (n,) float32, -1..1.
         rate: samples per second.
         start_ns: stamp of the first sample.
@@ -35,14 +35,14 @@ class Sound:
     rate: int
     start_ns: int
 
-    def heard_at(self, stamp_ns: int) -> int | None:
-        """Return when the chunk is played that audio up to a stamp is in; None after the end."""
+    def played_at(self, stamp_ns: int) -> int | None:
+        """Return when the chunk that contains a stamp is played; None after the end."""
         place = bisect.bisect_left(self.ends_ns, stamp_ns)
         return self.played_ns[place] if place < len(self.ends_ns) else None
 
     def loudness(self, start_ns: int, end_ns: int, step_ns: int) -> list[float]:
-        """Return the greatest amplitude in each step from one stamp to another."""
-        edges = (np.arange(start_ns, end_ns + 1, step_ns) - self.start_ns) * self.rate / 1e9
+        """Return the peak amplitude, 0..1, of each step between two stamps."""
+        edges = (np.arange(start_ns, end_ns + 1, step_ns) - self.start_ns) * self.rate / NS_PER_S
         places = np.clip(edges.round().astype(int), 0, len(self.samples))
         return [
             round(float(np.abs(self.samples[a:b]).max(initial=0.0)), 4)
@@ -51,7 +51,7 @@ class Sound:
 
 
 def read_sound(path: Path, topic: str) -> Sound:
-    """Read a recording's sound.
+    """Read the audio of one topic of a recording.
 
     Raises:
         BagError: there is no such topic.

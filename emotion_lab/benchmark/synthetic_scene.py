@@ -1,4 +1,4 @@
-"""A recording that asks for more than the demo: four faces at 30 Hz, and voices over voices."""
+"""A synthetic scene of higher load than the demo: four faces at 30 Hz, overlapping voices."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from emotion_node.recordings.definitions import standard_types
 SIZE: Final = (1280, 720)
 RATE_HZ: Final = 30
 SHIFT_S: Final = 1.7
-"""The second microphone's chatter is the first's, so much later."""
+"""Delay of the second voice, which is a copy of the first."""
 IMAGE: Final = 'sensor_msgs/msg/CompressedImage'
 AUDIO: Final = 'emotion_msgs/msg/AudioChunk'
 IMAGE_TOPIC: Final = '/camera/image_raw/compressed'
 AUDIO_TOPIC: Final = '/audio'
 
 
-def write_crowd(source: Path, target: Path) -> None:
-    """Write the demo conversation with twice its faces, images and voices.
+def write_synthetic_scene(source: Path, target: Path) -> None:
+    """Write the demo conversation with twice its faces, frames and voices.
 
     Args:
         source: the demo's bag.

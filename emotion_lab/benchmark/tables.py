@@ -1,4 +1,4 @@
-"""The figures of the benchmark as tables for people."""
+"""Show the benchmark's figures as tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SAME_EARLIER: Final = 'sequential_ratio_same_silence_without_faces'
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A figure of every arrangement: what it is, its name, its form."""
+    """A figure of every arrangement: its text, its name and its format."""
 
     text: str
     name: str
@@ -39,11 +39,11 @@ _ROWS: Final = (
     _Row('resident memory (MB)', 'rss_mb'),
     _Row('start to active (s)', 'start_s', '{:.1f}'),
     _Row('frames dropped', 'frames_dropped'),
-    _Row('images that did not get there', 'frames_not_received'),
+    _Row('frames that did not arrive', 'frames_not_received'),
     _Row('audio dropped (s)', 'audio_dropped_s', '{:.2f}'),
     _Row('utterances with an emotion', 'utterances_found'),
     _Row('utterances cut in two', 'utterances_split'),
-    _Row('utterances taken for one with the next', 'utterances_merged'),
+    _Row('utterances merged with the next', 'utterances_merged'),
 )
 
 _TARGETS: Final = (
@@ -54,14 +54,14 @@ _TARGETS: Final = (
     ('wrong cut-offs', 'cut_off_rate', '<', 0.05, 0.02, ''),
     ('sequential arrangement: delay', 'sequential_ratio', '>', 2, 4, 'times'),
     ('  at the same silence', 'sequential_ratio_same_silence', '', 0, 0, 'times'),
-    ('  and had it looked at images earlier', _SAME_EARLIER, '', 0, 0, 'times'),
+    ('  and with frames processed as they come', _SAME_EARLIER, '', 0, 0, 'times'),
     ('processor without transcription', 'cpu_cores_without_asr', '<', 0.5, 0.3, 'cores'),
     ('annotate without transcription', 'annotate_speed', '>', 4, 10, 'times real time'),
     ('  with pocketsphinx', 'annotate_speed_with_asr', '', 0, 0, 'times real time'),
     ('resident memory', 'rss_mb', '<', 1000, 500, 'MB'),
     ('start to active', 'start_s', '<', 5, 3, 's'),
 )
-"""Text, name, whether less or more is wanted, what must be reached, what is tried for, unit."""
+"""Text, name, direction of improvement, requirement, goal, unit."""
 
 
 def tables(report: Mapping[str, Any]) -> Iterator[RenderableType]:
@@ -79,7 +79,7 @@ def _heading(report: Mapping[str, Any]) -> Text:
     recording, hardware = report['recording'], report['hardware']
     return Text(
         f'\n{recording["played_s"]:.0f} s of {recording["name"]}: {recording["utterances"]} '
-        f'utterances, images {recording["image"]} at {recording["frames_per_s"]:.1f}/s; '
+        f'utterances, frames of {recording["image"]} at {recording["frames_per_s"]:.1f}/s; '
         f'{hardware["cores"]} cores of {hardware["cpu"]}; '
         f'load before {report["load_before"]:.1f}; took {report["took_s"]:.0f} s',
         'bold',
@@ -114,16 +114,16 @@ def _arrangements(report: Mapping[str, Any]) -> RenderableType:
             *(_show(report['arrangements'][name].get(row.name), row.form) for name in columns),
         )
     notes = Text(
-        'sequential: the same node with everything done after the silence; transcription and '
-        'landmarks by the same parts, text by transformers in float32, voice and face by torch '
-        'with random weights of the same size (their time counts, not their answers).',
+        'sequential: the same node with everything done after the silence; the same transcription '
+        'and landmarks, text by transformers in float32, voice and face by torch with random '
+        'weights of the same size (for their time, not their answers).',
         'dim',
     )
     return Group(table, notes)
 
 
 def _stages(report: Mapping[str, Any]) -> RenderableType:
-    """Return time per stage: of the node, and of the sequential arrangement."""
+    """Return the time per stage of the node and of the sequential arrangement."""
     columns = {name: text for name, text in _columns(report).items() if name in (NODE, SEQUENTIAL)}
     table = _table('\nstage: runs; median, p95 (ms); of real time', columns)
     found = {name: report['arrangements'][name]['stages'] for name in columns}
@@ -152,7 +152,7 @@ def _threads(report: Mapping[str, Any]) -> RenderableType:
 
 def _targets(report: Mapping[str, Any]) -> RenderableType:
     table = Table(box=None, pad_edge=False)
-    for text in ('\nfigure', 'measured', 'must', 'try for', ''):
+    for text in ('\nfigure', 'measured', 'must', 'goal', ''):
         table.add_column(text, justify='left' if text in ('\nfigure', '') else 'right')
     for text, name, wanted, must, goal, unit in _TARGETS:
         value = report.get(name)
@@ -162,23 +162,21 @@ def _targets(report: Mapping[str, Any]) -> RenderableType:
         if not wanted:
             table.add_row(text, measured, '', '', '')
             continue
-        table.add_row(
-            text, measured, f'{must:g}', f'{goal:g}', _verdict(value, wanted, must, goal)
-        )
+        table.add_row(text, measured, f'{must:g}', f'{goal:g}', _assess(value, wanted, must, goal))
     return table
 
 
-def _verdict(value: float | None, wanted: str, must: float, goal: float) -> Text:
+def _assess(value: float | None, wanted: str, must: float, goal: float) -> Text:
     if value is None:
         return Text('not measured', 'yellow')
     sign = 1 if wanted == '<' else -1
     if sign * value <= sign * goal:
-        return Text('as tried for', 'green')
+        return Text('goal reached', 'green')
     return Text('reached', 'green') if sign * value <= sign * must else Text('missed', 'red')
 
 
 def _whisper(report: Mapping[str, Any]) -> RenderableType:
-    """Return what `emotion_lab.benchmark.whisper_cost` has measured."""
+    """Return what `emotion_lab.benchmark.whisper_cost` measured."""
     title = f"Whisper's cost ({report['what']}; {report['threads']} threads)"
     table = Table(title=title, title_justify='left', box=None, pad_edge=False)
     for column in ('model', 'window', 'speech', 'encoder', 'decoder', 'of real time'):

@@ -1,4 +1,4 @@
-"""What a process takes: processor time by thread, and memory, as Linux tells."""
+"""Processor time by thread and memory of a process, from Linux's /proc."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from emotion_node.datatypes import NS_PER_S
+
 _TICKS: Final = os.sysconf('SC_CLK_TCK')
 _USER, _SYSTEM = 11, 12
-"""Places in /proc/PID/stat behind the name, which may hold spaces."""
+"""Fields of /proc/PID/stat, counted after the name, which may contain spaces."""
 _NUMBERED: Final = re.compile(r'[./:_-]?\d+$')
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a process had taken at one moment.
+    """Processor time and memory of a process up to one moment.
 
     Attributes:
-        at_ns: of the monotonic clock.
-        threads: name and processor time in s, by thread id. Of a thread that has ended, the time
-            is in `total_s` alone.
-        total_s: processor time of all threads that there ever were.
-        resident: bytes of memory.
+        at_ns: monotonic time.
+        threads: name and processor time in s, by thread id. The time of a thread that has ended
+            counts only in `total_s`.
+        total_s: processor time of all threads, ended ones included.
+        resident: resident memory, in bytes.
     """
 
     at_ns: int
@@ -36,7 +38,7 @@ class Sample:
 
 
 def sample(pid: int) -> Sample | None:
-    """Return what a process has taken until now; None when it is no more."""
+    """Return the usage of a process so far; None when it has ended."""
     folder = Path(f'/proc/{pid}')
     threads: dict[int, tuple[str, float]] = {}
     try:
@@ -62,26 +64,26 @@ def _read_stat(path: Path) -> tuple[str, float]:
 
 @dataclass(slots=True)
 class Usage:
-    """What a process took over a stretch of time.
+    """Usage of a process over a stretch of time.
 
     Attributes:
-        pid: the process.
+        pid: of the process.
         samples: in order.
     """
 
     pid: int
     samples: list[Sample] = field(default_factory=list)
 
-    def look(self) -> None:
-        """Take a sample."""
+    def sample(self) -> None:
+        """Add a sample, unless the process has ended."""
         one = sample(self.pid)
         if one is not None:
             self.samples.append(one)
 
     @property
     def seconds(self) -> float:
-        """Length of the stretch."""
-        return (self.samples[-1].at_ns - self.samples[0].at_ns) / 1e9
+        """Length of the stretch, in s."""
+        return (self.samples[-1].at_ns - self.samples[0].at_ns) / NS_PER_S
 
     @property
     def cores(self) -> float:
@@ -90,14 +92,14 @@ class Usage:
 
     @property
     def resident(self) -> int:
-        """Most bytes of memory in any sample."""
+        """Largest resident memory of any sample, in bytes."""
         return max(one.resident for one in self.samples)
 
     def by_thread(self) -> dict[str, float]:
         """Return processor seconds per second by name of thread, most first.
 
-        Threads whose names differ in their number alone are one. The main thread, which is named
-        after the program, is "main". A thread counts as far as it was seen at work.
+        Threads whose names differ only in a number count as one. The main thread, which is named
+        after the program, is "main". A thread counts from its first sample to its last.
         """
         rates = {name: spent / self.seconds for name, spent in self.seconds_by_thread().items()}
         return dict(sorted(rates.items(), key=lambda one: -one[1]))

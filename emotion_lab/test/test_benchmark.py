@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import io
 import json
@@ -11,7 +12,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +22,16 @@ from support.scripted import SECOND, ScriptedTranscriber, events
 from support.talking_faces import FRAME_NS, TalkingFaces, frame, live, spoken
 
 from emotion_lab.benchmark.arrangements import find_torch, node, without_transcription
+from emotion_lab.benchmark.events import (
+    ClockTick,
+    DiagnosticsReceived,
+    EmotionReceived,
+    Event,
+    Ready,
+    StateChange,
+    read_event,
+    write_event,
+)
 from emotion_lab.benchmark.figures import (
     latency_without_faces,
     match,
@@ -40,12 +50,12 @@ from emotion_lab.benchmark.tables import tables
 from emotion_lab.benchmark.timeline import choose, trace
 from emotion_lab.benchmark.usage import Usage, thread_name
 from emotion_msgs.msg import Emotion
-from emotion_node.annotate.summary import Result, timing_markdown
+from emotion_node.annotate.summary import Result, timing_record
 from emotion_node.cli.processes import ProcessError
 from emotion_node.config import make_config
 from emotion_node.core.timings import Timings
 from emotion_node.core.vision.stream import FaceVision
-from emotion_node.datatypes import Transcript
+from emotion_node.datatypes import Transcript, Trigger
 from emotion_node.recordings.truth import TrueUtterance
 
 AHEAD_NS = 7 * SECOND
@@ -68,48 +78,49 @@ SOUND = Sound(
 DIAGNOSTICS = {
     'state': {'state': 'active'},
     'image': {'messages': '96'},
-    'hearing': {'dropped_s': '0.500', 'lost_s': '0.250'},
-    'analysis': {'frames_dropped': '3', 'late_frames': '1'},
+    'hearing': {'dropped_s': '0.500', 'lost_s': '0.250', 'gaps': '2'},
+    'analysis': {'frames_dropped': '3', 'late_frames': '1', 'waiting_peak_s': '1.500'},
 }
 
 
-def emotion(at_s: float, start_s: float, end_s: float, **more: Any) -> dict[str, Any]:
-    """Return an observer's line; the end is decided 0.4 s after speech."""
-    fields = {
-        'utterance_id': f'u{start_s:g}',
-        'trigger': 'final',
-        'end_reason': 'silence',
-        'label': 'joy',
-        'start': int(start_s * SECOND),
-        'end': int(end_s * SECOND),
-        'endpointing_latency': 0.4,
-        **more,
-    }
-    return {'kind': 'emotion', 'at': int(at_s * SECOND) + AHEAD_NS, 'emotion': fields}
+def emotion(at_s: float, start_s: float, end_s: float) -> EmotionReceived:
+    """Return a final emotion whose end was decided 0.4 s after speech."""
+    return EmotionReceived(
+        at_ns=int(at_s * SECOND) + AHEAD_NS,
+        utterance_id=f'u{start_s:g}',
+        trigger=Trigger.FINAL,
+        end_reason='silence',
+        label='joy',
+        start_ns=int(start_s * SECOND),
+        end_ns=int(end_s * SECOND),
+        endpointing_ns=SECOND * 4 // 10,
+    )
 
 
-def interim(at_s: float, start_s: float) -> dict[str, Any]:
-    return emotion(at_s, start_s, at_s, trigger='interim', endpointing_latency=0.0, end_reason='')
+def interim(at_s: float, start_s: float) -> EmotionReceived:
+    return dataclasses.replace(
+        emotion(at_s, start_s, at_s), trigger=Trigger.INTERIM, endpointing_ns=0, end_reason=''
+    )
 
 
-STORY = [
-    {'kind': 'ready', 'at': 1},
-    {'kind': 'state', 'at': 2 * SECOND, 'state': 'inactive'},
-    {'kind': 'state', 'at': 3 * SECOND, 'state': 'active'},
-    {'kind': 'clock', 'at': AHEAD_NS + 900_000, 'stamp': 0},
-    {'kind': 'clock', 'at': AHEAD_NS + SECOND, 'stamp': SECOND},
+STORY: list[Event] = [
+    Ready(1),
+    StateChange(2 * SECOND, 'inactive'),
+    StateChange(3 * SECOND, 'active'),
+    ClockTick(AHEAD_NS + 900_000, 0),
+    ClockTick(AHEAD_NS + SECOND, SECOND),
     interim(1.5, 1.0),
     interim(2.0, 1.0),
     interim(2.5, 1.0),
     emotion(3.45, 1.0, 3.0),
     emotion(6.52, 5.1, 6.0),
-    {'kind': 'diagnostics', 'at': AHEAD_NS + 7 * SECOND, 'values': DIAGNOSTICS},
+    DiagnosticsReceived(AHEAD_NS + 7 * SECOND, DIAGNOSTICS),
 ]
 
 
-def observe(tmp_path: Path, lines: list[dict[str, Any]]) -> Observation:
+def observe(tmp_path: Path, events: list[Event]) -> Observation:
     path = tmp_path / 'seen.jsonl'
-    path.write_text(''.join(json.dumps(line) + '\n' for line in lines), encoding='utf-8')
+    path.write_text(''.join(write_event(event) + '\n' for event in events), encoding='utf-8')
     return read_observation(path)
 
 
@@ -133,7 +144,7 @@ def test_delays_are_counted_from_the_truth(tmp_path: Path) -> None:
 
 def test_an_observer_that_started_at_another_time_sees_the_same(tmp_path: Path) -> None:
     expected = observed_figures(observe(tmp_path, STORY), TRUTHS, SOUND, 100)
-    later = [{**line, 'at': line['at'] + 123 * SECOND} for line in STORY]
+    later = [dataclasses.replace(event, at_ns=event.at_ns + 123 * SECOND) for event in STORY]
     assert observed_figures(observe(tmp_path, later), TRUTHS, SOUND, 100) == expected
 
 
@@ -188,11 +199,11 @@ def test_stages_are_told_apart(tmp_path: Path) -> None:
     assert figures['face emotion']['runs'] == 2
     assert figures['face emotion']['share'] == pytest.approx(0.103)
     seen = observe(tmp_path, STORY)
-    heard = match(TRUTHS, seen.finals)
+    matches = match(TRUTHS, seen.finals)
     # Only what came between the end and the answer is taken off.
-    without = latency_without_faces(heard, stages, AHEAD_NS)
+    without = latency_without_faces(matches, stages, AHEAD_NS)
     assert without['final_latency_without_faces_ms_p50'] == pytest.approx((420 + 520) / 2)
-    way = trace(heard[0], seen, stages)
+    way = trace(matches[0], seen, stages)
     assert way['decided'] == pytest.approx(2.4)
     assert way['published'] == pytest.approx(2.45)
     assert [one['at'] for one in way['interims']] == pytest.approx([0.5, 1.0, 1.5])
@@ -217,12 +228,13 @@ def test_the_observer_writes_down_when_messages_come(listener: Robot, tmp_path: 
     clock.clock.sec = 5
     listener.publisher(Clock, '/clock').publish(clock)
 
-    def lines() -> list[dict[str, Any]]:
-        return [json.loads(line) for line in file.getvalue().splitlines()]
+    def received() -> list[Event]:
+        return [read_event(line) for line in file.getvalue().splitlines()]
 
-    listener.until(lambda: {'emotion', 'clock'} <= {one['kind'] for one in lines()}, 'both')
-    seen = observe(tmp_path, lines())
-    assert [one.emotion['label'] for one in seen.finals] == ['joy']
+    wanted = {EmotionReceived, ClockTick}
+    listener.until(lambda: wanted <= {type(one) for one in received()}, 'both')
+    seen = observe(tmp_path, received())
+    assert [(one.label, one.trigger) for one in seen.finals] == [('joy', Trigger.FINAL)]
     assert seen.offset_ns is not None
     at_ns = seen.finals[0].at_ns + seen.offset_ns
     assert before_ns <= at_ns <= time.monotonic_ns()
@@ -285,10 +297,10 @@ def test_processor_time_is_that_of_the_thread_that_took_it() -> None:
     thread = threading.Thread(target=burn)
     thread.start()
     named.wait()
-    usage.look()
+    usage.sample()
     go.set()
     burnt.wait()
-    usage.look()
+    usage.sample()
     done.set()
     thread.join()
     assert usage.seconds_by_thread()['burner'] == pytest.approx(0.1, abs=0.03)
@@ -311,11 +323,14 @@ def test_threads_that_are_numbered_are_one(name: str, is_main: bool, shown: str)
     assert thread_name(name, is_main) == shown
 
 
-def test_annotates_own_words_tell_its_speed() -> None:
-    result = Result(Path('talk'), [], 41.0, 40.0, 8.0, {})
-    assert read_speed(timing_markdown([result], Timings(lambda: 0))) == pytest.approx(5.0)
-    with pytest.raises(ProcessError, match='has not told'):
-        read_speed('nothing of the kind')
+def test_the_speed_of_annotate_is_read_from_its_record(tmp_path: Path) -> None:
+    timings = tmp_path / 'timings.json'
+    talk = Result(Path('talk'), [], 41.0, 40.0, 8.0, {})
+    timings.write_text(json.dumps(timing_record([talk], Timings(lambda: 0))))
+    assert read_speed(timings) == pytest.approx(5.0)
+    timings.write_text(json.dumps(timing_record([], Timings(lambda: 0))))
+    with pytest.raises(ProcessError, match='no audio'):
+        read_speed(timings)
 
 
 @pytest.mark.skipif(importlib.util.find_spec('torch') is not None, reason='torch is here')
@@ -333,8 +348,8 @@ def test_parameters_of_the_arrangements_are_known() -> None:
 
 def test_a_play_is_measured_from_end_to_end(tmp_path: Path) -> None:
     scene = find_scene(CONVERSATION, 4.6)
-    assert (len(scene.truths), scene.image) == (1, '640x360')
-    assert scene.images == pytest.approx(4.6 * 12.5, abs=1)
+    assert (len(scene.truths), scene.image_size) == (1, '640x360')
+    assert scene.frames == pytest.approx(4.6 * 12.5, abs=1)
     parameters = {'transcriber.backend': 'off', 'face.backend': 'off', 'text.backend': 'off'}
     shown: list[float] = []
     figures = play(
@@ -353,6 +368,7 @@ def test_a_play_is_measured_from_end_to_end(tmp_path: Path) -> None:
     assert {'main', 'hearing', 'analysis', 'vision'} <= set(figures['cpu_by_thread'])
     assert figures['stages']['voice emotion']['runs'] > 1
     assert figures['rss_mb'] > 50
+    assert figures['frames_not_received'] is not None, 'diagnostics were understood'
     assert shown == sorted(shown)
     report = {
         **figures,
@@ -361,7 +377,7 @@ def test_a_play_is_measured_from_end_to_end(tmp_path: Path) -> None:
             'played_s': 4.6,
             'utterances': 1,
             'frames_per_s': 12.5,
-            'image': scene.image,
+            'image': scene.image_size,
         },
         'hardware': {'cores': 2, 'cpu': 'some'},
         'load_before': 0.0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import sys
 import time
 from collections import Counter
@@ -19,7 +20,13 @@ from emotion_node.annotate.outputs import BagCopy, JsonLines
 from emotion_node.annotate.plan import Job, plan
 from emotion_node.annotate.report import Row, html_report
 from emotion_node.annotate.stills import illustrate
-from emotion_node.annotate.summary import Result, emotion_table, timing_markdown, timing_table
+from emotion_node.annotate.summary import (
+    Result,
+    emotion_table,
+    timing_markdown,
+    timing_record,
+    timing_table,
+)
 from emotion_node.cli import parameter_options as parameters
 from emotion_node.config import Config
 from emotion_node.core.timings import Timings
@@ -92,6 +99,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--timings', action='store_true', help='print the time per stage as a Markdown table'
+    )
+    parser.add_argument(
+        '--timings-json',
+        type=Path,
+        metavar='FILE.json',
+        help='write the speed and the time per stage as one JSON object',
     )
     parser.add_argument('-q', '--quiet', action='store_true', help='no progress bar, no summary')
     topics = parser.add_argument_group('topics of bags (found by their type unless given)')
@@ -179,6 +192,9 @@ def run(args: argparse.Namespace) -> int:
         _write_report(session)
     for text, count in session.faults.items():
         console.print(f'{count} x failed: {text}', style='red', highlight=False, markup=False)
+    if args.timings_json is not None:
+        record = timing_record(results, session.timings)
+        args.timings_json.write_text(json.dumps(record) + '\n', encoding='utf-8')
     if args.timings:
         print(timing_markdown(results, session.timings))
     else:

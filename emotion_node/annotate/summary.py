@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -76,6 +77,33 @@ def timing_markdown(results: Sequence[Result], timings: Timings) -> str:
     lines = ['| ' + ' | '.join(_COLUMNS) + ' |', '|---|' + '---:|' * (len(_COLUMNS) - 1)]
     lines += ['| ' + ' | '.join(row) + ' |' for row in _rows(results, timings)]
     return '\n'.join([_headline(results), '', *lines])
+
+
+def timing_record(results: Sequence[Result], timings: Timings) -> dict[str, Any]:
+    """Return the speed and the time per stage over all inputs, as JSON can hold it.
+
+    Returns:
+        Number of `utterances`; `heard_s`, length of the audio that could be used; `wall_s`, time
+        taken without loading the models; `speed`, their ratio, None when no time was taken;
+        `stages` by name, each with `runs`, `mean_ms`, `median_ms` and `p95_ms`.
+    """
+    heard_s = sum(result.heard_s for result in results)
+    wall_s = sum(result.wall_s for result in results)
+    return {
+        'utterances': sum(len(result.emotions) for result in results),
+        'heard_s': heard_s,
+        'wall_s': wall_s,
+        'speed': heard_s / wall_s if wall_s else None,
+        'stages': {
+            stage: {
+                'runs': one.count,
+                'mean_ms': 1000 * one.total_s / one.count,
+                'median_ms': 1000 * one.median_s,
+                'p95_ms': 1000 * one.p95_s,
+            }
+            for stage, one in timings.summary().items()
+        },
+    }
 
 
 _COLUMNS = ('stage', 'runs', 'mean', 'median', 'p95', 'of real time')

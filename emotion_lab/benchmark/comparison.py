@@ -1,0 +1,209 @@
+"""Play the conversation to every arrangement, and put the figures together into one report."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from rich.progress import Progress
+
+from emotion_lab.benchmark import arrangements, timeline
+from emotion_lab.benchmark.cut_offs import evaluated_cut_off_rate
+from emotion_lab.benchmark.figures import Figures, match, ratio
+from emotion_lab.benchmark.offline import annotate_speed
+from emotion_lab.benchmark.play import Arrangement, Play, Scene, play
+from emotion_node.cli.processes import ProcessError
+from emotion_node.datatypes import NS_PER_S
+
+_LATENCY: Final = 'final_latency_ms_p50'
+_LATENCY_WITHOUT_FACES: Final = 'final_latency_without_faces_ms_p50'
+_CUT_OFFS: Final = 'cut-offs in concatenated dialogues'
+
+
+@dataclass
+class Comparison:
+    """The plays of one scene.
+
+    Attributes:
+        scene: what is played.
+        folder: for intermediate files.
+        progress: shows what is being done.
+        plays: by name of the arrangement.
+        missing: why something was not measured, by name.
+    """
+
+    scene: Scene
+    folder: Path
+    progress: Progress
+    plays: dict[str, Play] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def step(self, text: str, total: float | None = None) -> Callable[[float], None]:
+        """Show the step that begins; call what it returns with the progress made of `total`."""
+        for task in self.progress.task_ids:
+            self.progress.remove_task(task)
+        task = self.progress.add_task(text, total=total)
+        if not self.progress.console.is_terminal:
+            self.progress.console.print(text, style='dim')
+        return lambda done: self.progress.update(task, completed=done)
+
+    def play(self, name: str, arrangement: Arrangement) -> None:
+        """Play the scene to an arrangement.
+
+        Raises:
+            ProcessError: a process failed or timed out.
+        """
+        length_s = self.scene.length_s
+        advance = self.step(f'Playing {length_s:.0f} s to {arrangement.name}', length_s)
+        self.plays[name] = play(arrangement, self.scene, self.folder / name, advance)
+
+    def figures(self, name: str) -> Figures | None:
+        """Return the figures of an arrangement; None when it was not played."""
+        return self.plays[name].figures if name in self.plays else None
+
+
+def compare(
+    comparison: Comparison, train_env: Path | None, quick: bool, whisper: Path
+) -> dict[str, Any]:
+    """Make all plays and return the report.
+
+    Args:
+        comparison: of the scene, without plays.
+        train_env: virtual environment with torch; the current one when None.
+        quick: leave out the concatenated dialogues.
+        whisper: figures of `emotion_lab.benchmark.whisper_cost`, included where the file exists.
+
+    Raises:
+        ProcessError: a process failed or timed out.
+    """
+    bag, folder = comparison.scene.bag, comparison.folder
+    comparison.play(arrangements.NODE, arrangements.node())
+    comparison.play(arrangements.WITHOUT, arrangements.without_transcription())
+    _play_sequential(comparison, train_env)
+    comparison.step('Annotating without transcription')
+    speed = annotate_speed(bag, {'transcriber.backend': 'off'}, folder / 'annotate-off')
+    comparison.step('Annotating with transcription')
+    speed_with = annotate_speed(bag, {'transcriber.backend': 'pocketsphinx'}, folder / 'annotate')
+    return {
+        'schema': 1,
+        **_node_figures(comparison),
+        **_cut_off_figures(comparison, quick),
+        **_ratio_figures(comparison),
+        'annotate_speed': speed,
+        'annotate_speed_with_asr': speed_with,
+        'recording': _recording(comparison.scene),
+        'hardware': _hardware(),
+        'arrangements': {name: one.figures for name, one in comparison.plays.items()},
+        'timeline': _timeline(comparison),
+        'not_measured': comparison.missing,
+        'whisper': json.loads(whisper.read_text()) if whisper.exists() else None,
+    }
+
+
+def _play_sequential(comparison: Comparison, train_env: Path | None) -> None:
+    comparison.step('Writing the text model for transformers')
+    try:
+        torch = arrangements.find_torch(train_env, comparison.folder / 'torch')
+    except ProcessError as error:
+        comparison.missing['the sequential arrangement'] = str(error)
+        return
+    for name, silence_s in (
+        (arrangements.SAME_SILENCE, arrangements.standing_silence()),
+        (arrangements.SEQUENTIAL, arrangements.USUAL_SILENCE_S),
+    ):
+        comparison.play(name, arrangements.sequential(torch, silence_s))
+
+
+def _node_figures(comparison: Comparison) -> Figures:
+    ours = comparison.figures(arrangements.NODE) or {}
+    without = comparison.figures(arrangements.WITHOUT) or {}
+    lost = [ours[name] for name in ('frames_dropped', 'frames_not_received', 'frames_late')]
+    return {
+        **{name: value for name, value in ours.items() if not isinstance(value, dict)},
+        'frames_dropped': None if None in lost else sum(lost),
+        'cpu_cores_without_asr': without.get('cpu_cores'),
+    }
+
+
+def _cut_off_figures(comparison: Comparison, quick: bool) -> Figures:
+    """Return the rate in concatenated dialogues; without these, that in the recording."""
+    rate, source = None, 'the concatenated dialogues are left out by --quick'
+    if not quick:
+        comparison.step('Counting cut-offs in concatenated dialogues')
+        rate, source = evaluated_cut_off_rate()
+        if rate is None:
+            comparison.missing[_CUT_OFFS] = source
+    if rate is None:
+        ours = comparison.figures(arrangements.NODE) or {}
+        rate = ours.get('cut_off_rate_demo')
+        source = f'utterances of {comparison.scene.bag.name} that were cut in two, as {source}'
+    return {'cut_off_rate': rate, 'cut_off_source': source}
+
+
+def _ratio_figures(comparison: Comparison) -> Figures:
+    ours = comparison.figures(arrangements.NODE) or {}
+    same = comparison.figures(arrangements.SAME_SILENCE)
+    usual = comparison.figures(arrangements.SEQUENTIAL)
+    return {
+        'sequential_ratio': ratio(usual, _LATENCY, ours, _LATENCY),
+        'sequential_ratio_same_silence': ratio(same, _LATENCY, ours, _LATENCY),
+        'sequential_ratio_without_faces': ratio(usual, _LATENCY_WITHOUT_FACES, ours, _LATENCY),
+        'sequential_ratio_same_silence_without_faces': ratio(
+            same, _LATENCY_WITHOUT_FACES, ours, _LATENCY
+        ),
+        'sequential_silence_s': arrangements.USUAL_SILENCE_S,
+        'standing_silence_s': arrangements.standing_silence(),
+    }
+
+
+def _timeline(comparison: Comparison) -> dict[str, Any] | None:
+    """Return one utterance's timeline in the plays with transcription, for a drawing."""
+    scene = comparison.scene
+    plays = {name: one for name, one in comparison.plays.items() if name != arrangements.WITHOUT}
+    place = timeline.choose(scene.truths, [one.observation for one in plays.values()])
+    if place is None:
+        comparison.missing['the timeline'] = 'no utterance was found whole in all arrangements'
+        return None
+    truth = scene.truths[place]
+    ways = {
+        name: timeline.trace(
+            match(scene.truths, one.observation.finals)[place], one.observation, one.stages
+        )
+        for name, one in plays.items()
+    }
+    last_s = max(way['published'] for way in ways.values())
+    until_ns = truth.start_ns + int(last_s * NS_PER_S)
+    return {**timeline.shared_timeline(truth, scene.sound, until_ns), 'ways': ways}
+
+
+def _recording(scene: Scene) -> dict[str, Any]:
+    return {
+        'name': scene.bag.name,
+        'played_s': scene.length_s,
+        'utterances': len(scene.truths),
+        'frames_per_s': scene.frames / scene.length_s,
+        'image': scene.image_size,
+    }
+
+
+def _hardware() -> dict[str, Any]:
+    model = next(
+        (
+            line.partition(':')[2].strip()
+            for line in Path('/proc/cpuinfo').read_text().splitlines()
+            if line.startswith('model name')
+        ),
+        'unknown',
+    )
+    memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
+    return {
+        'cpu': model,
+        'cores': len(os.sched_getaffinity(0)),
+        'memory_mb': round(memory / 1e6),
+        'python': sys.version.split()[0],
+    }
