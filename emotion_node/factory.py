@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emotion_node.backends.asr import choose_transcriber
 from emotion_node.backends.label_table import parse_table
 from emotion_node.backends.resampler_soxr import SoxrResampler
-from emotion_node.config import Config, TextConfig
+from emotion_node.config import Config, TextConfig, TranscriberConfig
 from emotion_node.core.analysis.analysis import Analysis, FaultHandler
 from emotion_node.core.hearing.stream import Hearing
 from emotion_node.core.pipeline import Pipeline
@@ -18,7 +17,6 @@ from emotion_node.core.vision.face_points import WIDTH as POINTS_WIDTH
 from emotion_node.core.vision.face_points import read_points
 from emotion_node.core.vision.stream import FaceVision
 from emotion_node.core.vision.tracker import FaceTracker
-from emotion_node.datatypes import ModelInfo
 from emotion_node.errors import ModelError
 from emotion_node.interfaces import (
     FaceEmotion,
@@ -35,15 +33,15 @@ from emotion_node.model_store.manifest import find_model, read_manifest
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """Weights, loaded once and shared by whatever streams are made of them.
+    """Weights, loaded once and shared by all streams.
 
     Attributes:
         vad: voice activity detector.
         transcriber: speech recogniser, or None for none.
-        text, voice: emotion models, or None where there is none.
+        text, voice: emotion models, or None for none.
         faces: face detection and landmarks, or None for none; for one camera at a time.
-        face: expression model, or None where there is none.
-        providers: of onnxruntime, on which emotion models run; the first that can is taken.
+        face: expression model, or None for none.
+        providers: execution providers of onnxruntime for the emotion models, best first.
     """
 
     vad: Vad
@@ -55,18 +53,23 @@ class Models:
     providers: tuple[str, ...] = ()
 
     def describe(self) -> dict[str, str]:
-        """Return what is in use, by role, for people."""
-        off = 'off'
+        """Return the names and versions of the models in use, by role; "off" for none."""
+        parts = {
+            'transcription': self.transcriber,
+            'text emotion': self.text,
+            'voice emotion': self.voice,
+            'faces': self.faces,
+            'face emotion': self.face,
+        }
+        names = {
+            role: f'{part.info.name} {part.info.version}'.strip() if part else 'off'
+            for role, part in parts.items()
+        }
+        providers = (name.removesuffix('ExecutionProvider') for name in self.providers)
         return {
             'voice activity': self.vad.name,
-            'transcription': _describe(self.transcriber.info) if self.transcriber else off,
-            'text emotion': _describe(self.text.info) if self.text else off,
-            'voice emotion': _describe(self.voice.info) if self.voice else off,
-            'faces': _describe(self.faces.info) if self.faces else off,
-            'face emotion': _describe(self.face.info) if self.face else off,
-            'emotion models run on': ', '.join(
-                name.removesuffix('ExecutionProvider') for name in self.providers
-            ),
+            **names,
+            'emotion models run on': ', '.join(providers),
         }
 
 
@@ -76,7 +79,8 @@ def load_models(config: Config, clock: Clock, log: Callable[[str], None]) -> Mod
     Args:
         config: parameters.
         clock: measures durations.
-        log: told once what a person should know, such as which recogniser was chosen.
+        log: takes a sentence about each choice that a user should know of, such as which
+            recogniser was chosen.
 
     Raises:
         ModelError: a model is missing, damaged or does not fit its label table.
@@ -86,7 +90,7 @@ def load_models(config: Config, clock: Clock, log: Callable[[str], None]) -> Mod
     providers = choose_providers(config.inference.providers, log)
     return Models(
         vad=load_vad(config),
-        transcriber=choose_transcriber(config.transcriber, log),
+        transcriber=load_transcriber(config.transcriber, log),
         text=_load_text(config, clock, log, providers),
         voice=_load_voice(config, clock, providers),
         faces=(faces := _load_faces(config, log)),
@@ -108,6 +112,79 @@ def load_vad(config: Config) -> Vad:
     from emotion_node.backends.vad_silero import SileroVad
 
     return SileroVad()
+
+
+def load_transcriber(config: TranscriberConfig, log: Callable[[str], None]) -> Transcriber | None:
+    """Load the speech recogniser that the parameters ask for.
+
+    "auto" is Whisper if its model is on this machine (or may be downloaded and can be), otherwise
+    pocketsphinx. A Whisper model that is there but damaged is an error, not a reason for the
+    fall-back.
+
+    Args:
+        config: parameters of the recogniser.
+        log: takes one sentence about what was chosen and what would be better.
+
+    Returns:
+        None where no recogniser runs in this process: "topic" and "off".
+
+    Raises:
+        ModelError: the recogniser's model is missing, damaged, or of another language.
+    """
+    match config.backend:
+        case 'topic' | 'off':
+            return None
+        case 'whisper':
+            return _load_whisper(config, log)
+        case 'pocketsphinx':
+            return _load_pocketsphinx(config.language)
+    from emotion_node.backends.whisper_files import find_whisper_folder, get_whisper_folder
+
+    if find_whisper_folder(config.whisper_model) is None:
+        try:
+            get_whisper_folder(config.whisper_model, config.whisper_local_files_only)
+        except ModelError as error:
+            return _fall_back(config.language, log, error)
+    return _load_whisper(config, log)
+
+
+def _fall_back(language: str, log: Callable[[str], None], why: ModelError) -> Transcriber:
+    try:
+        transcriber = _load_pocketsphinx(language)
+    except ModelError as error:
+        raise ModelError(f'{error}. Whisper is not available either: {why}') from error
+    log(f'Speech recognition by pocketsphinx, which gets many words wrong: {why}')
+    return transcriber
+
+
+def _load_pocketsphinx(language: str) -> Transcriber:
+    # The package is optional where Whisper is used.
+    try:
+        from emotion_node.backends.asr_pocketsphinx import PocketsphinxTranscriber
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            'pocketsphinx is not installed: pip install pocketsphinx, or set '
+            'transcriber.backend to whisper or off'
+        ) from error
+    return PocketsphinxTranscriber(language)
+
+
+def _load_whisper(config: TranscriberConfig, log: Callable[[str], None]) -> Transcriber:
+    from emotion_node.backends.asr_whisper import WhisperTranscriber, choose_device
+
+    device, compute_type = choose_device(config.whisper_device, config.whisper_compute_type, log)
+    transcriber = WhisperTranscriber(
+        config.whisper_model,
+        local_files_only=config.whisper_local_files_only,
+        compute_type=compute_type,
+        device=device,
+        language=config.language,
+        threads=config.threads,
+        window=config.whisper_window,
+    )
+    info = transcriber.info
+    log(f'Speech recognition by {info.name} ({info.version}, {device})')
+    return transcriber
 
 
 def build_hearing(config: Config, models: Models) -> Hearing:
@@ -144,7 +221,7 @@ def build_pipeline(
     on_fault: FaultHandler | None = None,
     timings: Timings | None = None,
 ) -> Pipeline:
-    """Return hearing and analysis in line."""
+    """Return hearing and analysis in one thread."""
     return Pipeline(
         build_hearing(config, models), build_analysis(config, models, clock, on_fault, timings)
     )
@@ -161,7 +238,7 @@ def _load_text(
     from emotion_node.backends.text_onnx import OnnxTextEmotion
 
     entry = find_model(config.text.model, config.models_dir)
-    return OnnxTextEmotion(entry, config.text.threads, clock=clock, providers=providers)
+    return OnnxTextEmotion(entry, config.text.threads, providers, clock=clock)
 
 
 def _load_transformers(
@@ -184,21 +261,19 @@ def _load_transformers(
         threads=config.threads,
         clock=clock,
     )
-    if unheard := [label for label, n in zip(LABELS, model.labels.sum(0), strict=True) if not n]:
-        log(f'Text emotion by {model.info.name}, which never says {", ".join(unheard)}')
+    if never := [label for label, n in zip(LABELS, model.labels.sum(0), strict=True) if not n]:
+        log(f'Text emotion by {model.info.name}, which never answers {", ".join(never)}')
     return model
 
 
 def _load_voice(config: Config, clock: Clock, providers: Sequence[str]) -> VoiceEmotion | None:
     voice = config.voice
-    if voice.backend == 'off':
-        return None
-    if voice.backend == 'auto' and voice.model not in read_manifest(config.models_dir):
+    if voice.backend == 'off' or _lacks(config, voice.backend, voice.model):
         return None
     from emotion_node.backends.voice_onnx import OnnxVoiceEmotion
 
     entry = find_model(voice.model, config.models_dir)
-    return OnnxVoiceEmotion(entry, voice.threads, clock=clock, providers=providers)
+    return OnnxVoiceEmotion(entry, voice.threads, providers, clock=clock)
 
 
 def _load_faces(config: Config, log: Callable[[str], None]) -> FaceFinder | None:
@@ -211,42 +286,40 @@ def _load_faces(config: Config, log: Callable[[str], None]) -> FaceFinder | None
     try:
         return MediaPipeFaces(Path(path).expanduser() if path else None)
     except MissingError as error:
-        log(f'no faces are followed: {error}')
+        log(f'Faces are off: {error}')
         return None
 
 
 def _load_expression(config: Config, clock: Clock, providers: Sequence[str]) -> FaceEmotion | None:
-    face = config.face
-    if face.expression == 'off':
+    face, folder, key = config.face, config.models_dir, config.face.model
+    if face.expression == 'off' or _lacks(config, face.expression, key):
         return None
     if face.expression == 'landmarks':
-        return _load_landmarks(config, clock, providers)
-    if face.expression == 'auto' and face.model not in read_manifest(config.models_dir):
-        return None
+        from emotion_node.backends.face_landmarks_onnx import OnnxLandmarkEmotion
+
+        if '/' in key:
+            own = Path(key).expanduser()
+            folder, key = str(own.parent), own.name
+        return OnnxLandmarkEmotion(
+            find_model(key, folder),
+            read_points,
+            POINTS_WIDTH,
+            face.threads,
+            providers,
+            clock=clock,
+        )
     from emotion_node.backends.face_onnx import EXPRESSIONS, OnnxFaceEmotion
 
-    entry = find_model(face.model, config.models_dir, EXPRESSIONS)
-    return OnnxFaceEmotion(entry, face.threads, clock=clock, providers=providers)
+    entry = find_model(key, folder, EXPRESSIONS)
+    return OnnxFaceEmotion(entry, face.threads, providers, clock=clock)
 
 
-def _load_landmarks(config: Config, clock: Clock, providers: Sequence[str]) -> FaceEmotion:
-    from emotion_node.backends.face_landmarks_onnx import OnnxLandmarkEmotion
-
-    face, folder, key = config.face, config.models_dir, config.face.model
-    if '/' in key:
-        own = Path(key).expanduser()
-        folder, key = str(own.parent), own.name
-    entry = find_model(key, folder)
-    return OnnxLandmarkEmotion(
-        entry, read_points, POINTS_WIDTH, face.threads, clock=clock, providers=providers
-    )
+def _lacks(config: Config, backend: str, key: str) -> bool:
+    """Return whether a model that is loaded if it is there is not in the manifest."""
+    return backend == 'auto' and key not in read_manifest(config.models_dir)
 
 
 def _build_vision(config: Config, models: Models, clock: Clock) -> Vision | None:
     if models.faces is None:
         return None
     return FaceVision(FaceTracker(config.face, models.faces), models.face, clock)
-
-
-def _describe(info: ModelInfo) -> str:
-    return f'{info.name} {info.version}'.strip()

@@ -86,27 +86,28 @@ class TranscriberStream(Protocol):
     """Transcription of one microphone, one utterance at a time."""
 
     def accept(self, samples: FloatArray) -> None:
-        """Take the next (n,) samples of the utterance under way."""
+        """Take the next (n,) samples of the current utterance."""
         ...
 
     def partial(self) -> Transcript:
-        """Return what has been understood so far (`final` is False)."""
+        """Return the words so far (`final` is False)."""
         ...
 
     def peek_final(self) -> Transcript:
-        """Return what `finish` would say if nothing more came, and go on with the utterance.
+        """Return what `finish` would return if no more audio followed; the utterance goes on.
 
-        Where that cannot be told without an end, it is what has been understood so far (`final`
-        is False). Where it can, `finish` without further audio returns it at once.
+        A recogniser that cannot know this before the end returns the words so far instead
+        (`final` is False). Any other returns the same from `finish` at once, unless more audio
+        follows.
         """
         ...
 
     def finish(self) -> Transcript:
-        """Return what was said, and be ready for the next utterance."""
+        """Return the words of the utterance, and be ready for the next one."""
         ...
 
     def reset(self) -> None:
-        """Drop the utterance under way."""
+        """Discard the current utterance."""
         ...
 
 

@@ -16,7 +16,6 @@ from rich.progress import track
 from emotion_lab.data.datasets import data_root
 from emotion_lab.data.metrics import word_errors
 from emotion_lab.data.recordings import join, read_meld_recordings, read_samples
-from emotion_node.backends.asr import choose_transcriber
 from emotion_node.config import AudioConfig, TranscriberConfig, make_config
 from emotion_node.core.hearing.stream import Hearing
 from emotion_node.datatypes import (
@@ -28,7 +27,7 @@ from emotion_node.datatypes import (
     SpeechEnded,
     SpeechStarted,
 )
-from emotion_node.factory import Models, build_hearing, load_vad
+from emotion_node.factory import Models, build_hearing, load_transcriber, load_vad
 from emotion_node.interfaces import TranscriberStream
 from emotion_node.recordings.bag import Bag
 from emotion_node.recordings.inputs import BagRecording, TopicNames
@@ -191,7 +190,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
             'transcriber.whisper_model': args.whisper_model,
         }
     )
-    transcriber = choose_transcriber(config.transcriber, lambda text: console.print(text))
+    transcriber = load_transcriber(config.transcriber, lambda text: console.print(text))
     assert transcriber is not None
     stream = transcriber.stream()
     models = Models(load_vad(config), transcriber, None)

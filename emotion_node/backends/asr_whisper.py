@@ -1,159 +1,84 @@
 """Transcription by Whisper (Radford et al., 2022), run by faster-whisper on CTranslate2.
 
-Whisper hears 30 s at a time, whatever the length of the utterance, so audio is collected while
-it is spoken and understood when asked for.
+Whisper takes windows of 30 s, whatever the length of the utterance, so audio is collected during
+the utterance and transcribed on request.
 """
 
 from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from emotion_node.backends.hallucinations import evidence, hallucinated, without_notes
+from emotion_node.backends.whisper_files import HOW_TO_GET, first_line, get_whisper_folder, is_path
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray, ModelInfo, Reason, Transcript
 from emotion_node.errors import ModelError
-from emotion_node.model_store.catalogue import WHISPER, cache_dir, fetch_command, fetchable_models
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
     from faster_whisper.transcribe import Segment
 
-MODEL_FILES: Final = ('model.bin', 'config.json', 'tokenizer.json')
-"""What a folder must hold. Without tokenizer.json, faster-whisper would fetch one."""
-
-HOW_TO_GET: Final = (
-    f'To use Whisper, run "{fetch_command(WHISPER)}" once, pass the folder of a '
-    'CTranslate2 Whisper model as transcriber.whisper_model, or set '
-    'transcriber.whisper_local_files_only:=false once to let the node fetch the model from the '
-    'hub; transcriber.backend:=pocketsphinx needs no model file.'
-)
-
-_PREFIX: Final = 'whisper-'
-"""Stands before the size in the names of fetched models, not in those of faster-whisper."""
-
 MIN_SAMPLES: Final = SAMPLE_RATE // 10
-"""Audio shorter than this, 0.1 s, holds no word."""
+"""Audio shorter than this, 0.1 s, contains no word."""
 MIN_PEAK: Final = 1e-4
-"""Audio that stays below this, three steps of 16 bit, is a dead line, not a quiet room."""
+"""Audio whose peak is below this, three steps of 16 bit, is a dead line, not a quiet room."""
 
 INTERIM_WINDOW_S: Final = 10.0
-"""With much less than this, Whisper says everything twice."""
+"""With a much shorter window, Whisper writes everything twice."""
 FRAMES_PER_SECOND: Final = 100
 MARGIN_FRAMES: Final = 50
 
 MAX_TOKENS: Final = 440
 """Whisper's decoder ends at 448, prompt included."""
 TOKENS_PER_SECOND: Final = 24
-"""Nobody needs more, in any script; a loop is cut off here and not at `MAX_TOKENS`."""
+"""More than speech needs in any script; a loop ends here and not only at `MAX_TOKENS`."""
 
 
-def find_model(model: str) -> Path | None:
-    """Return the folder of a Whisper model on this machine, without reading it.
-
-    Args:
-        model: a folder; or a size name, with or without "whisper-" before it, or a hub id, to
-            be looked up among the fetched models and in the Hugging Face cache.
-    """
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        return folder
-    if _is_path(model):
-        return None
-    fetched = cache_dir() / _fetchable_name(model)
-    if fetched.is_dir():
-        return fetched
-    try:
-        folder = _from_hub(model, local_files_only=True)
-    except (OSError, ValueError):
-        return None
-    return folder if not _missing(folder) else None
-
-
-def locate_model(model: str, local_files_only: bool = True) -> Path:
-    """Return the folder of a Whisper model, fetching it from the hub when that is allowed.
-
-    Raises:
-        ModelError: not on this machine, or not to be had from the hub, or damaged.
-    """
-    folder = find_model(model)
-    if folder is None and not local_files_only and not _is_path(model):
-        try:
-            folder = _from_hub(model, local_files_only=False)
-        except (OSError, ValueError) as error:
-            raise ModelError(
-                f'Whisper model {model!r} could not be fetched: {_first_line(error)}. {HOW_TO_GET}'
-            ) from error
-    if folder is None:
-        place = (
-            f'there is no folder {Path(model).expanduser()}'
-            if _is_path(model)
-            else f'neither a folder {Path(model).absolute()} nor a copy in {cache_dir()} or the '
-            'Hugging Face cache'
-        )
-        raise ModelError(f'no Whisper model {model!r} on this machine: {place}. {HOW_TO_GET}')
-    if folder.parent == cache_dir() and (known := fetchable_models().get(folder.name)):
-        for file in known.files.values():
-            file.check()
-    if missing := _missing(folder):
-        raise ModelError(
-            f'{folder} is no CTranslate2 Whisper model: {", ".join(missing)} missing; expected '
-            f'{", ".join(MODEL_FILES)}. {HOW_TO_GET}'
-        )
-    return folder
-
-
-def _fetchable_name(model: str) -> str:
-    return f'{_PREFIX}{model.removeprefix(_PREFIX)}'
-
-
-def _from_hub(model: str, local_files_only: bool) -> Path:
-    from faster_whisper.utils import download_model
-
-    return Path(download_model(model.removeprefix(_PREFIX), local_files_only=local_files_only))
-
-
-def _is_path(model: str) -> bool:
-    """Return whether `model` can only be meant as a folder; a hub id has one slash."""
-    return model.startswith(('/', '.', '~')) or model.count('/') > 1 or '\\' in model
-
-
-def _missing(folder: Path) -> list[str]:
-    return [name for name in MODEL_FILES if not (folder / name).is_file()]
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip('.')
-
-
-def cuda_devices() -> int:
+def count_cuda_devices() -> int:
     """Return how many CUDA devices CTranslate2 can use."""
     import ctranslate2
 
     return int(ctranslate2.get_cuda_device_count())
 
 
+def choose_device(device: str, compute_type: str, log: Callable[[str], None]) -> tuple[str, str]:
+    """Return the device and the compute type to run on: int8 on the CPU where CUDA is missing.
+
+    Args:
+        device: "cpu", "cuda" or "auto".
+        compute_type: CTranslate2's, e.g. "float16".
+        log: takes a sentence about it where the device is not the one that was asked for.
+    """
+    if device != 'cuda' or count_cuda_devices():
+        return device, compute_type
+    log(
+        'transcriber.whisper_device is cuda, but CTranslate2 finds no CUDA device here (it needs '
+        'the driver, CUDA 12 and cuDNN 9): Whisper runs on the CPU, in int8'
+    )
+    return 'cpu', 'int8'
+
+
 class WhisperTranscriber:
     """A Whisper model, shareable between streams.
 
     Args:
-        model: as in `find_model`.
-        local_files_only: never fetch anything.
+        model: as in `whisper_files.find_whisper_folder`.
+        local_files_only: never download anything.
         compute_type: CTranslate2's, e.g. "int8".
         device: "cpu", "cuda" or "auto".
-        language: BCP 47 tag of the language spoken, of which the first part counts; empty lets
-            Whisper find out, which costs it a second look at every utterance.
-        threads: of the processor.
-        window: s of sound that the encoder is given at least for the final words, padding
-            included; 30 is what Whisper learnt with, and its cost grows with it. For the words
-            so far it is `INTERIM_WINDOW_S`.
+        language: BCP 47 tag of the language spoken, of which only the first part is used; if
+            empty, Whisper detects the language, which takes a second pass over every utterance.
+        threads: of the CPU.
+        window: minimum audio window of the final pass in s, zero-padded. Whisper was trained
+            with 30 s; its cost grows with the window. Interim passes use `INTERIM_WINDOW_S`.
 
     Raises:
-        ModelError: the model is not there or cannot be used, or does not know the language.
+        ModelError: the model is missing or cannot be used, or does not know the language.
     """
 
     def __init__(
@@ -167,7 +92,7 @@ class WhisperTranscriber:
         threads: int = 2,
         window: float = 30.0,
     ) -> None:
-        folder = locate_model(model, local_files_only)
+        folder = get_whisper_folder(model, local_files_only)
         from faster_whisper import WhisperModel
 
         try:
@@ -177,7 +102,7 @@ class WhisperTranscriber:
         except Exception as error:  # tokenizers raises bare Exception
             raise ModelError(
                 f'Whisper model in {folder} cannot be used (device {device}, compute type '
-                f'{compute_type}): {_first_line(error)}. {HOW_TO_GET}'
+                f'{compute_type}): {first_line(error)}. {HOW_TO_GET}'
             ) from error
         self._final = _with_window(self.model, window)
         self._interim = _with_window(self.model, INTERIM_WINDOW_S)
@@ -187,7 +112,7 @@ class WhisperTranscriber:
                 f'Whisper model {model!r} does not know language {language!r}; it knows: '
                 f'{", ".join(self.model.supported_languages)}'
             )
-        name = Path(model).name if _is_path(model) else model.rsplit('/', 1)[-1]
+        name = Path(model).name if is_path(model) else model.rsplit('/', 1)[-1]
         self._info = ModelInfo(
             name=name if 'whisper' in name else f'whisper-{name}',
             version=self.model.model.compute_type,
@@ -203,31 +128,31 @@ class WhisperTranscriber:
         return WhisperStream(self)
 
     def transcribe(self, samples: FloatArray, final: bool) -> Transcript:
-        """Return what is said in one utterance.
+        """Return the words of one utterance.
 
-        One pass at temperature 0: the same sound gives the same words, within a bounded time.
-        Confidence is the segments' `evidence`, weighted by their numbers of tokens.
+        One pass at temperature 0: the same audio gives the same words, in bounded time. The
+        confidence is the segments' `evidence`, weighted by their numbers of tokens.
 
         Args:
             samples: (n,) float32 at `SAMPLE_RATE`.
-            final: search with five beams; else with one.
+            final: search with five beams instead of one.
         """
         if len(samples) < MIN_SAMPLES or float(np.abs(samples).max()) < MIN_PEAK:
             return _nothing(_locale(self.language), final)
         found, locale = self.segments(samples, final)
         seconds = len(samples) / SAMPLE_RATE
-        believed = [segment for segment in found if not hallucinated(segment, seconds)]
-        if not believed:
+        kept = [segment for segment in found if not hallucinated(segment, seconds)]
+        if not kept:
             return _nothing(locale, final)
         return Transcript(
-            ' '.join(without_notes(segment.text) for segment in believed),
-            confidence=_confidence(believed),
+            ' '.join(without_notes(segment.text) for segment in kept),
+            confidence=_confidence(kept),
             locale=locale,
             final=final,
         )
 
     def segments(self, samples: FloatArray, final: bool) -> tuple[list[Segment], str]:
-        """Return what Whisper says, inventions and all, and the tag of the language.
+        """Return Whisper's segments, hallucinations included, and the tag of the language.
 
         Args:
             samples: (n,) float32 at `SAMPLE_RATE`, n at least `MIN_SAMPLES`.
@@ -242,7 +167,7 @@ class WhisperTranscriber:
             condition_on_previous_text=False,
             suppress_blank=True,
             without_timestamps=True,
-            # What is not to be believed is sorted out by `hallucinated`.
+            # `hallucinated` rejects segments instead.
             compression_ratio_threshold=None,
             log_prob_threshold=None,
             no_speech_threshold=None,
@@ -252,9 +177,13 @@ class WhisperTranscriber:
 
 
 def _with_window(model: WhisperModel, seconds: float) -> WhisperModel:
-    """Return the same weights, whose encoder is given less than 30 s where there is less sound.
+    """Return the same weights with an encoder that takes less than 30 s where audio is shorter.
 
-    Its cost grows with what it is given, and what follows an utterance is nothing but padding.
+    The encoder's cost grows with its input, and after an utterance there is only padding.
+
+    Args:
+        model: the weights.
+        seconds: minimum window in s; longer audio is taken whole.
     """
     frames = round(seconds * FRAMES_PER_SECOND)
 
@@ -275,36 +204,36 @@ class WhisperStream:
         self._transcriber = transcriber
         self._chunks: list[FloatArray] = []
         self._partial: Transcript | None = None
-        self._foreseen: Transcript | None = None
+        self._final: Transcript | None = None
 
     def accept(self, samples: FloatArray) -> None:
         """Take the next (n,) float32 samples at `SAMPLE_RATE`."""
         if len(samples):
             self._chunks.append(samples.astype(np.float32))
-            self._partial = self._foreseen = None
+            self._partial = self._final = None
 
     def partial(self) -> Transcript:
-        """Return what has been understood so far; computed once per new audio."""
+        """Return the words so far; computed once for the same audio."""
         if self._partial is None:
             self._partial = self._transcriber.transcribe(self._samples(), final=False)
         return self._partial
 
     def peek_final(self) -> Transcript:
-        """Return what `finish` will say if nothing more comes."""
-        if self._foreseen is None:
-            self._foreseen = self._transcriber.transcribe(self._samples(), final=True)
-        return self._foreseen
+        """Return what `finish` returns if no more audio follows."""
+        if self._final is None:
+            self._final = self._transcriber.transcribe(self._samples(), final=True)
+        return self._final
 
     def finish(self) -> Transcript:
-        """Return what was said, and be ready for the next utterance."""
+        """Return the words of the utterance, and be ready for the next one."""
         transcript = self.peek_final()
         self.reset()
         return transcript
 
     def reset(self) -> None:
-        """Drop the utterance under way."""
+        """Discard the current utterance."""
         self._chunks = []
-        self._partial = self._foreseen = None
+        self._partial = self._final = None
 
     def _samples(self) -> FloatArray:
         return np.concatenate([np.zeros(0, np.float32), *self._chunks])
@@ -312,8 +241,8 @@ class WhisperStream:
 
 def _confidence(segments: Sequence[Segment]) -> float:
     tokens = np.array([max(len(segment.tokens), 1) for segment in segments], np.float64)
-    believed = np.array([evidence(segment) for segment in segments])
-    return float(np.clip(tokens @ believed / tokens.sum(), 0.0, 1.0))
+    supported = np.array([evidence(segment) for segment in segments])
+    return float(np.clip(tokens @ supported / tokens.sum(), 0.0, 1.0))
 
 
 def _nothing(locale: str, final: bool) -> Transcript:

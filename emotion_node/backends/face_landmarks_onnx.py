@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from emotion_node.backends.onnx import LABEL_COUNT, PROCESSOR, OnnxModel, Signature
+from emotion_node.backends.onnx import CPU, LABEL_COUNT, OnnxModel, Signature
 from emotion_node.datatypes import (
     NS_PER_S,
     FloatArray,
@@ -49,7 +49,7 @@ class OnnxLandmarkEmotion(OnnxModel):
         entry: the model; its file is compared with its checksum.
         read: returns the numbers that are kept of a face, or None when the landmarks are no face.
         width: how many numbers `read` returns.
-        threads: of the processor, per call.
+        threads: of the CPU, per call.
         providers: execution providers, best first.
         clock: reads the time in ns, from any origin; measures how long a call takes.
 
@@ -66,7 +66,7 @@ class OnnxLandmarkEmotion(OnnxModel):
         read: Callable[[FaceMesh], FloatArray | None],
         width: int,
         threads: int = 1,
-        providers: Sequence[str] = PROCESSOR,
+        providers: Sequence[str] = CPU,
         *,
         clock: Callable[[], int],
     ) -> None:

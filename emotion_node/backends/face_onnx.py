@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from emotion_node.backends.face_image import SIDE, face_image
-from emotion_node.backends.onnx import LABEL_COUNT, PROCESSOR, OnnxModel, Signature
+from emotion_node.backends.onnx import CPU, LABEL_COUNT, OnnxModel, Signature
 from emotion_node.datatypes import NS_PER_S, FloatArray, ModalityEmotion, Reason
 from emotion_node.faces import FaceMesh, FaceSequence, Image
 from emotion_node.labels import LABELS, Modality
@@ -43,7 +43,7 @@ class OnnxFaceEmotion(OnnxModel):
 
     Args:
         entry: the model; its file is compared with its checksum.
-        threads: of the processor, per call.
+        threads: of the CPU, per call.
         providers: execution providers, best first.
         clock: reads the time in ns, from any origin; measures how long a call takes.
 
@@ -59,7 +59,7 @@ class OnnxFaceEmotion(OnnxModel):
         self,
         entry: ModelEntry,
         threads: int = 1,
-        providers: Sequence[str] = PROCESSOR,
+        providers: Sequence[str] = CPU,
         *,
         clock: Callable[[], int],
     ) -> None:

@@ -26,8 +26,8 @@ _ORT_ERRORS: Final = (
     ort_errors.RuntimeException,
 )
 
-PROCESSOR: Final = ('CPUExecutionProvider',)
-"""Providers of a machine without an accelerator."""
+CPU: Final = ('CPUExecutionProvider',)
+"""Execution providers of a machine without an accelerator."""
 Shape = tuple[int | str, ...]
 LABEL_COUNT: Final = 'labels'
 """Name of the size of a label table, in the shapes of a `Signature`."""
@@ -35,7 +35,7 @@ _SUFFIX: Final = 'ExecutionProvider'
 
 
 def choose_providers(wanted: str, log: Callable[[str], None]) -> tuple[str, ...]:
-    """Return the execution providers to run models on, best first, the processor last.
+    """Return the execution providers to run models on, best first, the CPU last.
 
     Args:
         wanted: onnxruntime's names with or without "ExecutionProvider", separated by commas;
@@ -67,22 +67,22 @@ def choose_providers(wanted: str, log: Callable[[str], None]) -> tuple[str, ...]
             log(
                 f'inference.providers asks for {short}, which onnxruntime {ort.__version__} here '
                 f'does not have (it has {here}): it is skipped, and models run on the next one, '
-                'on the processor at the latest. Install the build of onnxruntime that has it, '
+                'the CPU being the last. Install the build of onnxruntime that has it, '
                 'e.g. onnxruntime-gpu for cuda'
             )
-    others = [name for name in chosen if name not in PROCESSOR]
-    return tuple(dict.fromkeys((*others, *PROCESSOR)))
+    others = [name for name in chosen if name not in CPU]
+    return tuple(dict.fromkeys((*others, *CPU)))
 
 
 def open_session(
-    model: bytes | Path, name: object, threads: int, providers: Sequence[str] = PROCESSOR
+    model: bytes | Path, name: object, threads: int, providers: Sequence[str] = CPU
 ) -> ort.InferenceSession:
     """Return a session that runs an ONNX model.
 
     Args:
         model: the file's content or its path.
         name: names the model in errors.
-        threads: of the processor, per call.
+        threads: of the CPU, per call.
         providers: as `choose_providers` returns them.
 
     Raises:
@@ -158,7 +158,7 @@ class OnnxModel(ABC):
     Args:
         entry: the model; its files are compared with their checksums.
         signature: inputs, outputs and labels that it must have.
-        threads: of the processor, per call.
+        threads: of the CPU, per call.
         providers: as `choose_providers` returns them.
 
     Raises:
@@ -170,7 +170,7 @@ class OnnxModel(ABC):
         entry: ModelEntry,
         signature: Signature,
         threads: int = 1,
-        providers: Sequence[str] = PROCESSOR,
+        providers: Sequence[str] = CPU,
     ) -> None:
         self._info = entry.info
         self._outputs = list(signature.outputs)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from tokenizers import Tokenizer
 
-from emotion_node.backends.onnx import LABEL_COUNT, PROCESSOR, OnnxModel, Signature
+from emotion_node.backends.onnx import CPU, LABEL_COUNT, OnnxModel, Signature
 from emotion_node.backends.text_input import InputBuilder
 from emotion_node.datatypes import ModalityEmotion
 from emotion_node.errors import ModelError
@@ -31,7 +31,7 @@ class OnnxTextEmotion(OnnxModel):
 
     Args:
         entry: the model; its files are compared with their checksums.
-        threads: of the processor, per call.
+        threads: of the CPU, per call.
         providers: execution providers, best first.
         clock: reads the time in ns, from any origin; measures how long a call takes.
 
@@ -44,7 +44,7 @@ class OnnxTextEmotion(OnnxModel):
         self,
         entry: ModelEntry,
         threads: int = 1,
-        providers: Sequence[str] = PROCESSOR,
+        providers: Sequence[str] = CPU,
         *,
         clock: Callable[[], int],
     ) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from emotion_node.backends.onnx import LABEL_COUNT, PROCESSOR, OnnxModel, Signature
+from emotion_node.backends.onnx import CPU, LABEL_COUNT, OnnxModel, Signature
 from emotion_node.backends.voice_features import MELS, is_silent, log_mel
 from emotion_node.datatypes import (
     NS_PER_S,
@@ -47,7 +47,7 @@ class OnnxVoiceEmotion(OnnxModel):
 
     Args:
         entry: the model; its file is compared with its checksum.
-        threads: of the processor, per call.
+        threads: of the CPU, per call.
         providers: execution providers, best first.
         clock: reads the time in ns, from any origin; measures how long a call takes.
 
@@ -60,7 +60,7 @@ class OnnxVoiceEmotion(OnnxModel):
         self,
         entry: ModelEntry,
         threads: int = 1,
-        providers: Sequence[str] = PROCESSOR,
+        providers: Sequence[str] = CPU,
         *,
         clock: Callable[[], int],
     ) -> None:

@@ -304,7 +304,9 @@ def loaded(said: list[str], **values: str | int) -> Models:
     return load_models(make_config(given), lambda: 0, said.append)
 
 
-def test_parameters_choose_it_and_people_hear_what_it_never_says(tmp_path: Path) -> None:
+def test_parameters_select_it_and_the_log_names_the_labels_it_never_answers(
+    tmp_path: Path,
+) -> None:
     said: list[str] = []
     build(tmp_path / 'moods', ['LABEL_0', 'LABEL_1'], [0.0, 5.0])
     labels = 'LABEL_0=neutral, LABEL_1=disgust'
@@ -312,7 +314,9 @@ def test_parameters_choose_it_and_people_hear_what_it_never_says(tmp_path: Path)
     assert models.describe()['text emotion'] == 'moods'
     assert models.text is not None
     assert models.text.estimate('ah').label == 'disgust'
-    assert said == ['Text emotion by moods, which never says joy, sadness, anger, surprise, fear']
+    assert said == [
+        'Text emotion by moods, which never answers joy, sadness, anger, surprise, fear'
+    ]
 
 
 def test_it_serves_a_recording_from_sound_to_emotion(tmp_path: Path) -> None:

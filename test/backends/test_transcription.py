@@ -16,7 +16,6 @@ from support.recordings import CONVERSATION
 from support.speech import feed, noise, silence
 
 from emotion_lab.data.datasets import DatasetError, data_root
-from emotion_node.backends.asr import choose_transcriber
 from emotion_node.backends.asr_pocketsphinx import PocketsphinxTranscriber
 from emotion_node.backends.asr_whisper import WhisperTranscriber
 from emotion_node.config import TranscriberConfig
@@ -29,6 +28,7 @@ from emotion_node.datatypes import (
     Transcript,
 )
 from emotion_node.errors import ModelError
+from emotion_node.factory import load_transcriber
 from emotion_node.interfaces import Transcriber
 from emotion_node.recordings.bag import Bag
 from emotion_node.recordings.media import read_audio
@@ -192,7 +192,7 @@ def test_pocketsphinx_understands_calm_people(
 def choose(**changes: object) -> tuple[Transcriber | None, list[str]]:
     log: list[str] = []
     config = dataclasses.replace(TranscriberConfig(threads=1), **changes)  # type: ignore[arg-type]
-    return choose_transcriber(config, log.append), log
+    return load_transcriber(config, log.append), log
 
 
 @pytest.mark.parametrize('backend', ['topic', 'off'])
@@ -276,7 +276,7 @@ def test_auto_tries_the_hub_when_it_may(no_hub: Path) -> None:
     transcriber, log = choose(whisper_local_files_only=False)
     assert transcriber is not None
     assert transcriber.info.name == 'pocketsphinx'
-    assert 'could not be fetched' in log[0]
+    assert 'cannot be downloaded' in log[0]
 
 
 def test_auto_does_not_hide_a_damaged_whisper(
@@ -288,7 +288,7 @@ def test_auto_does_not_hide_a_damaged_whisper(
 
 
 def test_nothing_but_whisper_understands_german(no_hub: Path) -> None:
-    with pytest.raises(ModelError, match=r"English only, not 'de'.*Whisper would do"):
+    with pytest.raises(ModelError, match=r"English only, not 'de'.*Whisper is not available"):
         choose(language='de')
     with pytest.raises(ModelError, match='English only'):
         choose(backend='pocketsphinx', language='de')

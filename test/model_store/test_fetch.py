@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from emotion_node.backends.asr_whisper import HOW_TO_GET
+from emotion_node.backends.whisper_files import HOW_TO_GET
 from emotion_node.cli.main import main
 from emotion_node.config import Config
 from emotion_node.errors import ModelError
