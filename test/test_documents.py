@@ -55,9 +55,15 @@ def test_what_exists_or_belongs_elsewhere_is_not_reported(tmp_path: Path) -> Non
 [site](https://a.org/b.md),
 `emotion_node/config.py`, `core/hearing`, `emotion_node.config.Config`, `emotion_msgs/Emotion`,
 `emotion_msgs/msg/Emotion`, `segmenter.padding`, `text.py`, `std_msgs/Bool`,
-`/opt/ros/jazzy`, `runs/a.pt`.
+`/opt/ros/jazzy`, `runs/a.pt`, `emotion_node/backends/asr_NAME.py`, `emotion_lab.training.NAME`.
 """)
     assert list(problems(tmp_path / 'README.md', tmp_path)) == []
+
+
+def test_a_changelog_may_name_what_is_gone_but_its_links_work(tmp_path: Path) -> None:
+    repository(tmp_path)
+    (tmp_path / 'CHANGELOG.md').write_text('`dialogue.same_voice`, [plan](plan.md)\n')
+    assert list(problems(tmp_path / 'CHANGELOG.md', tmp_path)) == ['dead link: plan.md']
 
 
 def test_a_docstring_that_names_no_parameter_is_reported(tmp_path: Path) -> None:
