@@ -20,3 +20,8 @@ class UserError(Exception):
 
 class ModelError(UserError):
     """A model cannot be used: the file is missing, damaged or of the wrong shape."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text without its full stop, or the error's type."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip('.')

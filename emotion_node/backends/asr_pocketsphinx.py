@@ -1,14 +1,14 @@
 """Transcription by pocketsphinx, offline, with the US English model inside its package.
 
-Words are searched for while they are spoken. What pocketsphinx needs beyond that is the mean of
-the cepstrum, which carries the loudness and the colour of microphone and voice. Its own live
-estimate starts from a constant and follows over several utterances; here each utterance is
-measured by itself, over its first `HOLD_S`, before the search begins. So the same utterance
-gives the same words whatever came before, and a voice that is new costs fewer of them than with
-the live estimate. The mean over the whole utterance would be no better, and is known too late.
-The second pass (fwdflat) is left out: it gained nothing on people's speech, and costs several
-times as long after the last sample as everything else. `python -m emotion_lab evaluate
-transcription` measures words and time.
+Words are decoded during the utterance. The decoder also needs the mean of the cepstrum, which
+depends on the loudness and on the spectrum of microphone and voice (cepstral mean normalisation).
+Its own live estimate starts from a constant and adapts over several utterances; here the mean is
+measured in each utterance alone, over its first `HOLD_S`, before decoding begins. So the same
+utterance gives the same words whatever came before, and a new voice costs fewer word errors than
+with the live estimate. The mean over the whole utterance is no better and comes too late. The
+second pass (fwdflat) is off: it improved nothing on human speech, and takes several times as long
+after the last sample as everything else. `python -m emotion_lab evaluate transcription` measures
+word errors and time.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from emotion_node.errors import ModelError
 LOCALE: Final = 'en'
 
 BLOCK: Final = SAMPLE_RATE // 20
-"""Samples searched at a time: 50 ms. The decoder keeps Python's lock meanwhile, some 8 ms."""
+"""Samples decoded at a time: 50 ms. The decoder holds Python's lock meanwhile, about 8 ms."""
 HOLD_S: Final = 0.7
 HOLD: Final = int(HOLD_S * SAMPLE_RATE)
 TYPICAL_MEAN: Final = np.array([40.0, 3.0, -1.0] + [0.0] * 10)
-"""Cepstral mean that pocketsphinx assumes when it has heard nothing."""
+"""Cepstral mean that pocketsphinx assumes before any audio."""
 TYPICAL_FRAMES: Final = 20
-"""Frames of 10 ms for which it counts beside those measured: the first sounds are not all."""
+"""Its weight beside the measured mean, in frames of 10 ms: the first sounds are a small sample."""
 
 SEARCH: Final = {
     'fwdflat': False,
     'wbeam': 1e-22,
 }
-"""No second pass at the end of the utterance, and fewer ends of words in the lattice."""
+"""No second pass at the end of the utterance, and fewer word ends in the lattice."""
 
 _MEASURE: Final = 'measure'
-"""Name of a search for nothing in particular, under which the mean is measured."""
+"""Name of a dummy search that is active while the mean is measured."""
 _MEAN_FRAMES: Final = 500
-"""Frames for which a mean counts that is given to pocketsphinx (CMN_WIN)."""
+"""Weight, in frames, that pocketsphinx gives to a mean that it is set to (CMN_WIN)."""
 _COUNTER: Final = 1e6
 
 
@@ -60,7 +60,7 @@ class PocketsphinxTranscriber:
     def __init__(self, language: str = LOCALE) -> None:
         if language and re.split('[-_]', language)[0].lower() != LOCALE:
             raise ModelError(
-                f'pocketsphinx understands English only, not {language!r}: set '
+                f'pocketsphinx supports English only, not {language!r}: set '
                 'transcriber.backend to whisper or off'
             )
         self._loaded = [_load()]
@@ -71,7 +71,7 @@ class PocketsphinxTranscriber:
         return ModelInfo('pocketsphinx', 'en-us')
 
     def stream(self) -> PocketsphinxStream:
-        """Return a new stream. Each has a decoder of its own; that of the first is loaded."""
+        """Return a new stream. Each has its own decoder; that of the first is loaded already."""
         return PocketsphinxStream(self._loaded.pop() if self._loaded else _load())
 
 
@@ -88,7 +88,7 @@ def _load() -> pocketsphinx.Decoder:
 
 
 class PocketsphinxStream:
-    """Searches for the words of one utterance at a time.
+    """Decodes the words of one utterance at a time.
 
     Args:
         decoder: used by this stream alone.
@@ -110,7 +110,7 @@ class PocketsphinxStream:
             self._take_blocks()
 
     def partial(self) -> Transcript:
-        """Return what has been understood so far, one block behind at most.
+        """Return the words so far, at most one block behind.
 
         Posteriors are not known before the end, so the confidence is 0.
         """
@@ -118,15 +118,15 @@ class PocketsphinxStream:
         return _transcript([word for word, _ in words], 0.0, final=False)
 
     def peek_final(self) -> Transcript:
-        """Return what has been understood so far: a decoder cannot go on after an end."""
+        """Return the words so far: a decoder cannot continue after an end."""
         return self.partial()
 
     def finish(self) -> Transcript:
-        """Return what was said, and be ready for the next utterance.
+        """Return the words of the utterance, and be ready for the next one.
 
         The confidence is the mean posterior of the words in the word lattice, without pauses
-        and noises. It is close to the share of words that are right, but flatters on television,
-        with its music and laughter.
+        and noises. It is close to the share of correct words, but too high on television, with
+        its music and laughter.
         """
         if len(self._waiting) and not self._searching:
             self._begin()
@@ -141,7 +141,7 @@ class PocketsphinxStream:
         return _transcript([word for word, _ in words], min(confidence, 1.0), final=True)
 
     def reset(self) -> None:
-        """Drop the utterance under way."""
+        """Discard the current utterance."""
         if self._searching:
             self._end()
         self._waiting = self._waiting[:0]
@@ -163,28 +163,28 @@ class PocketsphinxStream:
 
     def _start(self, search: str, mean: npt.NDArray[np.float64]) -> None:
         self._decoder.activate_search(search)
-        self._decoder.reinit_feat()  # forgets the noise that it has measured, too
+        self._decoder.reinit_feat()  # resets the estimate of the noise, too
         self._decoder.set_cmn(','.join(f'{value:.6g}' for value in mean))
         self._decoder.start_utt()
 
     def _cepstral_mean(self, pcm: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
-        """Return the mean of (13,) cepstral coefficients, drawn towards the typical one.
+        """Return the mean of the (13,) cepstral coefficients, shrunk towards the typical mean.
 
-        pocketsphinx tells no sums, but the mean of what it has heard and of `_MEAN_FRAMES`
-        frames of what it was given. A huge last coefficient tells how many frames it has
-        heard, which are fewer where there is digital silence; that coefficient itself is
-        taken as typical.
+        pocketsphinx gives no sums, but the mean over the frames of the audio and over
+        `_MEAN_FRAMES` frames of the mean that it was set to. From a huge last coefficient in
+        the latter, the number of audio frames follows, which is lower in digital silence; that
+        coefficient itself is taken from the typical mean.
         """
-        given = np.zeros(13)
-        given[12] = _COUNTER
-        self._start(_MEASURE, given)
+        initial = np.zeros(13)
+        initial[12] = _COUNTER
+        self._start(_MEASURE, initial)
         self._decoder.process_raw(pcm.tobytes(), no_search=True)
         mixed = np.array([float(value) for value in self._decoder.get_cmn(True).split(',')])
         self._decoder.end_utt()
         frames = max(_MEAN_FRAMES * (_COUNTER / mixed[12] - 1.0), 0.0)
-        heard = mixed * (_MEAN_FRAMES + frames)
-        heard[12] = 0.0
-        mean: npt.NDArray[np.float64] = (TYPICAL_FRAMES * TYPICAL_MEAN + heard) / (
+        total = mixed * (_MEAN_FRAMES + frames)
+        total[12] = 0.0
+        mean: npt.NDArray[np.float64] = (TYPICAL_FRAMES * TYPICAL_MEAN + total) / (
             TYPICAL_FRAMES + frames
         )
         return mean

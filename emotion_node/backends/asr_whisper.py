@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from emotion_node.backends.hallucinations import evidence, hallucinated, without_notes
-from emotion_node.backends.whisper_files import HOW_TO_GET, first_line, get_whisper_folder, is_path
+from emotion_node.backends.whisper_files import HOW_TO_GET, get_whisper_folder, is_path
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray, ModelInfo, Reason, Transcript
-from emotion_node.errors import ModelError
+from emotion_node.errors import ModelError, first_line
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel

@@ -1,6 +1,6 @@
-"""What the face model sees: small grey faces, eyes and mouth always in the same places.
+"""Input of the face model: small grey images of faces, aligned by eyes and mouth.
 
-Training takes FER+ images as they are; the places are those that eyes and mouth have in them.
+Training uses the images of FER+ as they are; faces are aligned to where eyes and mouth are there.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from emotion_node.dsp.similarity import crop_to_image, fit_similarity
 from emotion_node.faces import FaceMesh
 
 SIDE: Final = 48
-"""Pixels of a face's image."""
+"""Width and height of a face's image in pixels."""
 
 PLACES: Final = {
     (33, 133): (14.7, 18.3),
     (362, 263): (32.3, 18.3),
     (61, 291): (23.5, 36.4),
 }
-"""Middles between pairs of landmarks (corners of the left eye, the right eye and the mouth) and
-where they lie: the medians over 1,053 faces of FER+ train turned by less than 20 degrees."""
+"""Positions in the image of the midpoints between pairs of landmarks (corners of the left eye, the
+right eye and the mouth): medians over 1,053 faces of FER+ train turned by less than 20 degrees."""
 
 _FIRST: Final = np.array([pair[0] for pair in PLACES])
 _SECOND: Final = np.array([pair[1] for pair in PLACES])
@@ -31,15 +31,15 @@ _AIM: Final = np.array(list(PLACES.values()))
 
 
 def face_image(mesh: FaceMesh) -> npt.NDArray[np.uint8]:
-    """Return (`SIDE`, `SIDE`) uint8 grey: the face, upright, eyes and mouth at `PLACES`.
+    """Return the face as a (`SIDE`, `SIDE`) uint8 grey image, eyes and mouth at `PLACES`.
 
-    The similarity that is best in least squares takes them there.
+    They are aligned by the similarity with the least squared error.
 
     Raises:
         ValueError: eyes and mouth coincide.
     """
     grey = cv2.cvtColor(mesh.crop, cv2.COLOR_BGR2GRAY)
-    # Halved by areas as long as it is much too large: interpolation alone would skip pixels.
+    # Halved by areas while it is much too large: interpolation alone would skip pixels.
     points = _in_crop(mesh)
     while True:
         to_places = fit_similarity(points, _AIM)
@@ -60,7 +60,7 @@ def face_image(mesh: FaceMesh) -> npt.NDArray[np.uint8]:
 
 
 def _in_crop(mesh: FaceMesh) -> npt.NDArray[np.float64]:
-    """Return (3, 2) what lies at `PLACES`, in pixels of the crop."""
+    """Return the (3, 2) midpoints of eyes and mouth, in pixels of the crop."""
     landmarks = mesh.landmarks[:, :2].astype(np.float64)
     points = (landmarks[_FIRST] + landmarks[_SECOND]) / 2
     return crop_to_image(mesh.region, len(mesh.crop)).inverse().apply(points)

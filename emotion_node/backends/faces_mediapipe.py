@@ -21,7 +21,7 @@ from emotion_node.errors import ModelError
 from emotion_node.faces import Box, FaceDetection, FaceMesh, FaceRegion, Image
 
 DETECTOR_SIZE: Final = 192
-"""Pixels along the detector's input, to which it scales what it is given."""
+"""Longer side of the detector's input in pixels."""
 MIN_DETECTION_SCORE: Final = 0.5
 MESH_SIZE: Final = 192
 LANDMARKER_SIZE: Final = 256
@@ -96,20 +96,21 @@ _TASK_FILES: Final = {
     (2, f'{_TASK_PROTO}.FaceLandmarksDetectorGraphOptions'): 'face_landmarks_detector.tflite',
     (3, f'{_TASK_PROTO}.FaceBlendshapesGraphOptions'): 'face_blendshapes.tflite',
 }
-"""Members of a face_landmarker.task file, by the node and the options that take them."""
+"""Members of a face_landmarker.task file, by the node and the options that use them."""
 
 
 class MediaPipeFaces:
     """MediaPipe's detector and landmark models.
 
-    Its graphs keep nothing of an image, but take one image at a time: one thread may use it.
+    Its graphs keep no state between images, but take one image at a time: only one thread may
+    use it.
 
     Args:
-        landmarker: a face_landmarker.task file with blendshapes; None takes the mesh in the wheel.
+        landmarker: a face_landmarker.task file with blendshapes; None for the mesh in the wheel.
 
     Raises:
         MissingError: MediaPipe is not installed.
-        ModelError: the file is missing, damaged or something else.
+        ModelError: the file is missing or damaged, or is not such a file.
     """
 
     def __init__(self, landmarker: Path | None = None) -> None:
@@ -129,21 +130,17 @@ class MediaPipeFaces:
 
         Args:
             image: (height, width, 3) uint8 BGR.
-            view: where to look, within the image; a face narrower than a tenth of its longer
-                side is often missed.
+            view: the part, within the image; a face narrower than a tenth of its longer side is
+                often missed.
         """
         left, top, width, height = (round(value) for value in view)
         scale = DETECTOR_SIZE / max(width, height)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        seen = image[top : top + height, left : left + width]
-        # Halving is several times as fast as any other way of shrinking by areas.
-        while min(seen.shape[1] / size[0], seen.shape[0] / size[1]) >= 2:
-            half = (seen.shape[1] // 2, seen.shape[0] // 2)
-            seen = cv2.resize(seen, half, interpolation=cv2.INTER_AREA).astype(
-                np.uint8, copy=False
-            )
-        part = cv2.resize(seen, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-        packet = self._detector.run(_rgb(part)).get('detections')
+        part = image[top : top + height, left : left + width]
+        # Halving is several times as fast as any other resampling by areas.
+        while min(part.shape[1] / size[0], part.shape[0] / size[1]) >= 2:
+            part = _resize(part, (part.shape[1] // 2, part.shape[0] // 2))
+        packet = self._detector.run(_rgb(_resize(part, size))).get('detections')
         if packet is None:
             return []
         from mediapipe.python import packet_getter
@@ -169,7 +166,7 @@ class MediaPipeFaces:
 
         Args:
             image: (height, width, 3) uint8 BGR.
-            region: where it should be, half as wide again as the face; it may reach beyond the
+            region: where it should be, 1.5 times as wide as the face; it may extend beyond the
                 image.
         """
         size = self._size
@@ -198,6 +195,10 @@ class MediaPipeFaces:
             shapes = packet_getter.get_proto(packets['blendshapes']).classification
             blendshapes = {shape.label: float(shape.score) for shape in shapes}
         return FaceMesh(landmarks, crop, region, blendshapes)
+
+
+def _resize(image: Image, size: tuple[int, int]) -> Image:
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
 def _rgb(image: Image) -> Image:

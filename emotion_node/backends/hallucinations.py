@@ -1,14 +1,14 @@
-"""What Whisper says that nobody said.
+"""Rejects words that Whisper writes although nobody said them.
 
-Whisper learnt from films with captions to always say something. On noise, music and silence it
-says what stands under silent images: thanks for watching, who made the captions, or one
-phrase over and over (Koenecke et al., "Careless Whisper", FAccT 2024; Barański et al.,
-"Investigation of Whisper ASR hallucinations induced by non-speech audio", ICASSP 2025).
+Whisper was trained on captioned videos. On noise, music and silence it writes what captions say
+when nobody speaks: thanks for watching, who made the captions, or one phrase repeated (Koenecke
+et al., "Careless Whisper", FAccT 2024; Barański et al., "Investigation of Whisper ASR
+hallucinations induced by non-speech audio", ICASSP 2025).
 
-`python -m emotion_lab evaluate hallucinations` measures what is said here of evidence, with
-Whisper base: in silence, noise, hum, knocks, music and laughter it never rises above 0.1, in the
-lines of a television series it is 0.2 and more, and around 0.85 where people speak clearly. What
-is said of captions and loops is judgement: none came up.
+The thresholds of evidence are measured by `python -m emotion_lab evaluate hallucinations` with
+Whisper base: in silence, noise, hum, knocks, music and laughter, evidence is never above 0.1; in
+the lines of a television series it is 0.2 and more, and where people speak clearly about 0.85.
+The rules for captions and loops are judgement: none occurred in the measurements.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from faster_whisper.transcribe import Segment
 
 MAX_CHARACTERS_PER_SECOND: Final = 35.0
-"""Fast English has 20 to 25, other scripts fewer: more is a loop or a caption."""
+"""Fast English has 20 to 25 and other scripts have fewer: more is a loop or a caption."""
 MAX_COMPRESSION_RATIO: Final = 2.4
-"""Text that zlib shortens more than this repeats itself (Radford et al., 2022, 4.5)."""
+"""Text that zlib compresses more than this is repetitive (Radford et al., 2022, 4.5)."""
 MIN_EVIDENCE: Final = 0.13
-"""Evidence, 0..1 (see `evidence`), below which no words are believed."""
+"""Evidence, 0..1 (see `evidence`), below which any words are rejected."""
 STOCK_EVIDENCE: Final = 0.2
-"""The same for what Whisper is known to hear in noise."""
+"""The same for phrases that Whisper is known to write in noise."""
 CREDIT_EVIDENCE: Final = 0.8
-"""The same for captions, which nobody says to a robot."""
+"""The same for credits of captions, which nobody says to a robot."""
 
 STOCK_PHRASES: Final = frozenset(
     {
@@ -50,7 +50,7 @@ STOCK_PHRASES: Final = frozenset(
         'im sorry',
     }
 )
-"""What Whisper hears in noise and people also say (Barański et al., ICASSP 2025)."""
+"""Phrases that Whisper writes in noise and people also say (Barański et al., ICASSP 2025)."""
 
 FAREWELLS: Final = re.compile(
     r'(thanks|thank you)( all| guys| very much| so much)? for (watching|listening|viewing)'
@@ -58,7 +58,7 @@ FAREWELLS: Final = re.compile(
     r'|(please )?(dont forget to )?(like (and|comment and) )?subscribe( to (my|our|the) channel)?'
     r'|(and )?(ill )?see you (all |guys )?(in the next (video|one|episode)|next time)'
 )
-"""How video channels end, in the form of `_plain`; the whole text."""
+"""Farewells of video channels, as `_plain` returns them; they match the whole text."""
 
 CREDITS: Final = re.compile(
     r'.*amara org|(copyright|all rights reserved)'
@@ -66,28 +66,27 @@ CREDITS: Final = re.compile(
     r'|captioning|untertitel|sous titr\w+|sottotitoli|subtitulos|subtitulado|legendas'
     r'|ondertitel\w*)( \w+)? (by|of|from|von|der|im auftrag|par|st|creati|a cura|por|pela|door)\b'
 )
-"""Who made the captions, in the form of `_plain`; the beginning of the text."""
+"""Credits of captions, as `_plain` returns them; they match the beginning of the text."""
 
 NOTES: Final = re.compile(r'\[[^\]]*\]|\([^)]*\)|\*[^*]*\*|[♩♪♫♬]')
-"""Notes for the deaf, such as [Music]."""
+"""Notes in captions, such as [Music]."""
 
 
 def evidence(segment: Segment) -> float:
-    """Return how well the sound supports the words, 0..1.
+    """Return how well the audio supports the words, 0..1.
 
-    The (geometric) mean probability of the tokens, times the probability that anybody spoke;
+    The geometric mean probability of the tokens, times the probability that there is speech;
     both are the model's own.
     """
     return float(np.exp(min(segment.avg_logprob, 0.0)) * (1.0 - segment.no_speech_prob))
 
 
 def hallucinated(segment: Segment, seconds: float) -> bool:
-    """Return whether the words of a segment are Whisper's invention.
+    """Return whether the words of a segment are a hallucination.
 
-    They are when there is little evidence for any word, when they repeat themselves, when
-    nobody could speak so fast, or when they are a stock phrase and the sound hardly supports
-    it. So a "thank you" that Whisper is sure to have heard, in what it is sure to be speech,
-    survives; the one it mumbles in noise does not.
+    They are if there is little evidence for any word, if they are repetitive, if nobody could
+    speak so fast, or if they are a stock phrase with little evidence. A "thank you" with high
+    probability in what is surely speech is kept; one with low probability in noise is not.
 
     Args:
         segment: from faster-whisper.
@@ -110,12 +109,12 @@ def hallucinated(segment: Segment, seconds: float) -> bool:
 
 
 def without_notes(text: str) -> str:
-    """Return the words without notes for the deaf, single-spaced."""
+    """Return the words without the notes of captions, single-spaced."""
     return ' '.join(NOTES.sub(' ', text).split())
 
 
 def _plain(text: str) -> str:
-    """Lower case, letters without accents and digits only, single spaces."""
+    """Return lower-case letters without accents, digits and single spaces only."""
     spaced = ''.join(
         letter if unicodedata.category(letter)[0] in 'LMN' else ' '
         for letter in unicodedata.normalize('NFKD', re.sub("['’]", '', text)).casefold()

@@ -1,4 +1,4 @@
-"""What the labels of somebody else's classifier are in the seven of this package."""
+"""Maps the labels of any classifier of emotions to the seven of this package."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
     'fear': ('fear', 'fearful', 'scared', 'afraid', 'nervousness'),
     'disgust': ('disgust', 'disgusted'),
 }
-"""Other names of the seven and the finer labels of GoEmotions, these by its own grouping into
+"""Synonyms of the seven labels, and the finer labels of GoEmotions, grouped as in its paper into
 Ekman's emotions (Demszky et al., "GoEmotions: A Dataset of Fine-Grained Emotions", ACL 2020)."""
 
 _KNOWN: Final = {name: label for label, names in KNOWN.items() for name in names}
 
 
 def parse_table(text: str) -> dict[str, str]:
-    """Return a label table as people write it, e.g. "LABEL_0=anger, love=joy, irony=".
+    """Parse a label table such as "LABEL_0=anger, love=joy, irony=".
 
     Returns:
         One of `labels.LABELS` for each named label; empty where it is mapped to nothing.
 
     Raises:
-        ModelError: an entry is no pair, or its right side is none of the seven.
+        ModelError: an entry is no pair, or its right side is not one of the seven.
     """
     table = {}
     for entry in filter(None, (part.strip() for part in text.split(','))):
@@ -62,21 +62,21 @@ def parse_table(text: str) -> dict[str, str]:
 
 
 def label_matrix(labels: Sequence[str], table: Mapping[str, str]) -> FloatArray:
-    """Return which of the seven each label of a classifier counts as.
+    """Return which of the seven each label of a classifier is mapped to.
 
-    Names are compared without regard to case; the table goes before what is `KNOWN`.
+    Names are compared without regard to case; the table takes precedence over `KNOWN`.
 
     Args:
         labels: (n,) the classifier's labels in the order of its outputs.
         table: as `parse_table` returns it.
 
     Returns:
-        (n, 7) with a single 1 in each row, or none where a label is mapped to nothing:
-        probabilities (n,) times it are those of the seven, several labels summed.
+        (n, 7) float32 with a single 1 in each row, or none where a label is mapped to nothing:
+        (n,) probabilities times this matrix are those of the seven, labels of one emotion summed.
 
     Raises:
-        ModelError: a label is not mapped, none of the seven is reached, or the table names a
-            label that is not there.
+        ModelError: a label is not mapped, all are mapped to nothing, or the table names a label
+            that the classifier does not have.
     """
     places = {label.casefold() for label in labels}
     if strange := [name for name in table if name.casefold() not in places]:
@@ -86,7 +86,7 @@ def label_matrix(labels: Sequence[str], table: Mapping[str, str]) -> FloatArray:
     known = _KNOWN | {name.casefold(): ours for name, ours in table.items()}
     if unmapped := [label for label in labels if label.casefold() not in known]:
         raise ModelError(
-            f'nobody knows which emotions the model means by {", ".join(unmapped)}; map each in '
+            f'the model has labels of unknown meaning: {", ".join(unmapped)}; map each in '
             f'{PARAMETER} to one of {", ".join(LABELS)}, or to nothing, e.g. '
             f'"{unmapped[0]}=joy, ..." or "{unmapped[0]}=, ..."'
         )

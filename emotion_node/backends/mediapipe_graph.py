@@ -1,4 +1,4 @@
-"""Runs graphs of MediaPipe, one image at a time, without all that its package imports."""
+"""Runs MediaPipe graphs, one image at a time, without what MediaPipe's package imports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from emotion_node.errors import ModelError
 from emotion_node.faces import Image
 
 VERSION: Final = '0.10.21'
-"""The last release whose wheel carries the models; later ones carry none."""
+"""The last release whose wheel contains the models."""
 
 
 class MissingError(ModelError):
@@ -35,19 +35,19 @@ _PARTS: Final = (
     'mediapipe.tasks.cc.vision.face_landmarker.proto.face_blendshapes_graph_options_pb2',
     'mediapipe.tasks.cc.vision.face_landmarker.proto.face_landmarks_detector_graph_options_pb2',
 )
-"""Messages that graphs and packets are made of: they have to be known before either is read."""
+"""Protobuf messages in graphs and packets: they must be registered before either is parsed."""
 
 
 def load() -> None:
     """Import what graphs need.
 
     MediaPipe's own `__init__` imports every solution and task, and with them matplotlib, jax and
-    an audio library: seconds, and hundreds of megabytes. Graphs need none of that, so an empty
-    package stands in for it.
+    an audio library, which takes seconds and hundreds of megabytes. Graphs need none of that, so
+    an empty package takes its place.
 
     Raises:
         MissingError: MediaPipe is not installed.
-        ModelError: it is not of the version whose models are used.
+        ModelError: another version is installed, or it cannot be loaded.
     """
     if 'mediapipe' not in sys.modules:
         spec = importlib.util.find_spec('mediapipe')
@@ -71,13 +71,13 @@ def load() -> None:
 
 
 @contextlib.contextmanager
-def _unheard() -> Iterator[None]:
-    """Keep off standard error what MediaPipe tells of itself; it has no setting for that."""
+def _muted_stderr() -> Iterator[None]:
+    """Discard what MediaPipe logs to standard error; it has no setting for that."""
     sys.stderr.flush()
     kept = os.dup(2)
     try:
-        with Path(os.devnull).open('w') as nowhere:
-            os.dup2(nowhere.fileno(), 2)
+        with Path(os.devnull).open('w') as null:
+            os.dup2(null.fileno(), 2)
         yield
     finally:
         os.dup2(kept, 2)
@@ -85,18 +85,18 @@ def _unheard() -> Iterator[None]:
 
 
 class Graph:
-    """A graph that takes one image and gives its outputs at once.
+    """A graph that takes one image and returns its outputs synchronously.
 
     Args:
         config: a CalculatorGraphConfig in protobuf's text format, with the input stream "image"
-            and, where its nodes want to be told which part of it to look at, "roi".
-        size: of the images it will be given, in pixels.
+            and, where its nodes take a region of interest, "roi".
+        size: width and height in pixels of the images.
         outputs: its output streams.
         models: contents of model files, by the number of the node and the name of the options'
-            message that take them.
+            message that contain them.
 
     Raises:
-        ModelError: MediaPipe refuses the graph or its models.
+        ModelError: MediaPipe rejects the graph or its models.
     """
 
     def __init__(
@@ -122,24 +122,24 @@ class Graph:
         if 'roi' in parsed.input_stream:
             whole = rect_pb2.NormalizedRect(x_center=0.5, y_center=0.5, width=1, height=1)
             self._whole = packet_creator.create_proto(whole)
-        # In the thread that waits for it: another one would have to be woken for every image.
+        # Runs in the thread that waits for it: another one would have to be woken for every image.
         parsed.executor.add(type='ApplicationThreadExecutor')
         symbols = symbol_database.Default()
         for (node, name), content in (models or {}).items():
             options = parsed.node[node].options.Extensions[symbols.GetSymbol(name).ext]
             options.base_options.model_asset.file_content = content
         try:
-            with _unheard():
+            with _muted_stderr():
                 self._graph = calculator_graph.CalculatorGraph(graph_config=parsed)
                 for stream in outputs:
                     self._graph.observe_output_stream(stream, self._packets.__setitem__)
                 self._graph.start_run()
                 self.run(np.zeros((size, size, 3), np.uint8))  # the first run allocates
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f'MediaPipe refuses a model: {error}') from error
+            raise ModelError(f'MediaPipe rejects a model: {error}') from error
 
     def run(self, image: Image) -> Mapping[str, Any]:
-        """Return the packets that came of an image, (height, width, 3) uint8 RGB, by stream."""
+        """Return the output packets of an image, (height, width, 3) uint8 RGB, by stream."""
         self._packets.clear()
         self._count += 1
         packet = self._make_packet(image_format=self._format, data=image)

@@ -13,8 +13,8 @@ class SoxrResampler:
 
     Output sample k lies at the time of input time k / `SAMPLE_RATE`; n input samples give
     round(n * SAMPLE_RATE / rate) output samples, the same whatever the chunks. The filter (soxr's
-    "HQ": 20 bit, linear phase) needs to look ahead, so output is given out 40 ms behind the input
-    at 44.1 and 48 kHz and up to 120 ms behind at 8 kHz. At `SAMPLE_RATE` samples pass unchanged.
+    "HQ": 20 bit, linear phase) has a look-ahead, so output comes 40 ms after the input at 44.1 and
+    48 kHz and up to 120 ms after it at 8 kHz. At `SAMPLE_RATE`, samples pass unchanged.
 
     Args:
         rate: of the input, in Hz, `MIN_SAMPLE_RATE` to `MAX_SAMPLE_RATE`.
@@ -33,11 +33,11 @@ class SoxrResampler:
         )
 
     def process(self, samples: FloatArray, last: bool = False) -> FloatArray:
-        """Return what can be given out so far; with `last`, all the rest.
+        """Return the output that is complete so far; with `last`, all the rest.
 
         Args:
             samples: (n,) float32 at the input rate; n may be 0.
-            last: no more samples will come. The resampler is then ready for a new signal.
+            last: no more samples follow. The resampler is then ready for a new signal.
 
         Returns:
             (m,) float32 at `SAMPLE_RATE`.

@@ -1,9 +1,9 @@
-"""What the text model reads: an utterance first, then what was said before it, latest first.
+"""Input of the text model: the utterance first, then the turns before it, latest first.
 
     [CLS] A: own words [SEP] B: the turn before [SEP] A: the turn before that [SEP] ...
 
-The own segment has token type 0, the context type 1, so that the model can tell them apart and
-average over the own tokens alone. Training and the node both build their input here.
+The utterance's own segment has token type 0, the context has type 1, so that the model can average
+over the own tokens alone. Training and the node both build their input here.
 
 Concatenating past turns with speakers follows Kim and Vossen, "EmoBERTa", 2021
 (arXiv 2108.12009).
@@ -20,16 +20,16 @@ from tokenizers import Tokenizer, normalizers
 from emotion_node.interfaces import Turn
 
 MAX_TURNS: Final = 2
-"""Past turns that are read."""
+"""Past turns that are used."""
 MAX_TOKENS: Final = 96
 """Length of the whole input."""
 MAX_OWN_TOKENS: Final = 64
-"""Of the utterance's own words; more are cut from its end."""
+"""Of the utterance's own segment; more are cut off at its end."""
 MAX_TURN_TOKENS: Final = 24
-"""Of each past turn; more are cut from its beginning, which is further away."""
+"""Of each past turn; more are cut off at its beginning, which is further away."""
 
 PLAIN: Final = {'‘': "'", '’': "'", '“': '"', '”': '"', '…': '...', '—': '-', '–': '-'}
-"""Typographic characters as speech recognisers write them: MELD has both kinds of apostrophe."""
+"""Typographic characters and their plain forms; recognisers and MELD use both kinds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class TextInput:
 
 
 def plain_tokenizer(tokenizer: Tokenizer) -> Tokenizer:
-    """Return `tokenizer` itself, set to read typographic characters as plain ones, uncut."""
+    """Make a tokenizer read typographic characters as plain ones, untruncated, and return it."""
     plain = [normalizers.Replace(old, new) for old, new in PLAIN.items()]
     tokenizer.normalizer = normalizers.Sequence([*plain, tokenizer.normalizer])
     tokenizer.no_truncation()
@@ -57,7 +57,7 @@ def plain_tokenizer(tokenizer: Tokenizer) -> Tokenizer:
 
 
 def letters(speaker_id: str, history: Sequence[Turn]) -> dict[str, str]:
-    """Return a letter for each known speaker: A for the own, then in the order of meeting.
+    """Return a letter for each known speaker: A for `speaker_id`, then by first appearance.
 
     Args:
         speaker_id: who speaks now; empty when unknown.
@@ -70,15 +70,15 @@ def letters(speaker_id: str, history: Sequence[Turn]) -> dict[str, str]:
 
 
 class InputBuilder:
-    """Makes the model's input from texts.
+    """Builds the model's input from texts.
 
     Holds no state between calls and may be called from several threads.
 
     Args:
         tokenizer: of the BERT family, with [CLS] and [SEP], or of the RoBERTa family, with <s>
-            and </s>; its truncation and padding are taken off.
-        turns: past turns that are read.
-        own_tokens: length of the utterance's own segment at most; words beyond are cut.
+            and </s>; its truncation and padding are switched off.
+        turns: past turns that are used.
+        own_tokens: maximum length of the utterance's own segment.
 
     Raises:
         ValueError: the tokenizer has neither pair.
@@ -97,7 +97,10 @@ class InputBuilder:
             if cls is not None and sep is not None:
                 break
         else:
-            raise ValueError('the tokenizer has no [CLS] or no [SEP]; expected one of BERT')
+            raise ValueError(
+                'the tokenizer has no [CLS] or no [SEP]; expected one of the family of BERT or '
+                'RoBERTa'
+            )
         self._cls, self._sep = int(cls), int(sep)
         self._tokenizer = tokenizer
         self._turns = turns
@@ -117,8 +120,8 @@ class InputBuilder:
             text: the utterance.
             history: the dialogue before it, oldest first; turns without words are left out.
             speaker_id: who speaks it; empty when unknown.
-            names: whether the ids are people's names, to be read as such; else speakers are
-                told apart by letters.
+            names: whether the ids are people's names, to be read as such; otherwise letters
+                stand for the speakers.
         """
         past = [turn for turn in reversed(history[-4 * MAX_TURNS :]) if turn.text.strip()]
         del past[self._turns :]
@@ -136,7 +139,7 @@ class InputBuilder:
         return TextInput(ids, [0] * own + [1] * (len(ids) - own), len(words))
 
     def _prefix(self, speaker: str, table: dict[str, str]) -> list[int]:
-        # A name's length is not ours to choose.
+        # A name may have any length.
         return self._tokens(f'{table.get(speaker, speaker)}:')[-8:] if speaker else []
 
     def _tokens(self, text: str) -> list[int]:

@@ -19,7 +19,7 @@ from emotion_node.errors import ModelError
 
 FRAME_SAMPLES: Final = 512
 CONTEXT_SAMPLES: Final = 64
-"""The network also sees this many samples before each frame."""
+"""Samples before each frame that the network also takes."""
 STATE_SIZE: Final = 128
 ONSET_DELAY_NS: Final = 48_000_000
 RELEASE_DELAY_NS: Final = 48_000_000
@@ -30,7 +30,7 @@ RELEASE_DELAY_NS: Final = 48_000_000
 def find_silero() -> Path:
     """Return the newest Silero model inside faster-whisper's package.
 
-    The package is not imported: that takes a second and this needs one of its files only.
+    The package is not imported: that takes a second, and only one of its files is needed.
 
     Raises:
         ModelError: there is none.
@@ -81,7 +81,7 @@ class SileroVad:
 
 
 class SileroVadStream:
-    """The network's memory of one microphone."""
+    """The network's state for one microphone."""
 
     def __init__(self, session: ort.InferenceSession) -> None:
         self._session = session

@@ -15,21 +15,21 @@ from emotion_node.datatypes import SAMPLE_RATE, FloatArray
 
 FRAME_LENGTHS: Final = (0.01, 0.02, 0.03)
 SMOOTHING: Final = 0.08
-"""Length in s of the window whose share of voiced frames is taken as the probability."""
+"""Length in s of the window whose share of voiced frames is the probability."""
 ONSET_DELAY_NS: Final = 45_000_000
 RELEASE_DELAYS_NS: Final = (150_000_000, 150_000_000, 100_000_000, 65_000_000)
 """By mode. Both delays: medians over silence and noise at 20 to 5 dB, at the default thresholds,
-by `python -m emotion_lab evaluate vad --half dev`; the detector holds on for some frames."""
+by `python -m emotion_lab evaluate vad --half dev`; the detector has a hangover of some frames."""
 
 
 class WebrtcVad:
     """WebRTC's voice activity detector.
 
-    It answers yes or no. The probability given out is the share of frames with a yes among the
-    last `SMOOTHING` seconds: single frames of noise taken for speech stay below the threshold.
+    Its decision per frame is binary. The probability is the share of voiced frames in the last
+    `SMOOTHING` seconds, so that single frames of noise taken for speech stay below the threshold.
 
     Args:
-        mode: 0 to 3, how readily a sound is called noise; 3 is most readily.
+        mode: aggressiveness, 0 to 3: the higher, the more audio is classified as noise.
         frame: length of a frame in s: 0.01, 0.02 or 0.03.
 
     Raises:

@@ -1,7 +1,7 @@
-"""What the voice model hears: log-mel spectra, by NumPy alone, in training as at run time.
+"""Input of the voice model: log-mel spectra, by NumPy alone, in training as at run time.
 
-Only the shape of a sound counts, not how loud it came in: levels are taken relative to that of
-the utterance's own loud half, since a robot's microphone and the distance to it are unknown.
+Levels are relative to that of the louder half of the utterance, so that the gain makes no
+difference: a robot's microphone and the distance to it are unknown.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from emotion_node.datatypes import FloatArray
 from emotion_node.dsp.mel import mel_filters, power_spectra
 
 WINDOW: Final = 640
-"""Samples of a frame, 40 ms: long enough to show the harmonics of deep voices."""
+"""Samples of a frame, 40 ms: long enough to resolve the harmonics of deep voices."""
 HOP: Final = 200
 """Samples between frames, 12.5 ms."""
 FFT: Final = 1024
@@ -24,25 +24,24 @@ LOW_HZ: Final = 60.0
 HIGH_HZ: Final = 7600.0
 
 FLOOR_DB: Final = -70.0
-"""Relative to the utterance's level; what is below it is silence."""
+"""Minimum level, relative to that of the utterance."""
 QUIET: Final = 1e-10
-"""Mean square of the loud half of what counts as no sound at all: a step of 16 bits is 9e-10."""
+"""Mean square below which audio is silence; one step of 16 bit is 9e-10."""
 
 _CENTRE_DB: Final = -35.0
 _SPREAD_DB: Final = 20.0
-"""By which levels are brought near zero mean and unit variance."""
+"""Typical mean and standard deviation of levels, by which they are normalised."""
 
 
 def log_mel(samples: FloatArray) -> FloatArray:
     """Return the log-mel spectra of an utterance.
 
-    Frames with Hann windows, mel bands (O'Shaughnessy, 1987) with triangular filters of equal
-    height, in dB above the utterance's level (`FLOOR_DB` at least), brought near zero mean and
-    unit variance.
+    Frames with Hann windows, triangular mel bands, in dB relative to the utterance's level
+    (`FLOOR_DB` at least), normalised to about zero mean and unit variance.
 
     Args:
-        samples: (n,) float32 at `SAMPLE_RATE`; sound shorter than `WINDOW` is padded with
-            silence. Samples that are not finite count as 0.
+        samples: (n,) float32 at `SAMPLE_RATE`; audio shorter than `WINDOW` is zero-padded.
+            Samples that are not finite are taken as 0.
 
     Returns:
         (frames, `MELS`) float32, one frame per `HOP` samples.
@@ -59,13 +58,13 @@ def log_mel(samples: FloatArray) -> FloatArray:
 
 
 def is_silent(samples: FloatArray) -> bool:
-    """Return whether there is no sound at all, only zeros or what rounding leaves."""
+    """Return whether audio is digital silence: zeros, or no more than rounding errors."""
     finite = samples[np.isfinite(samples)]
     return not len(finite) or float(np.mean(np.square(finite))) < QUIET
 
 
 def _scale() -> float:
-    """Power in a frame's spectrum of white noise with a mean square of 1."""
+    """Return the total power in a frame's spectrum of white noise with a mean square of 1."""
     return float(np.square(_hann()).sum()) * FFT / 2
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from emotion_node.errors import ModelError
+from emotion_node.errors import ModelError, first_line
 from emotion_node.model_store.catalogue import WHISPER, cache_dir, fetch_command, fetchable_models
 
 MODEL_FILES: Final = ('model.bin', 'config.json', 'tokenizer.json')
@@ -98,8 +98,3 @@ def is_path(model: str) -> bool:
 
 def _missing(folder: Path) -> list[str]:
     return [name for name in MODEL_FILES if not (folder / name).is_file()]
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, without the full stop."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip('.')

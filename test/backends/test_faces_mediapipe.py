@@ -153,7 +153,7 @@ def test_a_landmarker_that_is_missing_or_something_else_stops_the_start(tmp_path
     with zipfile.ZipFile(damaged, 'w') as archive:
         for name in ('face_landmarks_detector.tflite', 'face_blendshapes.tflite'):
             archive.writestr(name, b'nonsense')
-    with pytest.raises(ModelError, match='MediaPipe refuses a model'):
+    with pytest.raises(ModelError, match='MediaPipe rejects a model'):
         MediaPipeFaces(damaged)
     config = make_config({**FACES, 'face.landmarker': str(text)})
     with pytest.raises(ModelError, match=r'text\.task'):

@@ -56,7 +56,7 @@ def test_the_table_goes_before_what_is_known() -> None:
 
 def test_a_label_may_be_left_out_but_only_on_purpose() -> None:
     assert counted_as(('joy', 'irony'), 'irony=') == ['joy', '']
-    with pytest.raises(ModelError, match=r'means by irony, LABEL_7; map each in'):
+    with pytest.raises(ModelError, match=r'unknown meaning: irony, LABEL_7; map each in'):
         label_matrix(('joy', 'irony', 'LABEL_7'), {})
     with pytest.raises(ModelError, match='maps every label of the model to nothing'):
         label_matrix(('joy', 'sad'), parse_table('joy=, sad='))

@@ -121,7 +121,7 @@ def test_several_labels_count_as_one(tmp_path: Path) -> None:
 
 def test_labels_without_names_need_a_table(tmp_path: Path) -> None:
     build(tmp_path, ['LABEL_0', 'LABEL_1'], [0.0, 5.0])
-    with pytest.raises(ModelError, match='means by LABEL_0, LABEL_1; map each'):
+    with pytest.raises(ModelError, match='unknown meaning: LABEL_0, LABEL_1; map each'):
         load(tmp_path)
     assert load(tmp_path, 'LABEL_0=joy, LABEL_1=fear').estimate('no').label == 'fear'
 
@@ -249,12 +249,12 @@ def of_another_tokenizer(path: Path) -> Path:
             lambda path: alter(build(path, LABELS), id2label={'0': 'joy', '1': 'sad'}),
             r'classifier\.bias is \[7\], expected \[2\]',
         ),
-        (without_head, r'does not hold what its config\.json says \(classifier\.bias; '),
-        (lambda path: build(path, ['joy']), 'is no classifier: it gives a number'),
+        (without_head, r'does not match its config\.json \(classifier\.bias; '),
+        (lambda path: build(path, ['joy']), 'is no classifier: it returns one number'),
         (lambda path: path, 'no text model .*/model'),
-        (damaged, 'is damaged: it answers with something else than numbers'),
+        (damaged, 'is damaged: its output is not finite'),
         (cut_off, 'no text model .*/model'),
-        (without_tokenizer, 'the tokenizer of .* knows no words'),
+        (without_tokenizer, 'the tokenizer of .* has no vocabulary'),
         (of_another_tokenizer, 'cannot read 38 tokens'),
     ],
     ids=[
@@ -272,7 +272,7 @@ def test_what_cannot_serve_stops_the_start(
 
 def test_nothing_is_fetched_unless_asked_for() -> None:
     with pytest.raises(
-        ModelError, match=r'no text model .*fetched once with text\.transformers_l'
+        ModelError, match=r'no text model .*downloaded once with text\.transformers_l'
     ):
         load('nobody/has-such-a-model')
     with pytest.raises(ModelError, match='transformers_model is empty'):
@@ -294,7 +294,7 @@ def test_an_answer_that_is_no_number_is_a_fault_not_an_emotion(tmp_path: Path) -
     model.save_pretrained(tmp_path)
     model = load(tmp_path)
     assert model.estimate('ah').available
-    with pytest.raises(ValueError, match='something else than numbers'):
+    with pytest.raises(ValueError, match='is not finite'):
         model.estimate('z')
 
 
