@@ -10,7 +10,7 @@ from emotion_node.cli.main import Command
 EVALUATIONS: Final[Mapping[str, Command]] = {
     'text': Command('text emotion on MELD', 'emotion_lab.evaluation.text'),
     'voice': Command(
-        'voice emotion on acted speech and strange sounds', 'emotion_lab.evaluation.voice'
+        'voice emotion on acted speech and non-speech sounds', 'emotion_lab.evaluation.voice'
     ),
     'face': Command('expressions on FER+ and on people who talk', 'emotion_lab.evaluation.face'),
     'expression': Command(

@@ -1,7 +1,7 @@
-"""What the folds' voice models say of speakers that they were not trained on: made and stored.
+"""Speaker-independent answers of the folds' voice models: computed and stored.
 
-The models are run as the node runs the shipped one. What they say is small enough to ship beside
-it, so that its honest figures can be had without the corpora and without the folds' models.
+The models run as the node runs the shipped one. Their answers are stored in this folder, so that
+the shipped model's recipe can be evaluated without the corpora and without the folds' models.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from emotion_node.labels import LABELS
 from emotion_node.model_store.manifest import ModelEntry, find_model
 
 STORED: Final = Path(__file__).with_name('voice_held_out.npz')
-"""The answers that belong to the shipped model."""
+"""The answers for the shipped model."""
 
 _VALUES: Final = len(LABELS) + 3
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOutAnswers:
-    """Answers of models that had not heard the speakers.
+    """Answers to clips of speakers that the models were not trained on.
 
     Attributes:
         names: (n,) of the clips.
@@ -43,7 +43,7 @@ class HeldOutAnswers:
         answers: (conditions, n, 10) scores, valence, arousal and reliability, by the model of the
             clip's fold, in the order of `CONDITIONS`.
         crossed: (n, 10) likewise, clean, by the model that was trained on the other corpus.
-        weights: sha256 of the shipped weights that are of the same recipe.
+        weights: sha256 of the shipped weights of the same recipe.
     """
 
     names: npt.NDArray[np.str_]
@@ -65,10 +65,10 @@ class HeldOutAnswers:
 
 
 def load_answers(entry: ModelEntry, path: Path = STORED) -> HeldOutAnswers:
-    """Return the stored answers of models of the same recipe as a shipped one.
+    """Load the answers of the folds' models of a shipped model.
 
     Raises:
-        ModelError: there are none, the file is damaged, or it belongs to other weights.
+        ModelError: the file is missing, damaged, or belongs to other weights.
     """
     try:
         with np.load(path) as stored:
@@ -83,13 +83,17 @@ def load_answers(entry: ModelEntry, path: Path = STORED) -> HeldOutAnswers:
     return answers
 
 
-def ask_folds(runs: Path, data: Path | None, threads: int, weights: str) -> HeldOutAnswers:
-    """Return what the models below `runs` say, exported by `training.voice_export`.
+def predict_folds(runs: Path, data: Path | None, threads: int, weights: str) -> HeldOutAnswers:
+    """Compute the answers of the folds' models.
 
-    `weights` is the sha256 of the shipped weights that are of the same recipe.
+    Args:
+        runs: folder of the models, as `training.voice_export` exports them.
+        data: folder of the data sets, as in `datasets.data_root`.
+        threads: threads of each model.
+        weights: sha256 of the shipped weights of the same recipe.
 
     Raises:
-        ModelError: a model is not there.
+        ModelError: a model is missing.
         DatasetError: a corpus is missing.
     """
 

@@ -21,7 +21,8 @@ from emotion_lab.data.microphone import (
 )
 from emotion_lab.data.sounds import NOISES, level
 from emotion_lab.data.voice_conditions import CONDITIONS
-from emotion_lab.evaluation.false_alarms import CLIPS_PER_KIND, KINDS, strange_sounds
+from emotion_lab.evaluation.non_speech_signals import KINDS
+from emotion_lab.evaluation.non_speech_sounds import CLIPS_PER_KIND, non_speech_sounds
 from emotion_lab.training.outliers import FAMILIES, LENGTHS_S, make_outlier
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray
 
@@ -117,8 +118,8 @@ def test_outliers_are_sounds_of_the_length_asked(recording: FloatArray, family: 
         np.testing.assert_array_equal(sound, make_outlier(family, [recording], rng(seed)))
 
 
-def test_strange_sounds_are_many_and_always_the_same() -> None:
-    first, again = ([one.samples for one in strange_sounds()] for _ in range(2))
+def test_non_speech_sounds_are_many_and_always_the_same() -> None:
+    first, again = ([one.samples for one in non_speech_sounds()] for _ in range(2))
     assert len(first) == CLIPS_PER_KIND * len(KINDS)
     sums = [[zlib.crc32(samples.tobytes()) for samples in sounds] for sounds in (first, again)]
     assert sums[0] == sums[1]

@@ -2,7 +2,7 @@
 
 Outlier exposure (Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure", ICLR 2019).
 All are synthetic but those made of speech, and seeded. Sounds come in families, so that a fold
-can be judged on families that it did not learn from. The sounds of `evaluation.false_alarms`,
+can be judged on families that it did not learn from. The sounds of `evaluation.non_speech_sounds`,
 with which the shipped model is tested, are made by other code.
 """
 

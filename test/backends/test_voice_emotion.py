@@ -14,8 +14,12 @@ from support.scripted import Ticker, utterance
 from emotion_lab.data.datasets import DatasetError
 from emotion_lab.data.speech import read_audio, read_ravdess
 from emotion_lab.data.voice_conditions import CONDITIONS
-from emotion_lab.evaluation.false_alarms import strange_sounds
-from emotion_lab.evaluation.voice import as_utterance, false_alarm_figures, held_out_figures
+from emotion_lab.evaluation.non_speech_sounds import non_speech_sounds
+from emotion_lab.evaluation.voice_figures import (
+    as_utterance,
+    false_alarm_figures,
+    held_out_figures,
+)
 from emotion_lab.evaluation.voice_folds import load_answers
 from emotion_node.backends.vad_silero import find_silero
 from emotion_node.backends.voice_onnx import MAX_SAMPLES, MIN_RELIABILITY, OnnxVoiceEmotion
@@ -125,19 +129,19 @@ def test_samples_that_are_no_numbers_are_an_error(model: OnnxVoiceEmotion) -> No
 
 
 def test_the_less_reliable_the_flatter(model: OnnxVoiceEmotion) -> None:
-    for sound in list(strange_sounds())[::7]:
+    for sound in list(non_speech_sounds())[::7]:
         if len(sound.samples) > SAMPLE_RATE:
             told, affect, reliability = model.run(sound.samples)
             assert told.max() <= reliability + (1 - reliability) / len(LABELS) + 1e-5
             assert max(map(abs, affect)) <= reliability + 1e-5
 
 
-def test_strange_sounds_are_not_shouted_about(model: OnnxVoiceEmotion) -> None:
-    assert false_alarm_figures(model, strange_sounds())['rate'] <= 0.05
+def test_non_speech_sounds_cause_few_false_alarms(model: OnnxVoiceEmotion) -> None:
+    assert false_alarm_figures(model, non_speech_sounds())['rate'] <= 0.05
 
 
 def test_calls_from_several_threads_do_not_mix(model: OnnxVoiceEmotion) -> None:
-    sounds = [sound.samples for sound in strange_sounds()][::30]
+    sounds = [sound.samples for sound in non_speech_sounds()][::30]
     alone = [model.run(sound)[0].tolist() for sound in sounds]
     with ThreadPoolExecutor(4) as pool:
         assert [told[0].tolist() for told in pool.map(model.run, sounds)] == alone

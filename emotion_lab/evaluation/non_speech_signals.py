@@ -1,53 +1,20 @@
-"""Sounds in which nobody says anything, to see what a voice model makes of them.
+"""Synthetic signals of sounds that are no speech: weather, machines, music, laughter, animals.
 
-All are synthetic and always the same. None is made as `training.outliers` makes those that the
-model learnt from.
+None is made as `training.outliers` makes those that the voice model was trained on.
 """
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from emotion_lab.data.recordings import read_samples
-from emotion_node.datatypes import SAMPLE_RATE, FloatArray
-
-CLIPS_PER_KIND: Final = 20
-LENGTHS_S: Final = (1.0, 4.0)
-LEVELS_DB: Final = (-35.0, -15.0)
-SEED: Final = 20
-
-FLITE_VOICES: Final = ('awb', 'kal', 'kal16', 'rms', 'slt')
-FLITE_TEXTS: Final = (
-    'The meeting is on the second floor at three.',
-    'Please put the box on the table by the window.',
-    'There are two trains an hour from here to the airport.',
-    'The library opens at nine and closes at six.',
-)
-FLITE_LAUGHS: Final = ('ha ha ha ha ha.', 'hee hee hee hee.', 'ho ho ho ho ho ho.')
+from emotion_node.datatypes import SAMPLE_RATE
 
 Signal = npt.NDArray[np.floating[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class StrangeSound:
-    """A sound without words.
-
-    Attributes:
-        kind: what it is.
-        samples: (n,) float32 at `SAMPLE_RATE`.
-    """
-
-    kind: str
-    samples: FloatArray
+"""(n,) samples at `SAMPLE_RATE`, of any level."""
 
 
 def _times(count: int) -> Signal:
@@ -55,7 +22,11 @@ def _times(count: int) -> Signal:
 
 
 def _saw(pitch: Signal) -> Signal:
-    """Return a sawtooth without the partials that would alias, of a pitch that may change."""
+    """Return a sawtooth without aliased partials.
+
+    Args:
+        pitch: (n,) in Hz.
+    """
     phase = np.cumsum(pitch) / SAMPLE_RATE
     top = int(7000 / pitch.max())
     partials = [np.sin(2 * np.pi * k * phase) / k for k in range(1, max(top, 1) + 1)]
@@ -63,7 +34,7 @@ def _saw(pitch: Signal) -> Signal:
 
 
 def _resonate(source: Signal, formants: tuple[tuple[float, float], ...]) -> Signal:
-    """Return a source through resonators in a row, each (Hz, bandwidth)."""
+    """Return a source filtered by resonators in series, each (centre in Hz, bandwidth in Hz)."""
     size = 2 * len(source)
     z = np.exp(-2j * np.pi * np.fft.rfftfreq(size))
     response = np.ones(len(z), complex)
@@ -71,8 +42,8 @@ def _resonate(source: Signal, formants: tuple[tuple[float, float], ...]) -> Sign
         radius = np.exp(-np.pi * width / SAMPLE_RATE)
         turn = 2 * np.cos(2 * np.pi * hertz / SAMPLE_RATE) * radius
         response *= (1 - turn + radius**2) / (1 - turn * z + radius**2 * z**2)
-    heard: Signal = np.fft.irfft(np.fft.rfft(source, size) * response, size)[: len(source)]
-    return heard
+    filtered: Signal = np.fft.irfft(np.fft.rfft(source, size) * response, size)[: len(source)]
+    return filtered
 
 
 _VOWELS: Final = (
@@ -118,7 +89,7 @@ def _alarm(count: int, rng: np.random.Generator) -> Signal:
 
 
 def _song(count: int, rng: np.random.Generator) -> Signal:
-    """A melody of bells by frequency modulation over a bass, and a cymbal on the beat."""
+    """Return a melody of FM bells over a bass, with a cymbal on every second beat."""
     time = _times(count)
     beat = rng.uniform(0.25, 0.5)
     total = np.zeros(count)
@@ -141,7 +112,7 @@ def _song(count: int, rng: np.random.Generator) -> Signal:
 
 
 def _choir(count: int, rng: np.random.Generator) -> Signal:
-    """Held organ chords, detuned."""
+    """Return a sustained organ chord, detuned."""
     time = _times(count)
     total = np.zeros(count)
     root = rng.uniform(110, 220)
@@ -152,7 +123,7 @@ def _choir(count: int, rng: np.random.Generator) -> Signal:
 
 
 def _laughter(count: int, rng: np.random.Generator) -> Signal:
-    """One person: "ha" or "he" again and again, each from breath to voice to breath."""
+    """Return the laughter of one person: syllables of breath, voice and breath."""
     total = np.zeros(count)
     at = round(rng.uniform(0, 0.2) * SAMPLE_RATE)
     pitch = rng.uniform(140, 420)
@@ -177,7 +148,7 @@ def _laughter(count: int, rng: np.random.Generator) -> Signal:
 
 
 def _audience(count: int, rng: np.random.Generator) -> Signal:
-    """Many who laugh at once, as behind a comedy."""
+    """Return the laughter of an audience."""
     laughs = [_laughter(count, rng) for _ in range(12)]
     shape = np.minimum(_times(count) / 0.4, 1)
     return np.asarray(np.sum([one / (np.std(one) + 1e-9) for one in laughs], axis=0) * shape)
@@ -209,7 +180,7 @@ def _cough(count: int, rng: np.random.Generator) -> Signal:
 
 
 def _cry(count: int, rng: np.random.Generator) -> Signal:
-    """A baby's cry: about one a second, pitch an arch around 450 Hz."""
+    """Return a baby's cry: about one a second, with an arched pitch around 450 Hz."""
     time = _times(count)
     within = time % rng.uniform(0.9, 1.3)
     pitch = rng.uniform(350, 520) * (1 + 0.2 * np.sin(np.pi * within / 1.2))
@@ -239,7 +210,7 @@ def _servo(count: int, rng: np.random.Generator) -> Signal:
 
 
 def _door(count: int, rng: np.random.Generator) -> Signal:
-    """Knocks, and a hinge that creaks."""
+    """Return knocks and a creaking hinge."""
     time = _times(count)
     creak = np.sign(np.sin(2 * np.pi * np.cumsum(20 + 40 * time) / SAMPLE_RATE))
     total = 0.2 * np.diff(creak, prepend=0) * (time > count / SAMPLE_RATE / 2)
@@ -271,44 +242,4 @@ KINDS: Final[Mapping[str, Callable[[int, np.random.Generator], Signal]]] = {
     'a door': _door,
     'silence': _stillness,
 }
-
-_SILENCE_DB: Final = -85.0
-
-
-def strange_sounds() -> Iterator[StrangeSound]:
-    """Yield all sounds, in 16 bits as a microphone delivers them."""
-    for number, (kind, make) in enumerate(KINDS.items()):
-        for clip in range(CLIPS_PER_KIND):
-            rng = np.random.default_rng((SEED, number, clip))
-            count = round(rng.uniform(*LENGTHS_S) * SAMPLE_RATE)
-            sound = make(count, rng)
-            sound = sound / np.sqrt(np.mean(np.square(sound)))
-            if kind == 'silence':
-                # From the faint noise of a sound card down to nothing but zeros.
-                sound *= 10 ** ((_SILENCE_DB - 2 * clip) / 20)
-            else:
-                sound += 10 ** (rng.uniform(-50, -20) / 20) * rng.standard_normal(count)
-                sound *= 10 ** (rng.uniform(*LEVELS_DB) / 20)
-            pcm = np.clip(np.round(sound * 32768), -32768, 32767)
-            yield StrangeSound(kind, (pcm / 32768).astype(np.float32))
-
-
-def flite_sounds() -> Iterator[StrangeSound]:
-    """Yield sentences without any feeling and laughs, by the voices of flite; or nothing.
-
-    Raises:
-        FileNotFoundError: flite is not installed.
-    """
-    if shutil.which('flite') is None:
-        raise FileNotFoundError(
-            'flite, which speaks some of the sounds, is not on the PATH; run: apt-get install '
-            'flite'
-        )
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / 'speech.wav'
-        for kind, texts in (('flite speech', FLITE_TEXTS), ('flite laughter', FLITE_LAUGHS)):
-            for voice in FLITE_VOICES:
-                for text in texts:
-                    command = ['flite', '-voice', voice, '-t', text, '-o', str(path)]
-                    subprocess.run(command, check=True, capture_output=True)
-                    yield StrangeSound(kind, read_samples(path))
+"""Generators by kind; each takes the number of samples and a random generator."""
