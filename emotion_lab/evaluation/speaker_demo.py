@@ -1,4 +1,4 @@
-"""Whose face is taken for the speaker's in a recorded conversation with a truth file."""
+"""Measure active speaker detection in a recorded conversation with a truth file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRUTH: Final = 'truth.json'
 
 @dataclass(frozen=True, slots=True)
 class _Spoken:
-    """A true utterance and the side of the image on which its speaker is."""
+    """A true utterance, and the side of the image on which its speaker is."""
 
     start_ns: int
     end_ns: int
@@ -34,7 +34,7 @@ class _Spoken:
 
 
 def demo_figures(path: Path, finder: FaceFinder, vad: Vad) -> dict[str, float]:
-    """Return how often the speaker was found in a bag of two people side by side.
+    """Return how often the speaker was found in a bag with two people side by side.
 
     Args:
         path: folder of the bag and its truth file, as `demo/README.md` describes it.
@@ -42,9 +42,9 @@ def demo_figures(path: Path, finder: FaceFinder, vad: Vad) -> dict[str, float]:
         vad: voice activity detector.
 
     Returns:
-        `demo_frames`: share of the images during speech that had been noticed in which the
-        speaker's score was the highest; `demo_utterances`: share of the utterances that were
-        published with the speaker's face.
+        `demo_frames`: share of the frames during detected speech in which the speaker had the
+        highest speaking score; `demo_utterances`: share of the utterances that were published
+        with the speaker's face.
 
     Raises:
         OSError: there is no such bag or truth file.
@@ -54,30 +54,30 @@ def demo_figures(path: Path, finder: FaceFinder, vad: Vad) -> dict[str, float]:
     middle = truth['image']['width'] / 2
     spoken = [_Spoken(one['start'], one['end'], one['side']) for one in truth['utterances']]
     sides: dict[str, str] = {}
-    images: list[bool] = []
-    found: dict[int, bool] = {}
-    noticed = False
+    frames_right: list[bool] = []
+    utterances_right: dict[int, bool] = {}
+    detected = False
     config = make_config({'interim.enabled': False})
     models = Models(vad, None, None, faces=finder)
     for report in replay_file(path, config, models, time.monotonic_ns):
         match report:
             case SpeechStarted():
-                noticed = True
+                detected = True
             case SpeechEnded():
-                noticed = False
+                detected = False
             case FacesReport(faces=faces) if faces:
                 sides |= {face.face_id: _side(face, middle) for face in faces}
                 now = _at(spoken, report.stamp_ns, report.stamp_ns)
-                if noticed and now is not None:
+                if detected and now is not None:
                     best = max(faces, key=lambda face: face.speaking_score)
-                    images.append(sides[best.face_id] == spoken[now].side)
+                    frames_right.append(sides[best.face_id] == spoken[now].side)
             case EmotionReport(trigger=Trigger.FINAL):
                 said = _at(spoken, report.start_ns, report.end_ns)
                 if said is not None:
-                    found[said] = sides.get(report.face_id) == spoken[said].side
+                    utterances_right[said] = sides.get(report.face_id) == spoken[said].side
     return {
-        'demo_frames': sum(images) / max(len(images), 1),
-        'demo_utterances': sum(found.values()) / len(spoken),
+        'demo_frames': sum(frames_right) / max(len(frames_right), 1),
+        'demo_utterances': sum(utterances_right.values()) / len(spoken),
     }
 
 
@@ -86,7 +86,7 @@ def _side(face: SeenFace, middle: float) -> str:
 
 
 def _at(spoken: list[_Spoken], start_ns: int, end_ns: int) -> int | None:
-    """Return which true utterance lies there, the one with most of it."""
+    """Return the true utterance that overlaps a stretch most; None where none does."""
     shared = [min(end_ns, one.end_ns) - max(start_ns, one.start_ns) for one in spoken]
     best = max(range(len(shared)), key=shared.__getitem__)
     return best if shared[best] >= 0 else None

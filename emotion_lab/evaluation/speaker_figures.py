@@ -1,0 +1,202 @@
+"""Replay scenes with a known speaker through the node's hearing and vision, and count."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Final
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from emotion_lab.data.speaker_clips import Talker
+from emotion_lab.data.speaker_scenes import SHIFTS_MS, Clips, Scene, make_scenes
+from emotion_node.config import Config
+from emotion_node.core.vision.stream import FaceVision
+from emotion_node.datatypes import (
+    NS_PER_MS,
+    NS_PER_S,
+    SAMPLE_RATE,
+    AudioChunk,
+    ClockSource,
+    FacesReport,
+    ModelInfo,
+    SpeechEnded,
+    SpeechEvent,
+    SpeechStarted,
+    VideoFrame,
+)
+from emotion_node.faces import Image, TrackedFace
+from emotion_node.factory import Models, build_hearing
+from emotion_node.interfaces import Vad
+
+CHUNK: Final = SAMPLE_RATE // 50
+LEAVES: Final = 0.6
+"""Share of the speech after which a face leaves the image."""
+
+Timed = tuple[int, SpeechEvent]
+"""An event, and the stamp of the end of the audio that had been processed by then."""
+
+
+class Replay:
+    """Replays tracked faces of clips, side by side (a `core.vision.stream.Tracker`).
+
+    Args:
+        scene: which clips, and which face leaves.
+        clips: by name.
+        leaves_ns: stamp after which that face is gone.
+    """
+
+    info = ModelInfo('replay')
+
+    def __init__(self, scene: Scene, clips: Clips, leaves_ns: int) -> None:
+        self._clips = [clips[face] for face in scene.faces]
+        self._leaving = scene.leaving
+        self._leaves_ns = leaves_ns
+        self._index = {stamp_ns: k for k, stamp_ns in enumerate(self._clips[0].stamps_ns)}
+
+    def update(self, stamp_ns: int, image: Image) -> list[TrackedFace]:
+        """Return the faces at a stamp of the clips."""
+        index = self._index[stamp_ns]
+        return [
+            dataclasses.replace(face, face_id=f'f{number}')
+            for number, clip in enumerate(self._clips, 1)
+            if (face := clip.faces[index]) is not None
+            and not (self._leaving == number - 1 and stamp_ns > self._leaves_ns)
+        ]
+
+    def reset(self) -> None:
+        """Keep replaying: there is no state."""
+
+
+@dataclass(slots=True)
+class Score:
+    """Counts over scenes.
+
+    Attributes:
+        scenes: number of scenes.
+        speech_frames: frames during speech in which the speaker is visible.
+        frames: of these, those after the start of speech was detected.
+        frames_right: of these, those in which the speaker had the highest speaking score.
+        utterances: utterances found.
+        utterances_right: of these, those with the right face, or with none where that is right.
+    """
+
+    scenes: int = 0
+    speech_frames: int = 0
+    frames: int = 0
+    frames_right: int = 0
+    utterances: int = 0
+    utterances_right: int = 0
+
+    def __iadd__(self, other: Score) -> Score:
+        for entry in dataclasses.fields(self):
+            total = getattr(self, entry.name) + getattr(other, entry.name)
+            setattr(self, entry.name, total)
+        return self
+
+
+def find_speech(talker: Talker, shift_ms: int, vad: Vad) -> list[Timed]:
+    """Return the events of hearing for a voice that comes `shift_ms` late."""
+    hearing = build_hearing(Config(), Models(vad, None, None))
+    shift_ns = shift_ms * NS_PER_MS
+    events: list[Timed] = []
+    for first in range(0, len(talker.samples), CHUNK):
+        stamp_ns = shift_ns + first * NS_PER_S // SAMPLE_RATE
+        samples = talker.samples[first : first + CHUNK, None]
+        chunk = AudioChunk(stamp_ns, samples, SAMPLE_RATE, ClockSource.FILE)
+        end_ns = stamp_ns + chunk.duration_ns
+        events += [(end_ns, event) for event in hearing.push(chunk)]
+    return events + [(events[-1][0], event) for event in hearing.flush()]
+
+
+def play(scene: Scene, clips: Clips, talker: Talker, events: Sequence[Timed]) -> Score:
+    """Run the node's vision over one scene, and return its counts."""
+    shift_ns = scene.shift_ms * NS_PER_MS
+    start_ns, end_ns = (stamp_ns + shift_ns for stamp_ns in talker.speech)
+    leaves_ns = round(start_ns + LEAVES * (end_ns - start_ns))
+    vision = FaceVision(Replay(scene, clips, leaves_ns))
+    score = Score(scenes=1)
+    detected = False
+    for step in _steps(talker, events):
+        match step:
+            case VideoFrame():
+                report = vision.update(step)
+                speaks = start_ns <= step.stamp_ns <= end_ns
+                if speaks and report and _is_seen(scene.speaker, report):
+                    best = max(report.faces, key=lambda face: face.speaking_score)
+                    score.speech_frames += 1
+                    score.frames += detected
+                    score.frames_right += detected and best.face_id == scene.speaker
+            case SpeechEnded(utterance):
+                vision.update_speech(step)
+                detected = False
+                score.utterances += 1
+                score.utterances_right += vision.estimate(utterance).face_id == scene.speaker
+            case _:
+                vision.update_speech(step)
+                detected |= isinstance(step, SpeechStarted)
+    return score
+
+
+def _steps(talker: Talker, events: Sequence[Timed]) -> Iterator[VideoFrame | SpeechEvent]:
+    """Yield frames and events in the order in which they come."""
+    nothing = np.zeros((1, 1, 3), np.uint8)
+    frames = [(stamp_ns, VideoFrame(stamp_ns, lambda: nothing)) for stamp_ns in talker.stamps_ns]
+    steps: list[tuple[int, VideoFrame | SpeechEvent]] = [*events, *frames]
+    for _, step in sorted(steps, key=lambda timed: timed[0]):
+        yield step
+
+
+def _is_seen(face_id: str, report: FacesReport) -> bool:
+    return any(face.face_id == face_id for face in report.faces)
+
+
+def score_scenes(talkers: Sequence[Talker], clips: Clips, vad: Vad) -> dict[str, Score]:
+    """Return the scores of all scenes, by condition and, for two faces, by shift."""
+    by_name = {talker.name: talker for talker in talkers}
+    heard = {
+        (talker.name, shift_ms): find_speech(talker, shift_ms, vad)
+        for talker, shift_ms in product(talkers, SHIFTS_MS)
+    }
+    scores: dict[str, Score] = {}
+    console = Console(stderr=True)
+    for scene in track(make_scenes(list(by_name)), 'scenes', console=console, transient=True):
+        events = heard[scene.voice, scene.shift_ms]
+        score = play(scene, clips, by_name[scene.voice], events)
+        rows = [scene.condition]
+        if scene.condition in ('two_still', 'two_mouthing'):
+            rows.append(f'two_late_{scene.shift_ms}_ms')
+        for row in rows:
+            scores.setdefault(row, Score())
+            scores[row] += score
+    return scores
+
+
+def speaker_figures(scores: Mapping[str, Score]) -> dict[str, Any]:
+    """Return the shares of frames and utterances that were right, by condition and in all."""
+
+    def utterances(prefix: str) -> float:
+        rows = [
+            score
+            for row, score in scores.items()
+            if row.startswith(prefix) and not row.endswith('_ms')
+        ]
+        return sum(row.utterances_right for row in rows) / sum(row.utterances for row in rows)
+
+    result: dict[str, Any] = {}
+    for row, score in scores.items():
+        if score.frames:
+            result[row] = score.frames_right / score.frames
+        result[f'{row}_utterances'] = score.utterances_right / score.utterances
+    noticed = [score for score in scores.values() if score.frames]
+    return result | {
+        'noticed': sum(row.frames for row in noticed) / sum(row.speech_frames for row in noticed),
+        'utterance_two': utterances('two_'),
+        'utterance_three': utterances('three_'),
+        'absent': utterances('absent_'),
+        'scenes': sum(score.scenes for row, score in scores.items() if not row.endswith('_ms')),
+    }
