@@ -46,10 +46,10 @@ install() {
 
 install || {
   echo "Not installed:$missing"
-  echo "Without root's rights, or without Debian's packages, this cannot be done from here. Do:"
+  echo "This needs root and the package lists of Debian. Run:"
   echo "    sudo apt-get install$missing"
   if [ -n "$needed" ]; then
-    echo 'and then run make again.'
+    echo 'and then make again.'
     exit 1
   fi
   echo 'Everything but microphone_node works without libportaudio2.'

@@ -1,7 +1,7 @@
 """Kinds of import contract that import-linter does not have; see the contracts in pyproject.toml.
 
-Both look at direct imports alone: what a package outside of the project imports in its turn is its
-own affair, and inside of it every module has the contract itself.
+Both check direct imports only: what a package outside the project imports does not matter, and
+every module inside it has the contract itself.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _LineByLine(Contract):
 
 
 class AllowedImports(_LineByLine):
-    """The modules import nothing but what is allowed, and the standard library.
+    """The modules import only what is allowed, and the standard library.
 
     Options:
         modules: packages of the project, with everything below them.
@@ -70,13 +70,13 @@ class AllowedImports(_LineByLine):
 
 
 class ReservedImports(_LineByLine):
-    """Some packages from outside are imported by these importers alone.
+    """Some packages from outside are imported by these importers only.
 
     Options:
         packages: top-level packages; `*` stands for any characters.
         importers: packages of the project, with everything below them.
-        allowed_lines: import statements that everybody may have, such as a harmless part of one
-            of the packages.
+        allowed_lines: import statements allowed everywhere, such as a harmless part of one of
+            the packages.
     """
 
     packages: set[str] = fields.SetField(fields.StringField())  # type: ignore[assignment]

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs a command with its output in a log: shows a line that tells how long it has been going,
-# and the end of the log when it fails.
+# Runs a command with its output in a log. Shows a line with the time taken so far, and the end of
+# the log when the command fails.
 # Usage: tools/quietly.sh LOG TITLE COMMAND...
 set -u
 
