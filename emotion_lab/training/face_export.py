@@ -190,7 +190,7 @@ name = 'facenet-ferplus'
 version = '1.0.0'
 modality = 'face'
 labels = {list(EXPRESSIONS)}
-input = 'a grey face of {SIDE} by {SIDE} pixels, eyes and mouth at fixed places'
+input = 'a grey face of {SIDE} by {SIDE} pixels, aligned by eyes and mouth'
 licence = 'MIT labels on images of FER2013, which were published for research'
 training_data = ['FER+ (labels MIT)']
 
