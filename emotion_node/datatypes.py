@@ -177,6 +177,17 @@ class Utterance:
         """Stamp at which the samples end."""
         return self.samples_start_ns + len(self.samples) * NS_PER_SAMPLE
 
+    @property
+    def speech_slice(self) -> slice:
+        """Where in `samples` the speech lies, without padding."""
+        begin = max(0, (self.start_ns - self.samples_start_ns) // NS_PER_SAMPLE)
+        return slice(begin, max(begin, (self.end_ns - self.samples_start_ns) // NS_PER_SAMPLE))
+
+    @property
+    def speech(self) -> FloatArray:
+        """The samples from start to end of speech, without padding; not a copy."""
+        return self.samples[self.speech_slice]
+
     def holds_the_same(self, other: Utterance) -> bool:
         """Tell whether another is the same stretch of the same speech, whatever ended it."""
         return (

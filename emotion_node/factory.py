@@ -9,10 +9,11 @@ from pathlib import Path
 from emotion_node.backends.label_table import parse_table
 from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import Config, TextConfig, TranscriberConfig
-from emotion_node.core.analysis.analysis import Analysis, FaultHandler
+from emotion_node.core.analysis.analysis import Analysis, AnalysisModels
+from emotion_node.core.analysis.guard import Guard
 from emotion_node.core.hearing.stream import Hearing
 from emotion_node.core.pipeline import Pipeline
-from emotion_node.core.timings import Clock, Timings
+from emotion_node.core.timings import Clock
 from emotion_node.core.vision.face_points import WIDTH as POINTS_WIDTH
 from emotion_node.core.vision.face_points import read_points
 from emotion_node.core.vision.stream import FaceVision
@@ -194,37 +195,17 @@ def build_hearing(config: Config, models: Models) -> Hearing:
     )
 
 
-def build_analysis(
-    config: Config,
-    models: Models,
-    clock: Clock,
-    on_fault: FaultHandler | None = None,
-    timings: Timings | None = None,
-) -> Analysis:
-    """Return the analysis of one microphone's speech events and one camera's images."""
+def build_analysis(config: Config, models: Models, guard: Guard) -> Analysis:
+    """Return the analysis of one microphone's speech events and one camera's frames."""
+    vision = _build_vision(config, models, guard.timings.clock)
     return Analysis(
-        config,
-        models.transcriber,
-        models.text,
-        models.voice,
-        _build_vision(config, models, clock),
-        clock,
-        on_fault,
-        timings,
+        config, AnalysisModels(models.transcriber, models.text, models.voice, vision), guard
     )
 
 
-def build_pipeline(
-    config: Config,
-    models: Models,
-    clock: Clock,
-    on_fault: FaultHandler | None = None,
-    timings: Timings | None = None,
-) -> Pipeline:
+def build_pipeline(config: Config, models: Models, guard: Guard) -> Pipeline:
     """Return hearing and analysis in one thread."""
-    return Pipeline(
-        build_hearing(config, models), build_analysis(config, models, clock, on_fault, timings)
-    )
+    return Pipeline(build_hearing(config, models), build_analysis(config, models, guard))
 
 
 def _load_text(

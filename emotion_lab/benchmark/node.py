@@ -12,7 +12,8 @@ from typing import Any
 
 from emotion_lab.benchmark.sequential import LateTranscriber, LateVision
 from emotion_lab.benchmark.slow import SlowTranscriber
-from emotion_node.core.analysis.analysis import Analysis
+from emotion_node.core.analysis.analysis import Analysis, AnalysisModels
+from emotion_node.core.analysis.guard import Guard
 from emotion_node.core.timings import Timings
 from emotion_node.core.vision.stream import FaceVision
 from emotion_node.core.vision.tracker import FaceTracker
@@ -68,9 +69,7 @@ class TracedNode(EmotionNode):
 
     def build_analysis(self, models: Models) -> Analysis:
         """Return the analysis that the models serve."""
-        self.analysis = build_analysis(
-            self.config, models, time.monotonic_ns, self.faults, self.timings
-        )
+        self.analysis = build_analysis(self.config, models, Guard(self.timings, self.faults))
         return self.analysis
 
 
@@ -95,17 +94,11 @@ class SequentialNode(TracedNode):
         vision = None
         if models.faces is not None:
             tracker = FaceTracker(self.config.face, models.faces)
-            clock = time.monotonic_ns
-            vision = LateVision(FaceVision(tracker, models.face, clock))
+            vision = LateVision(FaceVision(tracker, models.face, self.timings.clock))
         self.analysis = Analysis(
             self.config,
-            models.transcriber,
-            models.text,
-            models.voice,
-            vision,
-            time.monotonic_ns,
-            self.faults,
-            self.timings,
+            AnalysisModels(models.transcriber, models.text, models.voice, vision),
+            Guard(self.timings, self.faults),
         )
         return self.analysis
 

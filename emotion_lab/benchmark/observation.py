@@ -66,8 +66,8 @@ class Losses:
             audio_lost_s=float(hearing['lost_s']),
             audio_gaps=int(hearing['gaps']),
             speech_waiting_peak_s=float(analysis['waiting_peak_s']),
-            interims_dropped=int(analysis.get('interim_given_up', 0)),
-            transcripts_dropped=int(analysis.get('transcripts_given_up', 0)),
+            interims_dropped=int(analysis.get('interim_dropped', 0)),
+            transcripts_dropped=int(analysis.get('transcripts_dropped', 0)),
         )
 
 

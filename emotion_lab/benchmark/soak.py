@@ -26,6 +26,8 @@ from emotion_node.cli import parameter_options as parameters
 from emotion_node.cli.demo import find_bag
 from emotion_node.cli.processes import ProcessError, ProcessGroup
 from emotion_node.config import Config
+from emotion_node.core.analysis.guard import Guard
+from emotion_node.core.timings import Timings
 from emotion_node.datatypes import NS_PER_MS, NS_PER_S, EmotionReport, Trigger
 from emotion_node.factory import build_pipeline, load_models
 from emotion_node.recordings.bag import Bag
@@ -107,7 +109,7 @@ def soak_offline(
         advance: called with the seconds of recording that have been processed.
     """
     models = load_models(config, time.perf_counter_ns, lambda text: None)
-    pipeline = build_pipeline(config, models, time.perf_counter_ns)
+    pipeline = build_pipeline(config, models, Guard(Timings(time.perf_counter_ns)))
     resident: list[tuple[float, float]] = []
     processing: list[float] = []
     begin = time.monotonic()

@@ -15,6 +15,8 @@ from emotion_lab.evaluation.concatenated import ConcatenatedDialogue, Span
 from emotion_lab.evaluation.interim import replay, replay_file
 from emotion_lab.evaluation.meld_dialogues import read_dialogues
 from emotion_node.config import Config
+from emotion_node.core.analysis.guard import Guard
+from emotion_node.core.timings import Timings
 from emotion_node.datatypes import (
     NS_PER_MS,
     NS_PER_S,
@@ -34,7 +36,7 @@ def find_utterances(
     dialogue: ConcatenatedDialogue, config: Config, models: Models
 ) -> list[Utterance]:
     """Run the pipeline over a dialogue and return the utterances that it finds."""
-    pipeline = build_pipeline(config, models, time.perf_counter_ns)
+    pipeline = build_pipeline(config, models, Guard(Timings(time.perf_counter_ns)))
     reports: list[Report] = []
     for chunk in dialogue.chunks():
         reports += pipeline.push_audio(chunk)

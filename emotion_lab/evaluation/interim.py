@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from emotion_node.config import Config
-from emotion_node.core.timings import Clock
+from emotion_node.core.analysis.guard import Guard
+from emotion_node.core.timings import Clock, Timings
 from emotion_node.datatypes import (
     NS_PER_S,
     EmotionReport,
@@ -85,7 +86,7 @@ def replay(
     inputs: Iterable[Input | None], config: Config, models: Models, clock: Clock
 ) -> list[Report]:
     """Return all that the pipeline tells of a recording."""
-    pipeline = build_pipeline(config, models, clock)
+    pipeline = build_pipeline(config, models, Guard(Timings(clock)))
     reports: list[Report] = []
     for value in inputs:
         if value is not None:

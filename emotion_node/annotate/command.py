@@ -29,6 +29,7 @@ from emotion_node.annotate.summary import (
 )
 from emotion_node.cli import parameter_options as parameters
 from emotion_node.config import Config
+from emotion_node.core.analysis.guard import Guard
 from emotion_node.core.timings import Timings
 from emotion_node.datatypes import (
     NS_PER_S,
@@ -315,7 +316,7 @@ def _open_recording(
 def _process(session: _Session, recording: Recording, outputs: _Outputs) -> int:
     """Run the pipeline over a recording and return how much was heard, in nanoseconds."""
     pipeline = build_pipeline(
-        session.config, session.models, time.monotonic_ns, session.on_fault, session.timings
+        session.config, session.models, Guard(session.timings, session.on_fault)
     )
     heard_ns = 0
     origin_ns: int | None = None

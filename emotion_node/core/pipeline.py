@@ -1,4 +1,4 @@
-"""The whole pipeline in line: what the node does in threads, in one."""
+"""The whole pipeline in one thread: synchronous, as offline analysis uses it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from emotion_node.datatypes import (
 
 
 class Pipeline:
-    """Takes inputs in the order of their stamps and returns what is to be told, in order.
+    """Takes inputs in the order of their stamps and returns the reports that they lead to.
 
     Args:
         hearing: audio to speech events.
@@ -29,27 +29,27 @@ class Pipeline:
         self.analysis = analysis
 
     def push_audio(self, chunk: AudioChunk) -> list[Report]:
-        """Hear the next chunk."""
+        """Take the next chunk of audio."""
         return self._analyse(self.analysis.timings.drain('hearing', self.hearing.process(chunk)))
 
     def push_frame(self, frame: VideoFrame) -> list[Report]:
-        """See the next frame."""
-        return self.analysis.see(frame)
+        """Take the next frame."""
+        return self.analysis.take_frame(frame)
 
     def push_mute(self, stamp_ns: int, muted: bool) -> list[Report]:
-        """Stop hearing while the robot speaks, or hear again."""
+        """Ignore audio while the robot speaks, or take it again."""
         return self._analyse(self.hearing.set_muted(stamp_ns, muted))
 
     def push_transcript(self, report: TranscriptReport) -> list[Report]:
         """Take a transcript of the robot's own recogniser."""
-        return self.analysis.transcript_in(report)
+        return self.analysis.take_transcript(report)
 
     def flush(self) -> list[Report]:
-        """Return what is still under way; the input has ended."""
+        """End what is under way and report it; the input has ended."""
         return [*self._analyse(self.hearing.flush()), *self.analysis.flush()]
 
     def reset(self) -> list[Report]:
-        """Forget everything; what was under way is ended first."""
+        """End what is under way and report it, then forget everything."""
         reports = self._analyse(self.hearing.reset())
         self.analysis.reset()
         return reports
@@ -58,7 +58,7 @@ class Pipeline:
         reports: list[Report] = []
         for event in events:
             if isinstance(event, SpeechPaused):
-                answer = self.analysis.judge(event)
+                answer = self.analysis.required_silence(event)
                 if answer is not None:
                     self.hearing.require_silence(answer)
             reports += self.analysis.handle(event)

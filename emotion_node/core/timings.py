@@ -29,10 +29,14 @@ class StageSummary:
 
 
 class Timings:
-    """Durations by stage."""
+    """Durations by stage.
+
+    Args:
+        clock: measures them.
+    """
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self.clock = clock
         self._count: dict[str, int] = {}
         self._total: dict[str, int] = {}
         self._recent: dict[str, deque[int]] = {}
@@ -46,20 +50,20 @@ class Timings:
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
         """Record how long the block takes."""
-        begin = self._clock()
+        begin = self.clock()
         try:
             yield
         finally:
-            self.add(stage, self._clock() - begin)
+            self.add(stage, self.clock() - begin)
 
     def drain(self, stage: str, items: Iterator[T]) -> Iterator[T]:
         """Yield `items`, and record how long making them took, without what is done with them."""
-        spent, begin = 0, self._clock()
+        spent, begin = 0, self.clock()
         for item in items:
-            spent += self._clock() - begin
+            spent += self.clock() - begin
             yield item
-            begin = self._clock()
-        self.add(stage, spent + self._clock() - begin)
+            begin = self.clock()
+        self.add(stage, spent + self.clock() - begin)
 
     def summary(self) -> Mapping[str, StageSummary]:
         """Return what was measured, by stage, in the order in which stages first ran."""

@@ -10,7 +10,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
-from emotion_node.core.analysis.analysis import Load
+from emotion_node.core.analysis.load import Load
 from emotion_node.datatypes import NS_PER_S, ClockSource
 from emotion_node.messages.audio import AUDIO_TYPES
 from emotion_node.ros.engine import Engine

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from emotion_node.config import QueueConfig
-from emotion_node.core.analysis.analysis import Analysis, Load
+from emotion_node.core.analysis.analysis import Analysis
+from emotion_node.core.analysis.guard import FaultHandler
+from emotion_node.core.analysis.load import Load
 from emotion_node.core.hearing.stream import Hearing
 from emotion_node.datatypes import (
     NS_PER_S,
@@ -25,8 +27,6 @@ from emotion_node.datatypes import (
     VideoFrame,
 )
 from emotion_node.ros.worker import Overload, Worker, WorkQueue
-
-FaultHandler = Callable[[str, Exception], None]
 
 _RESERVE_S = 60.0
 """Speech that may wait beyond what transcripts are given up for: for as long as one of them may
@@ -205,12 +205,12 @@ class Engine:
             case _Reset():
                 self.analysis.reset()
             case TranscriptReport():
-                reports = self.analysis.transcript_in(item)
+                reports = self.analysis.take_transcript(item)
             case _:
                 load = self.load
                 if isinstance(item, SpeechPaused) and load is Load.NORMAL:
                     # Live it may come too late to count; then the standing rule holds.
-                    answer = self.analysis.judge(item)
+                    answer = self.analysis.required_silence(item)
                     if answer is not None:
                         self.audio.put(answer)
                 reports = self.analysis.handle(item, load)
@@ -219,7 +219,7 @@ class Engine:
 
     def _see(self, item: tuple[VideoFrame, Any]) -> None:
         frame, header = item
-        for report in self.analysis.see(frame):
+        for report in self.analysis.take_frame(frame):
             self._tell(report)
         self._look(frame, header)
 

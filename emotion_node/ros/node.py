@@ -13,7 +13,9 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 
 from emotion_node.config import Config, ConfigError
 from emotion_node.core.analysis.analysis import Analysis
+from emotion_node.core.analysis.guard import Guard
 from emotion_node.core.hearing.stream import Hearing
+from emotion_node.core.timings import Timings
 from emotion_node.datatypes import AudioChunk, VideoFrame
 from emotion_node.errors import ModelError
 from emotion_node.factory import Models, build_analysis, build_hearing, load_models
@@ -99,7 +101,8 @@ class EmotionNode(LifecycleNode):
 
     def build_analysis(self, models: Models) -> Analysis:
         """Return the analysis that the models serve."""
-        return build_analysis(self.config, models, time.perf_counter_ns, self.faults)
+        guard = Guard(Timings(time.perf_counter_ns), self.faults)
+        return build_analysis(self.config, models, guard)
 
     @_logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:

@@ -13,10 +13,15 @@ import cv2
 import numpy as np
 import pytest
 from support.recordings import write_media
-from support.scripted import ScriptedText, ScriptedTranscriber, Ticker, events, utterance
+from support.scripted import (
+    ScriptedText,
+    ScriptedTranscriber,
+    events,
+    scripted_analysis,
+    utterance,
+)
 
 from emotion_node.config import AudioConfig, Config
-from emotion_node.core.analysis.analysis import Analysis
 from emotion_node.datatypes import (
     AudibleOrVisible,
     ClockSource,
@@ -273,8 +278,8 @@ def test_constants_of_messages_are_the_members_of_the_enums() -> None:
 
 
 def test_an_utterance_is_told_on_its_topics() -> None:
-    analysis = Analysis(
-        Config(), ScriptedTranscriber(['so happy']), ScriptedText(), None, None, Ticker()
+    analysis = scripted_analysis(
+        Config(), ScriptedTranscriber(['so happy']), ScriptedText(), None, None
     )
     encoder = Encoder(plain, 'microphone')
     sent = [

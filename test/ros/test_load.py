@@ -14,7 +14,7 @@ from support.scripted import (
     ScriptedTranscriber,
     ScriptedVision,
     ScriptedVoice,
-    Ticker,
+    scripted_analysis,
 )
 from support.speech import STAMP, LoudnessVad, chunks, sound
 
@@ -22,7 +22,6 @@ from emotion_lab.benchmark.slow import SlowTranscriber
 from emotion_lab.benchmark.soak import grows, growth
 from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import Config, QueueConfig
-from emotion_node.core.analysis.analysis import Analysis
 from emotion_node.core.hearing.stream import Hearing
 from emotion_node.core.pipeline import Pipeline
 from emotion_node.datatypes import (
@@ -82,7 +81,7 @@ class House:
         config = Config(queue=QueueConfig(analysis_seconds=5.0))
         self.told: list[Report] = []
         self.faults: list[str] = []
-        analysis = Analysis(config, recogniser, ScriptedText(), ScriptedVoice(), vision, Ticker())
+        analysis = scripted_analysis(config, recogniser, ScriptedText(), ScriptedVoice(), vision)
         hearing = Hearing(config.audio, config.segmenter, 0.3, LoudnessVad(), SoxrResampler)
         self.engine = Engine(
             hearing,
@@ -129,8 +128,8 @@ def test_a_recogniser_that_stands_still_costs_words_and_no_utterance() -> None:
     reasons = [one.transcript.reason for one in finals]
     late = reasons.count(Reason.TIMEOUT)
     assert 0 < late < 30
-    assert engine.analysis.counters['transcripts_given_up'] == late
-    assert engine.analysis.counters['interim_given_up'] > 0
+    assert engine.analysis.counters['transcripts_dropped'] == late
+    assert engine.analysis.counters['interim_dropped'] > 0
     assert engine.speech.peak <= engine.speech.capacity
 
 
@@ -166,7 +165,7 @@ def test_images_that_nobody_will_look_at_are_not_decoded() -> None:
 def test_a_long_evening_leaves_nothing_behind() -> None:
     config = Config()
     text, voice = ScriptedText(), ScriptedVoice()
-    analysis = Analysis(config, Endless(['well']), text, voice, None, Ticker())
+    analysis = scripted_analysis(config, Endless(['well']), text, voice, None)
     hearing = Hearing(config.audio, config.segmenter, 0.3, LoudnessVad(), SoxrResampler)
     pipeline = Pipeline(hearing, analysis)
     second: FloatArray = sound(*CHATTER * 5)

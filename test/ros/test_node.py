@@ -215,7 +215,7 @@ def test_fault_in_a_model_takes_out_its_modality_and_is_told(
 ) -> None:
     assert bench.node.engine is not None
     with monkeypatch.context() as patch:
-        patch.setattr(bench.node.engine.analysis.reading, 'model', BrokenTextModel())
+        patch.setattr(bench.node.engine.analysis.text, 'model', BrokenTextModel())
         emotion = bench.emotion(speech, bench.new_day())
     text = emotion.modalities[0]
     assert (text.available, text.reason, text.detail) == (False, 'error', 'out of memory')

@@ -14,6 +14,8 @@ from support.robot import NS_PER_S, active_node, audio_message
 
 from emotion_msgs.msg import Emotion, FaceArray
 from emotion_node.config import AudioConfig, make_config
+from emotion_node.core.analysis.guard import Guard
+from emotion_node.core.timings import Timings
 from emotion_node.datatypes import (
     AudioChunk,
     EmotionReport,
@@ -53,7 +55,7 @@ def steps() -> Iterator[list[tuple[Step, Any]]]:
 def in_line(steps: list[tuple[Step, Any]]) -> list[Report]:
     config = make_config(PARAMETERS)
     models = load_models(config, time.monotonic_ns, print)
-    pipeline = build_pipeline(config, models, time.monotonic_ns)
+    pipeline = build_pipeline(config, models, Guard(Timings(time.monotonic_ns)))
     reports: list[Report] = []
     for step, _ in steps:
         if isinstance(step.value, AudioChunk):

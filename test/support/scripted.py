@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from emotion_node.config import Config
+from emotion_node.core.analysis.analysis import Analysis, AnalysisModels
+from emotion_node.core.analysis.guard import FaultHandler, Guard
+from emotion_node.core.timings import Timings
 from emotion_node.datatypes import (
     NS_PER_SAMPLE,
     SAMPLE_RATE,
@@ -26,7 +30,7 @@ from emotion_node.datatypes import (
     Utterance,
     VideoFrame,
 )
-from emotion_node.interfaces import Turn
+from emotion_node.interfaces import TextEmotion, Transcriber, Turn, Vision, VoiceEmotion
 from emotion_node.labels import LABELS, Modality
 
 SECOND = 1_000_000_000
@@ -147,6 +151,19 @@ class ScriptedVision:
 
     def reset(self) -> None:
         self.frames.clear()
+
+
+def scripted_analysis(
+    config: Config,
+    transcriber: Transcriber | None = None,
+    text: TextEmotion | None = None,
+    voice: VoiceEmotion | None = None,
+    vision: Vision | None = None,
+    on_fault: FaultHandler | None = None,
+) -> Analysis:
+    """Return an analysis by these models, timed by a `Ticker`."""
+    models = AnalysisModels(transcriber, text, voice, vision)
+    return Analysis(config, models, Guard(Timings(Ticker()), on_fault))
 
 
 def utterance(

@@ -1,102 +1,98 @@
-"""Words that come from the robot's own recogniser, and the utterances that wait for them."""
+"""Transcripts of the robot's own recogniser, and the utterances that wait for them."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from dataclasses import dataclass
 from typing import Final
 
-from emotion_node.core.analysis.perception import Perceived
+from emotion_node.core.analysis.guard import Guard
 from emotion_node.core.analysis.transcription import no_words
-from emotion_node.datatypes import (
-    Reason,
-    Transcript,
-    TranscriptReport,
-    Utterance,
-)
+from emotion_node.datatypes import FloatArray, Reason, Transcript, TranscriptReport, Utterance
 
-MAX_GIVEN: Final = 64
+MAX_KEPT: Final = 64
 """Transcripts that are kept for utterances still to come."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """An utterance that waits for its words.
+class ExternalTranscripts:
+    """Matches transcripts and utterances, in whatever order they come (a `TranscriptSource`).
 
-    Attributes:
-        utterance: it.
-        perceived: what else is known of it.
-        processing_ns: time that took.
-    """
-
-    utterance: Utterance
-    perceived: Perceived
-    processing_ns: int
-
-
-class OutsideWords:
-    """Brings transcripts and utterances together, in whatever order they come.
-
-    A transcript belongs to the utterance it names, or else to the one its stamp lies in or
-    follows.
+    A transcript belongs to the utterance that it names. One that names none belongs to the
+    utterance that its stamp lies in or follows. An utterance without a final transcript waits;
+    where none comes in time, its words are counted in `transcripts_timed_out`.
 
     Args:
-        timeout_ns: how long an utterance waits from when its end was decided.
+        timeout_ns: how long an utterance waits, from when its end was decided.
+        guard: counts.
     """
 
-    def __init__(self, timeout_ns: int) -> None:
+    def __init__(self, timeout_ns: int, guard: Guard) -> None:
         self._timeout_ns = timeout_ns
-        self._pending: list[Pending] = []
-        self._given: deque[TranscriptReport] = deque(maxlen=MAX_GIVEN)
+        self._guard = guard
+        self._waiting: list[Utterance] = []
+        self._kept: deque[TranscriptReport] = deque(maxlen=MAX_KEPT)
 
-    def take(self, report: TranscriptReport) -> Pending | None:
-        """Take a transcript; returns the utterance that has waited for it."""
-        if report.transcript.final:
-            for pending in self._pending:
-                if _belongs(report, pending.utterance):
-                    self._pending.remove(pending)
-                    self._forget(pending.utterance)
-                    return pending
-        self._given.append(report)
-        return None
-
-    def wait(self, pending: Pending) -> Transcript | None:
-        """Take an utterance; returns its words when they are there already, else it waits."""
-        for report in self._given:
-            if report.transcript.final and _belongs(report, pending.utterance):
-                self._forget(pending.utterance)
-                return report.transcript
-        self._pending.append(pending)
-        return None
-
-    def give_up(self, stamp_ns: int | None = None) -> list[Pending]:
-        """Return the utterances that have waited too long at `stamp_ns`, or all that wait."""
-        late = [
-            one
-            for one in self._pending
-            if stamp_ns is None or one.utterance.decided_ns + self._timeout_ns <= stamp_ns
-        ]
-        for one in late:
-            self._pending.remove(one)
-            self._forget(one.utterance)
-        return late
+    def accept(self, samples: FloatArray, behind: bool) -> None:
+        """Ignore audio: the words come from outside."""
 
     def partial(self, utterance_id: str, start_ns: int) -> Transcript:
-        """Return the latest words for an utterance under way."""
-        for report in reversed(self._given):
+        """Return the latest words of the utterance under way."""
+        for report in reversed(self._kept):
             if report.utterance_id in ('', utterance_id) and report.stamp_ns >= start_ns:
                 return dataclasses.replace(report.transcript, final=False)
         return no_words(Reason.NO_SPEECH_RECOGNISED, final=False)
 
+    def peek_final(self, utterance: Utterance) -> Transcript:
+        """Return the latest words of an utterance that may have ended."""
+        return self.partial(utterance.utterance_id, utterance.start_ns)
+
+    def finish(self, utterance: Utterance, behind: bool) -> Transcript | None:
+        """Return the final words of an utterance that has ended; None where it has to wait."""
+        for report in self._kept:
+            if report.transcript.final and _belongs(report, utterance):
+                self._forget(utterance)
+                return report.transcript
+        self._waiting.append(utterance)
+        return None
+
+    def take(self, report: TranscriptReport) -> str | None:
+        """Take a transcript; return the id of the utterance that waited for it.
+
+        One that is not final serves interim estimates.
+        """
+        if report.transcript.final:
+            for utterance in self._waiting:
+                if _belongs(report, utterance):
+                    self._waiting.remove(utterance)
+                    self._forget(utterance)
+                    return utterance.utterance_id
+        self._kept.append(report)
+        return None
+
+    def time_out(self, stamp_ns: int | None = None) -> list[str]:
+        """Return the ids of the utterances that have waited too long by `stamp_ns`, or of all."""
+        late = [
+            utterance
+            for utterance in self._waiting
+            if stamp_ns is None or utterance.decided_ns + self._timeout_ns <= stamp_ns
+        ]
+        for utterance in late:
+            self._waiting.remove(utterance)
+            self._forget(utterance)
+            self._guard.count('transcripts_timed_out')
+        return [utterance.utterance_id for utterance in late]
+
+    def drop(self) -> None:
+        """Keep what has come: it may belong to the next utterance."""
+
     def reset(self) -> None:
-        """Forget all words and whoever waits for them."""
-        self._pending.clear()
-        self._given.clear()
+        """Forget all words, and the utterances that wait for them."""
+        self._waiting.clear()
+        self._kept.clear()
 
     def _forget(self, utterance: Utterance) -> None:
-        fresh = [one for one in self._given if one.stamp_ns > utterance.decided_ns]
-        self._given = deque(fresh, maxlen=MAX_GIVEN)
+        fresh = [one for one in self._kept if one.stamp_ns > utterance.decided_ns]
+        self._kept = deque(fresh, maxlen=MAX_KEPT)
 
 
 def _belongs(report: TranscriptReport, utterance: Utterance) -> bool:

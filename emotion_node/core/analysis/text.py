@@ -1,11 +1,11 @@
-"""The emotion of the words, read once each."""
+"""The emotion of what was said, asked of the text model once per text."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emotion_node.core.analysis.perception import Guard
-from emotion_node.core.analysis.reliability import rely_on_words
+from emotion_node.core.analysis.guard import Guard
+from emotion_node.core.analysis.reliability import adjust_text_reliability
 from emotion_node.core.dialogue.turns import Dialogue, DialogueTurn
 from emotion_node.datatypes import ModalityEmotion, Reason, Transcript
 from emotion_node.interfaces import TextEmotion
@@ -13,8 +13,8 @@ from emotion_node.labels import Modality
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """What the model was given, and what it said of it."""
+class _Estimated:
+    """What the model was given, and its answer."""
 
     text: str
     history: tuple[DialogueTurn, ...]
@@ -22,14 +22,14 @@ class _Read:
     emotion: ModalityEmotion
 
 
-class Reading:
-    """Asks the text model, but not about the same words in the same dialogue again.
+class TextEstimator:
+    """Asks the text model, but not twice in a row about the same text in the same dialogue.
 
     Args:
         model: text emotion model, or None where there is none (`model_off`).
         dialogue: the dialogue so far.
-        guard: asks the model.
-        min_confidence: transcripts below it are not read.
+        guard: calls the model.
+        min_confidence: the model is not asked about transcripts below it.
     """
 
     def __init__(
@@ -39,15 +39,15 @@ class Reading:
         self._dialogue = dialogue
         self._guard = guard
         self._min_confidence = min_confidence
-        self._last: _Read | None = None
+        self._last: _Estimated | None = None
 
-    def read(self, transcript: Transcript, speaker_id: str, start_ns: int) -> ModalityEmotion:
+    def estimate(self, transcript: Transcript, speaker_id: str, start_ns: int) -> ModalityEmotion:
         """Return the emotion of a transcript, or why there is none.
 
         Args:
             transcript: what was said.
             speaker_id: by whom; empty when unknown.
-            start_ns: start of the utterance: what was said before is the dialogue.
+            start_ns: start of the utterance: what was said before is its dialogue.
         """
         if self.model is None:
             return ModalityEmotion.absent(Modality.TEXT, Reason.MODEL_OFF)
@@ -59,14 +59,14 @@ class Reading:
         if reason is not Reason.NONE:
             return ModalityEmotion.absent(Modality.TEXT, reason, model=self.model.info)
         emotion = self._ask(self.model, transcript.text, speaker_id, start_ns)
-        return rely_on_words(emotion, transcript)
+        return adjust_text_reliability(emotion, transcript)
 
     def prepare(self, text: str, speaker_id: str, start_ns: int) -> None:
-        """Ask the model what `read` will ask it if these prove to be the words."""
+        """Ask the model in advance what `estimate` asks it if this is the final text."""
         if self.model is not None and text.strip():
             self._ask(self.model, text, speaker_id, start_ns)
 
-    def read_alone(self, text: str) -> ModalityEmotion:
+    def estimate_text(self, text: str) -> ModalityEmotion:
         """Return the emotion of a text outside of the dialogue.
 
         May be called by another thread than the rest.
@@ -89,5 +89,5 @@ class Reading:
             if same:
                 return last.emotion
         emotion = self._guard.ask(Modality.TEXT, lambda: model.estimate(text, history, speaker_id))
-        self._last = _Read(text, history, speaker_id, emotion)
+        self._last = _Estimated(text, history, speaker_id, emotion)
         return emotion

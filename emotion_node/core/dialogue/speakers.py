@@ -9,7 +9,7 @@ import numpy as np
 
 from emotion_node.config import DialogueConfig
 from emotion_node.core.voice.speaker_embedding import Array, embed_speaker
-from emotion_node.datatypes import NS_PER_S, NS_PER_SAMPLE, Utterance
+from emotion_node.datatypes import NS_PER_S, Utterance
 
 SURE_FACE: Final = 0.6
 """Confidence that a face is the speaker's from which it tells who speaks."""
@@ -104,9 +104,7 @@ class Speakers:
     def _sign(self, utterance: Utterance) -> Array | None:
         if not self._listens:
             return None
-        begin = max(0, (utterance.start_ns - utterance.samples_start_ns) // NS_PER_SAMPLE)
-        length = (utterance.end_ns - utterance.start_ns) // NS_PER_SAMPLE
-        return embed_speaker(utterance.samples[begin : begin + length])
+        return embed_speaker(utterance.speech)
 
     def _by_face(self, face_id: str) -> _Speaker | None:
         known = (one for one in self._speakers if face_id and face_id in one.faces)

@@ -88,12 +88,11 @@ def gather_evidence(utterance: Utterance, transcript: Transcript | None) -> Paus
         utterance: the utterance as it is if it ends here.
         transcript: words so far; None where there are none.
     """
-    begin = max(0, (utterance.start_ns - utterance.samples_start_ns) // NS_PER_SAMPLE)
     length = (utterance.end_ns - utterance.start_ns) // NS_PER_SAMPLE
     return PauseEvidence(
         _last_word(transcript) if transcript is not None else 0.0,
         length / SAMPLE_RATE,
-        last_sound(utterance.samples[begin : begin + length]),
+        last_sound(utterance.speech),
     )
 
 

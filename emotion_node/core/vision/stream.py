@@ -118,7 +118,7 @@ class FaceVision:
     Args:
         tracker: finds the faces; used by `update` alone.
         expression: tells what a face expresses, or None for nobody.
-        clock: measures how long `expression` takes; None for what it takes at the end alone.
+        clock: measures how long `expression` takes; None where nobody asks that.
     """
 
     def __init__(
@@ -276,13 +276,14 @@ class FaceVision:
             emotion = dataclasses.replace(self._absent(Reason.MODEL_OFF), samples_used=len(shown))
         else:
             asked = np.isfinite(rows[:, _EXPRESSION]).all(axis=1)
+            begin = self._clock()
             emotion = self._expression.estimate(
                 FaceSequence(stamps[asked], rows[asked, _EXPRESSION], rows[asked, _VISIBILITY])
             )
-            if emotion.scores is not None:
+            if emotion.available:
                 spent_ns = round(float(rows[asked, _SPENT].sum()) * NS_PER_S)
                 emotion = dataclasses.replace(
-                    emotion, inference_ns=emotion.inference_ns + spent_ns
+                    emotion, inference_ns=spent_ns + self._clock() - begin
                 )
         return dataclasses.replace(emotion, facial_cues=read_cues(measures, neutral)), peaks
 

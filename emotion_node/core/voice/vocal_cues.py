@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from emotion_node.core.voice.prosody import Prosody, measure_prosody
-from emotion_node.datatypes import NS_PER_S, NS_PER_SAMPLE, Utterance, VocalCue
+from emotion_node.datatypes import NS_PER_S, Utterance, VocalCue
 
 MEMORY: Final = 20
 """Past utterances of a speaker that make up the normal."""
@@ -53,9 +53,7 @@ _KINDS: Final = (
 
 def measure_utterance(utterance: Utterance) -> Prosody | None:
     """Return the prosody of an utterance without its padding; None when it holds no sound."""
-    begin = max(0, (utterance.start_ns - utterance.samples_start_ns) // NS_PER_SAMPLE)
-    length = (utterance.end_ns - utterance.start_ns) // NS_PER_SAMPLE
-    return measure_prosody(utterance.samples[begin : begin + length])
+    return measure_prosody(utterance.speech)
 
 
 class VocalCues:

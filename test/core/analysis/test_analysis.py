@@ -12,13 +12,14 @@ from support.scripted import (
     ScriptedTranscriber,
     ScriptedVision,
     ScriptedVoice,
-    Ticker,
     events,
+    scripted_analysis,
     utterance,
 )
 
 from emotion_node.config import Config, make_config
-from emotion_node.core.analysis.analysis import Analysis, Load
+from emotion_node.core.analysis.analysis import Analysis
+from emotion_node.core.analysis.load import Load
 from emotion_node.datatypes import (
     EmotionReport,
     EndReason,
@@ -44,13 +45,12 @@ def make_analysis(
     transcriber: ScriptedTranscriber | None = None,
     faults: list[str] | None = None,
 ) -> Analysis:
-    return Analysis(
+    return scripted_analysis(
         config or CALM,
         transcriber or (ScriptedTranscriber(list(lines)) if lines else None),
         text or ScriptedText(),
         voice,
         vision,
-        Ticker(),
         None if faults is None else lambda stage, error: faults.append(f'{stage}: {error}'),
     )
 
@@ -136,7 +136,7 @@ def test_the_models_see_the_dialogue_before_the_utterance_only() -> None:
     run(analysis, events(utterance(2, start_s=3.0, length_s=0.3)))
     assert text.asked == [('hello there', ()), ('I am happy', ('hello there',))]
     analysis.reset()
-    assert isinstance(analysis.reading.model, ScriptedText)
+    assert isinstance(analysis.text.model, ScriptedText)
 
 
 def test_a_monologue_cut_at_its_quietest_point_is_transcribed_up_to_the_cut() -> None:
@@ -185,7 +185,7 @@ def test_a_broken_voice_model_takes_out_the_voice_for_that_utterance() -> None:
     voice.broken = False
     (second,) = finals(run(analysis, events(utterance(2, start_s=4.0))))
     assert second.fused.voice.available
-    assert faults == ['voice: the voice model broke']
+    assert faults == ['voice emotion: the voice model broke']
 
 
 def test_under_load_interims_go_first_then_words_and_utterances_never() -> None:
@@ -196,7 +196,7 @@ def test_under_load_interims_go_first_then_words_and_utterances_never() -> None:
     reports = run(analysis, events(utterance(2, start_s=4.0)), Load.NO_TRANSCRIPT)
     (emotion,) = finals(reports)
     assert emotion.fused.text.reason is Reason.TIMEOUT
-    assert analysis.counters['transcripts_given_up'] == 1
+    assert analysis.counters['transcripts_dropped'] == 1
 
 
 def test_words_understood_too_poorly_are_told_but_not_used() -> None:
@@ -238,7 +238,7 @@ class TestWordsFromTheRobotsOwnRecogniser:
         analysis = make_analysis(config=self.config)
         spoken = utterance()
         assert not finals(run(analysis, events(spoken)))
-        reports = analysis.transcript_in(self.words('so happy', spoken.end_ns))
+        reports = analysis.take_transcript(self.words('so happy', spoken.end_ns))
         assert finals(reports)[0].fused.label == 'joy'
 
     def test_words_that_come_before_its_end_was_decided(self) -> None:
@@ -246,7 +246,7 @@ class TestWordsFromTheRobotsOwnRecogniser:
         spoken = utterance()
         happenings = list(events(spoken))
         run(analysis, happenings[:-1])
-        analysis.transcript_in(self.words('so happy', spoken.end_ns))
+        analysis.take_transcript(self.words('so happy', spoken.end_ns))
         (emotion,) = finals(run(analysis, happenings[-1:]))
         assert emotion.transcript.text == 'so happy'
 
@@ -254,7 +254,7 @@ class TestWordsFromTheRobotsOwnRecogniser:
         analysis = make_analysis(config=self.config)
         first, second = utterance(1), utterance(2, start_s=2.5)
         run(analysis, [*events(first), *events(second)])
-        reports = analysis.transcript_in(self.words('so happy', second.end_ns, 'u2'))
+        reports = analysis.take_transcript(self.words('so happy', second.end_ns, 'u2'))
         assert finals(reports)[0].utterance_id == 'u2'
 
     def test_words_that_never_come_are_absent_by_timeout(self) -> None:
@@ -268,7 +268,7 @@ class TestWordsFromTheRobotsOwnRecogniser:
 
     def test_old_words_are_not_taken_for_a_new_utterance(self) -> None:
         analysis = make_analysis(config=self.config)
-        analysis.transcript_in(self.words('so happy', 0))
+        analysis.take_transcript(self.words('so happy', 0))
         assert not finals(run(analysis, events(utterance())))
 
 

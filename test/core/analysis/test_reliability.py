@@ -1,4 +1,4 @@
-"""How far each modality can be relied on."""
+"""How reliable each modality is."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from support.scripted import SECOND, scores
 
 from emotion_node.core.analysis.reliability import (
-    rely_on_face,
-    rely_on_voice,
-    rely_on_words,
+    adjust_face_reliability,
+    adjust_text_reliability,
+    adjust_voice_reliability,
     snr_db,
 )
 from emotion_node.datatypes import (
@@ -31,8 +31,8 @@ from emotion_node.labels import Modality
 
 
 def answer(modality: Modality, reliability: float = 1.0) -> ModalityEmotion:
-    told = ModalityEmotion.from_scores(modality, scores(joy=0.8), ModelInfo(), samples_used=30)
-    return dataclasses.replace(told, reliability=reliability)
+    emotion = ModalityEmotion.from_scores(modality, scores(joy=0.8), ModelInfo(), samples_used=30)
+    return dataclasses.replace(emotion, reliability=reliability)
 
 
 def speech(
@@ -61,14 +61,14 @@ def words(confidence: float) -> Transcript:
     return Transcript('well then', confidence, 'en')
 
 
-def test_words_that_were_hard_to_understand_count_less_and_never_nothing() -> None:
-    trust = [
-        rely_on_words(answer(Modality.TEXT), words(confidence)).reliability
+def test_words_that_were_hard_to_recognise_count_less_but_never_nothing() -> None:
+    reliabilities = [
+        adjust_text_reliability(answer(Modality.TEXT), words(confidence)).reliability
         for confidence in (1.0, 0.8, 0.6, 0.4, 0.0)
     ]
-    assert trust[:2] == [1.0, 1.0]
-    assert trust == sorted(trust, reverse=True)
-    assert trust[-1] >= 0.5
+    assert reliabilities[:2] == [1.0, 1.0]
+    assert reliabilities == sorted(reliabilities, reverse=True)
+    assert reliabilities[-1] >= 0.5
 
 
 @pytest.mark.parametrize('noise', [0.001, 0.01, 0.05, 0.14])
@@ -84,28 +84,32 @@ def test_noise_is_unknown_where_nothing_is_around_the_speech() -> None:
 
 
 def test_short_and_noisy_voices_count_less() -> None:
-    def trust(utterance: Utterance) -> float:
-        return rely_on_voice(answer(Modality.VOICE, 0.8), utterance).reliability
+    def reliability(utterance: Utterance) -> float:
+        return adjust_voice_reliability(answer(Modality.VOICE, 0.8), utterance).reliability
 
-    assert trust(speech(3.0, 0.001)) == pytest.approx(0.8)
-    assert trust(speech(3.0, 0.1)) < trust(speech(3.0, 0.03)) < 0.8
-    assert trust(speech(0.6, 0.001)) == pytest.approx(0.8 * 0.4)
-    assert trust(speech(0.2, 0.3)) > 0.0
-    assert trust(speech(3.0, 0.05, start_s=1e6)) == trust(speech(3.0, 0.05))
+    assert reliability(speech(3.0, 0.001)) == pytest.approx(0.8)
+    assert reliability(speech(3.0, 0.1)) < reliability(speech(3.0, 0.03)) < 0.8
+    assert reliability(speech(0.6, 0.001)) == pytest.approx(0.8 * 0.4)
+    assert reliability(speech(0.2, 0.3)) > 0.0
+    assert reliability(speech(3.0, 0.05, start_s=1e6)) == reliability(speech(3.0, 0.05))
 
 
 def test_a_face_counts_as_far_as_it_is_the_speakers_and_shows() -> None:
     face = answer(Modality.FACE, 0.9)
-    sure = rely_on_face(FaceEstimate(face, 'f1', 1.0)).reliability
-    assert sure == pytest.approx(0.9)
-    assert rely_on_face(FaceEstimate(face, 'f1', 0.5)).reliability == pytest.approx(0.45)
+
+    def reliability(face: ModalityEmotion, speaker_confidence: float) -> float:
+        estimate = FaceEstimate(face, 'f1', speaker_confidence)
+        return adjust_face_reliability(estimate).reliability
+
+    assert reliability(face, 1.0) == pytest.approx(0.9)
+    assert reliability(face, 0.5) == pytest.approx(0.45)
     glimpse = dataclasses.replace(face, samples_used=1)
-    assert rely_on_face(FaceEstimate(glimpse, 'f1', 1.0)).reliability == pytest.approx(0.18)
+    assert reliability(glimpse, 1.0) == pytest.approx(0.18)
 
 
 def test_what_is_absent_stays_as_it_is() -> None:
     for modality in Modality:
-        away = ModalityEmotion.absent(modality, Reason.TOO_SHORT)
-        assert rely_on_words(away, words(0.1)) is away
-        assert rely_on_voice(away, speech(0.2, 0.1)) is away
-        assert rely_on_face(FaceEstimate(away)) is away
+        absent = ModalityEmotion.absent(modality, Reason.TOO_SHORT)
+        assert adjust_text_reliability(absent, words(0.1)) is absent
+        assert adjust_voice_reliability(absent, speech(0.2, 0.1)) is absent
+        assert adjust_face_reliability(FaceEstimate(absent)) is absent

@@ -15,14 +15,14 @@ from support.scripted import (
     ScriptedTranscriber,
     ScriptedVision,
     ScriptedVoice,
-    Ticker,
+    scripted_analysis,
 )
 from support.speech import LoudnessVad, chunks, sound
 
 from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.cli.main import main
 from emotion_node.config import Config, InterimConfig, SpeculationConfig
-from emotion_node.core.analysis.analysis import Analysis, Load
+from emotion_node.core.analysis.load import Load
 from emotion_node.core.hearing.stream import Hearing
 from emotion_node.core.pipeline import Pipeline
 from emotion_node.datatypes import EmotionReport, Report, SpeechPaused, Trigger
@@ -39,13 +39,12 @@ class Room:
             speculation=SpeculationConfig(speculate), interim=InterimConfig(enabled=interim)
         )
         self.text, self.voice = ScriptedText(), ScriptedVoice()
-        self.analysis = Analysis(
+        self.analysis = scripted_analysis(
             config,
             ScriptedTranscriber(list(SENTENCES)),
             self.text,
             self.voice,
             ScriptedVision(),
-            Ticker(),
         )
         hearing = Hearing(config.audio, config.segmenter, 0.3, LoudnessVad(), SoxrResampler)
         self.pipeline = Pipeline(hearing, self.analysis)
@@ -122,7 +121,7 @@ def test_a_fault_in_a_pause_takes_out_what_it_would_have_taken_out_at_the_end() 
         room = Room(speculate, interim=False)
         room.voice.broken = True
         room.hear([(0.5, 0.0), (0.35, 0.1), (1.0, 0.0)])
-        assert room.analysis.counters['faults_voice'] == 1
+        assert room.analysis.counters['faults_voice_emotion'] == 1
         assert room.analysis.counters['utterances'] == 1
 
 

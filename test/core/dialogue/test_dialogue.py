@@ -12,9 +12,9 @@ from support.scripted import (
     ScriptedTranscriber,
     ScriptedVision,
     ScriptedVoice,
-    Ticker,
     events,
     known,
+    scripted_analysis,
     utterance,
 )
 
@@ -53,13 +53,12 @@ def talk(
     start_s: float = 1.0,
 ) -> tuple[Analysis, ScriptedText, list[EmotionReport]]:
     text = ScriptedText()
-    analysis = Analysis(
+    analysis = scripted_analysis(
         config or make_config({'interim.enabled': False}),
         ScriptedTranscriber(list(lines)),
         text,
         voice,
         Faces(ids=faces),
-        Ticker(),
     )
     reports = [
         report
@@ -139,13 +138,12 @@ class Mumbler(ScriptedTranscriber):
 
 def test_doubtful_words_leave_more_say_to_the_voice() -> None:
     def voice_share(confidence: float) -> float:
-        analysis = Analysis(
+        analysis = scripted_analysis(
             make_config({'interim.enabled': False}),
             Mumbler(['so happy'], confidence=confidence),
             ScriptedText(),
             ScriptedVoice(),
             None,
-            Ticker(),
         )
         (emotion,) = (
             report

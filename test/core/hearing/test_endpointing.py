@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.scripted import ScriptedText, ScriptedTranscriber, Ticker
+from support.scripted import ScriptedText, ScriptedTranscriber, scripted_analysis
 from support.speech import STAMP, LoudnessVad, chunks, noise, seconds, silence, sound
 
 from emotion_lab.evaluation.concatenated import find_quiet
@@ -19,7 +19,6 @@ from emotion_lab.evaluation.mixtures import Clip
 from emotion_lab.training.endings import count_endings, words_and_ends
 from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import Config, ConfigError, EndpointingConfig, make_config
-from emotion_node.core.analysis.analysis import Analysis
 from emotion_node.core.hearing.endpointing import (
     PARTIAL_CONFIDENCE,
     Endpointing,
@@ -110,7 +109,7 @@ class Recording:
             ),
             interim=Config().interim,
         )
-        analysis = Analysis(config, Prescient([words] * 20), ScriptedText(), None, None, Ticker())
+        analysis = scripted_analysis(config, Prescient([words] * 20), ScriptedText(), None, None)
         hearing = Hearing(config.audio, config.segmenter, 0.3, LoudnessVad(), SoxrResampler)
         self.pipeline = Pipeline(hearing, analysis)
 

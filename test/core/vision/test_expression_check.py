@@ -16,15 +16,14 @@ from support.scripted import (
     ScriptedText,
     ScriptedTranscriber,
     ScriptedVoice,
-    Ticker,
     events,
     scores,
+    scripted_analysis,
     utterance,
 )
 
 from emotion_lab.data.speaker_clips import read_talkers
 from emotion_node.config import Config, FaceConfig
-from emotion_node.core.analysis.analysis import Analysis
 from emotion_node.core.vision.expression_check import (
     MIN_IMAGES,
     PROTOTYPES,
@@ -220,7 +219,7 @@ class Beholder:
 
 def said(words: str, vision: Beholder | None, voice: ScriptedVoice | None = None) -> EmotionReport:
     transcriber = ScriptedTranscriber([words])
-    analysis = Analysis(Config(), transcriber, ScriptedText(), voice, vision, Ticker())
+    analysis = scripted_analysis(Config(), transcriber, ScriptedText(), voice, vision)
     reports = [one for event in events(utterance()) for one in analysis.handle(event)]
     emotions = [one for one in reports if isinstance(one, EmotionReport)]
     assert len(emotions) > 1  # interim ones before it

@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.scripted import SECOND, ScriptedTranscriber, ScriptedVoice, Ticker, events, utterance
+from support.scripted import (
+    SECOND,
+    ScriptedTranscriber,
+    ScriptedVoice,
+    events,
+    scripted_analysis,
+    utterance,
+)
 
 from emotion_lab.data.datasets import DatasetError
 from emotion_lab.data.speech import find_speech, read_audio, read_ravdess
 from emotion_node.config import Config
-from emotion_node.core.analysis.analysis import Analysis
 from emotion_node.core.voice.prosody import Prosody, measure_prosody, pitch_contour
 from emotion_node.core.voice.vocal_cues import MAX_AGE_NS, MEMORY, VocalCues
 from emotion_node.datatypes import (
@@ -190,7 +196,7 @@ class TestPublished:
     def heard(self, voice: ScriptedVoice | None, count: int) -> list[ModalityEmotion]:
         """Return the voice's final estimates of `count` utterances."""
         lines = ScriptedTranscriber(['so'] * count)
-        analysis = Analysis(Config(), lines, None, voice, None, Ticker())
+        analysis = scripted_analysis(Config(), lines, None, voice, None)
         reports = [
             report
             for n in range(count)
