@@ -69,7 +69,7 @@ class TracedNode(EmotionNode):
 
     def build_analysis(self, models: Models) -> Analysis:
         """Return the analysis that the models serve."""
-        self.analysis = build_analysis(self.config, models, Guard(self.timings, self.faults))
+        self.analysis = build_analysis(self.config, models, Guard(self.timings, self.state.faults))
         return self.analysis
 
 
@@ -98,7 +98,7 @@ class SequentialNode(TracedNode):
         self.analysis = Analysis(
             self.config,
             AnalysisModels(models.transcriber, models.text, models.voice, vision),
-            Guard(self.timings, self.faults),
+            Guard(self.timings, self.state.faults),
         )
         return self.analysis
 

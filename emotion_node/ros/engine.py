@@ -1,10 +1,10 @@
-"""The pipeline in threads: one that hears, one that analyses, one that sees."""
+"""The pipeline in three threads: hearing, analysis and vision."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from emotion_node.config import QueueConfig
 from emotion_node.core.analysis.analysis import Analysis
@@ -28,12 +28,12 @@ from emotion_node.datatypes import (
 )
 from emotion_node.ros.worker import Overload, Worker, WorkQueue
 
-_RESERVE_S = 60.0
-"""Speech that may wait beyond what transcripts are given up for: for as long as one of them may
-take that cannot be stopped, such as Whisper's of a long utterance."""
+_RESERVE_S: Final = 60.0
+"""Room for speech beyond the limit at which transcripts are dropped: a recogniser that cannot be
+interrupted, such as Whisper, may take this long for one long utterance."""
 
-_INTERIM_BEHIND_S = 1.0
-"""An interim estimate of what was said longer ago than this serves nobody."""
+_INTERIM_BEHIND_S: Final = 1.0
+"""Interim estimates that come later than this are of no use and are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ class _Reset:
 
 @dataclass(frozen=True, slots=True)
 class _Tick:
+    """Audio up to this stamp has been processed."""
+
     stamp_ns: int
 
 
@@ -72,19 +74,23 @@ _AnalysisItem = (
 
 
 class Engine:
-    """Runs one hearing and one analysis in threads of their own.
-
-    What comes in is put into queues; what comes out is told on the analysis thread, in order.
+    """Runs hearing, analysis and vision in threads of their own, each behind a bounded queue.
 
     Args:
-        hearing: audio to speech events.
-        analysis: speech events to reports.
-        config: what may wait.
-        tell: given every report: of images on the vision thread, all others on the analysis
-            thread.
-        look: given every image that was not dropped with its header, on the vision thread,
-            after the report of it was told.
-        on_fault: told of the stage and of what was raised in it.
+        hearing: turns audio into speech events.
+        analysis: turns speech events, frames and transcripts into reports.
+        config: sizes of the queues.
+        publish: called with every report: reports on frames on the vision thread, all others on
+            the analysis thread, in order.
+        on_frame: called on the vision thread with every frame that was not dropped and its
+            header, after the reports on it have been published.
+        on_fault: called with the name of the stage and what was raised in it.
+
+    Attributes:
+        speaking: whether an utterance is under way.
+        audio_queue: audio and commands for hearing; its cost is in seconds of audio.
+        speech_queue: events and commands for analysis; its cost is in seconds of speech.
+        frame_queue: frames for vision; its cost is their number.
     """
 
     def __init__(
@@ -92,32 +98,32 @@ class Engine:
         hearing: Hearing,
         analysis: Analysis,
         config: QueueConfig,
-        tell: Callable[[Report], None],
-        look: Callable[[VideoFrame, Any], None],
+        publish: Callable[[Report], None],
+        on_frame: Callable[[VideoFrame, Any], None],
         on_fault: FaultHandler,
     ) -> None:
         self.hearing = hearing
         self.analysis = analysis
         self.speaking = False
-        self._tick_waits = False
+        self._tick_pending = False
         self._limit_s = config.analysis_seconds
-        self._tell = tell
-        self._look = look
-        self.audio: WorkQueue[_HearingItem] = WorkQueue(
+        self._publish = publish
+        self._on_frame = on_frame
+        self.audio_queue: WorkQueue[_HearingItem] = WorkQueue(
             config.audio_seconds, _audio_seconds, Overload.DROP_OLDEST_HALF
         )
-        # Where even analysis without transcripts cannot keep up, hearing waits, and audio that
-        # then finds no room is given up as a gap.
-        self.speech: WorkQueue[_AnalysisItem] = WorkQueue(
+        # When analysis cannot keep up even without transcripts, hearing waits here. Its own
+        # queue then fills up, and audio is dropped there, as a gap.
+        self.speech_queue: WorkQueue[_AnalysisItem] = WorkQueue(
             config.analysis_seconds + _RESERVE_S, _speech_seconds, Overload.WAIT
         )
-        self.frames: WorkQueue[tuple[VideoFrame, Any]] = WorkQueue(
+        self.frame_queue: WorkQueue[tuple[VideoFrame, Any]] = WorkQueue(
             config.frames, lambda item: 1, Overload.DROP_OLDEST
         )
         self._workers: tuple[Worker[Any], ...] = (
-            Worker('hearing', self.audio, self._hear, on_fault),
-            Worker('analysis', self.speech, self._analyse, on_fault),
-            Worker('vision', self.frames, self._see, on_fault),
+            Worker('hearing', self.audio_queue, self._process_audio, on_fault),
+            Worker('analysis', self.speech_queue, self._process_speech, on_fault),
+            Worker('vision', self.frame_queue, self._process_frame, on_fault),
         )
 
     def start(self) -> None:
@@ -126,65 +132,66 @@ class Engine:
             worker.start()
 
     def stop(self) -> None:
-        """End the threads; each finishes what it is doing and forgets what waits.
+        """End the threads; each finishes its current item and discards its queue.
 
         Raises:
-            TimeoutError: one of them does not come to an end.
+            TimeoutError: a thread does not finish its current item.
         """
         for worker in self._workers:
             worker.queue.close()
         for worker in self._workers:
             worker.stop()
 
-    def hear(self, chunk: AudioChunk) -> float:
-        """Take audio; returns seconds of waiting audio that were given up for it."""
-        return self.audio.put(chunk)
+    def put_audio(self, chunk: AudioChunk) -> float:
+        """Queue audio; returns how many seconds of older audio were dropped for it."""
+        return self.audio_queue.put(chunk)
 
-    def mute(self, stamp_ns: int, muted: bool) -> None:
-        """Stop hearing, or hear again."""
-        self.audio.put(_Mute(stamp_ns, muted))
+    def put_frame(self, frame: VideoFrame, header: Any) -> None:
+        """Queue a frame with the header of its message."""
+        self.frame_queue.put((frame, header))
 
-    def see(self, frame: VideoFrame, header: Any) -> None:
-        """Take an image."""
-        self.frames.put((frame, header))
+    def put_transcript(self, report: TranscriptReport) -> None:
+        """Queue a transcript of an external recogniser."""
+        self.speech_queue.put(report)
 
-    def transcript(self, report: TranscriptReport) -> None:
-        """Take a transcript from outside."""
-        self.speech.put(report)
+    def set_muted(self, stamp_ns: int, muted: bool) -> None:
+        """Ignore audio from `stamp_ns` on, or listen again."""
+        self.audio_queue.put(_Mute(stamp_ns, muted))
 
     def flush(self) -> None:
-        """End what is under way: no more audio is coming for now."""
-        self.audio.put(_Flush())
+        """End the utterance under way: no more audio comes for now."""
+        self.audio_queue.put(_Flush())
 
     def reset(self) -> None:
         """Forget everything, the dialogue too."""
-        self.audio.put(_Reset())
+        self.audio_queue.put(_Reset())
 
     @property
     def load(self) -> Load:
-        """What analysis gives up now, because it is behind."""
-        behind_s = self.speech.waiting
+        """What analysis drops now because it is behind."""
+        behind_s = self.speech_queue.waiting
         if behind_s > self._limit_s:
             return Load.NO_TRANSCRIPT
         return Load.NO_INTERIM if behind_s > _INTERIM_BEHIND_S else Load.NORMAL
 
-    def _hear(self, item: _HearingItem) -> None:
+    def _process_audio(self, item: _HearingItem) -> None:
         match item:
             case AudioChunk():
-                self._pass_on(self.analysis.timings.drain('hearing', self.hearing.process(item)))
-                if self.hearing.heard_ns is not None and not self._tick_waits:
-                    self._tick_waits = True
-                    self.speech.put(_Tick(self.hearing.heard_ns))
+                events = self.hearing.process(item)
+                self._pass_on(self.analysis.timings.drain('hearing', events))
+                if self.hearing.heard_ns is not None and not self._tick_pending:
+                    self._tick_pending = True
+                    self.speech_queue.put(_Tick(self.hearing.heard_ns))
             case _Mute():
                 self._pass_on(self.hearing.set_muted(item.stamp_ns, item.muted))
             case SilenceRequired():
                 self.hearing.require_silence(item)
             case _Flush():
                 self._pass_on(self.hearing.flush())
-                self.speech.put(item)
+                self.speech_queue.put(item)
             case _Reset():
                 self._pass_on(self.hearing.reset())
-                self.speech.put(item)
+                self.speech_queue.put(item)
 
     def _pass_on(self, events: Iterable[SpeechEvent]) -> None:
         for event in events:
@@ -192,13 +199,13 @@ class Engine:
                 self.speaking = True
             elif isinstance(event, SpeechEnded | SpeechDropped):
                 self.speaking = False
-            self.speech.put(event)
+            self.speech_queue.put(event)
 
-    def _analyse(self, item: _AnalysisItem) -> None:
+    def _process_speech(self, item: _AnalysisItem) -> None:
         reports: list[Report] = []
         match item:
             case _Tick():
-                self._tick_waits = False
+                self._tick_pending = False
                 reports = self.analysis.tick(item.stamp_ns)
             case _Flush():
                 reports = self.analysis.flush()
@@ -209,19 +216,19 @@ class Engine:
             case _:
                 load = self.load
                 if isinstance(item, SpeechPaused) and load is Load.NORMAL:
-                    # Live it may come too late to count; then the standing rule holds.
+                    # Live, the answer may come too late; then the fixed silence applies.
                     answer = self.analysis.required_silence(item)
                     if answer is not None:
-                        self.audio.put(answer)
+                        self.audio_queue.put(answer)
                 reports = self.analysis.handle(item, load)
         for report in reports:
-            self._tell(report)
+            self._publish(report)
 
-    def _see(self, item: tuple[VideoFrame, Any]) -> None:
+    def _process_frame(self, item: tuple[VideoFrame, Any]) -> None:
         frame, header = item
         for report in self.analysis.take_frame(frame):
-            self._tell(report)
-        self._look(frame, header)
+            self._publish(report)
+        self._on_frame(frame, header)
 
 
 def _audio_seconds(item: _HearingItem) -> float:

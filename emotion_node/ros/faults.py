@@ -1,4 +1,4 @@
-"""What went wrong while running: counted, logged without flooding, shown in diagnostics."""
+"""Faults while running: counted, logged at a limited rate, shown in diagnostics."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Fault:
     """One kind of fault in one stage.
 
     Attributes:
-        stage: where, e.g. "transcription".
-        text: the last one, for a person.
-        count: how many of this kind.
+        stage: where it happened, e.g. "transcription".
+        text: description of the last one.
+        count: how many there were.
         at: when the last one was, by the steady clock in seconds.
-        logged_at: when one was logged last.
-        logged: how many had been counted by then.
+        logged_at: when one was last logged.
+        logged: value of `count` at that time.
     """
 
     stage: str
@@ -34,11 +34,11 @@ class Fault:
 
 
 class FaultLog:
-    """Takes the faults of all threads.
+    """Collects the faults of all threads.
 
     Args:
-        logger: of the node.
-        clock: steady, in seconds.
+        logger: logger of the node.
+        clock: steady clock, in seconds.
     """
 
     def __init__(self, logger: RcutilsLogger, clock: Callable[[], float]) -> None:
@@ -48,7 +48,7 @@ class FaultLog:
         self._lock = threading.Lock()
 
     def __call__(self, stage: str, error: Exception) -> None:
-        """Count a fault, and log it unless one of its kind was logged a moment ago."""
+        """Count a fault, and log it unless its kind was logged within `LOG_PERIOD_S`."""
         now = self._clock()
         with self._lock:
             fault = self._faults.setdefault((stage, type(error)), Fault(stage))
@@ -62,7 +62,7 @@ class FaultLog:
                 fault.logged = fault.count
         if due:
             again = f' (and {more} more since the last report)' if more else ''
-            self._logger.error(f'fault in {stage}, which goes on: {fault.text}{again}')
+            self._logger.error(f'fault in {stage}, which continues: {fault.text}{again}')
         self._logger.debug(''.join(traceback.format_exception(error)))
 
     def all(self) -> list[Fault]:

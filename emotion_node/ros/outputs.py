@@ -16,6 +16,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from emotion_node.datatypes import (
+    NS_PER_S,
     ClockSource,
     EmotionReport,
     FacesReport,
@@ -24,18 +25,23 @@ from emotion_node.datatypes import (
 )
 from emotion_node.faces import SeenFace
 from emotion_node.messages.reports import OUTPUT_TOPICS, Encoder
-from emotion_node.ros.topic_input import message_class
+from emotion_node.ros.message_types import message_class
 
-QOS: Final = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
-IMAGE_QOS: Final = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+_QOS: Final = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+_IMAGE_QOS: Final = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 
-_MAX_LATENCY_NS = 30_000_000_000
-"""A longer way from the end of speech to its report means stamps of another clock."""
+_MAX_LATENCY_NS: Final = 30 * NS_PER_S
+"""A longer time from the end of speech to its report means stamps of another clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """What was told last, for the debug image."""
+    """The emotions published last.
+
+    Attributes:
+        final: of the last utterance that has ended.
+        interim: of the utterance under way; None when there is no estimate of it.
+    """
 
     final: EmotionReport | None = None
     interim: EmotionReport | None = None
@@ -50,14 +56,14 @@ class Outputs:
     """Publishes reports as messages.
 
     Args:
-        node: whose publishers they are.
+        node: node that publishes.
         now_ns: the node's clock.
-        same_clock: whether the audio is stamped by that clock.
+        same_clock: returns whether that clock stamps the audio.
 
     Attributes:
-        latest: the emotions told last.
-        faces: those in the last image.
-        published: messages, by topic.
+        encoder: makes messages of reports.
+        latest: the emotions published last.
+        faces: the faces in the last frame.
     """
 
     def __init__(
@@ -69,38 +75,41 @@ class Outputs:
         self.encoder = Encoder(make_message)
         self.latest = Latest()
         self.faces: tuple[SeenFace, ...] = ()
-        self.published: dict[str, int] = dict.fromkeys(OUTPUT_TOPICS, 0)
         self._publishers: dict[str, Publisher] = {
-            topic: node.create_lifecycle_publisher(message_class(type_name), topic, QOS)
+            topic: node.create_lifecycle_publisher(message_class(type_name), topic, _QOS)
             for topic, type_name in OUTPUT_TOPICS.items()
         }
-        self._debug_image = node.create_lifecycle_publisher(Image, 'debug_image', IMAGE_QOS)
+        self._debug_image = node.create_lifecycle_publisher(Image, 'debug_image', _IMAGE_QOS)
         self._lock = threading.Lock()
 
-    def tell(self, report: Report) -> None:
+    def publish(self, report: Report) -> None:
         """Publish a report on its topics."""
         latency_ns = None
         if isinstance(report, EmotionReport):
-            latency_ns = self._latency(report)
+            latency_ns = self._latency_ns(report)
             final = report.trigger is Trigger.FINAL
             self.latest = Latest(report) if final else Latest(self.latest.final, report)
         elif isinstance(report, FacesReport):
             self.faces = report.faces
         for topic, message in self.encoder.encode(report, latency_ns):
-            self._publish(self._publishers[topic], message)
-            self.published[topic] += 1
+            self._send(self._publishers[topic], message)
 
     @property
     def debug_image_wanted(self) -> bool:
-        """Whether somebody looks at the debug image."""
+        """Whether somebody subscribes to the debug image."""
         return bool(self._debug_image.get_subscription_count() > 0)
 
-    def debug_image(self, header: Any, image: npt.NDArray[np.uint8]) -> None:
-        """Publish an image, (height, width, 3) uint8 BGR."""
+    def publish_debug_image(self, header: Any, image: npt.NDArray[np.uint8]) -> None:
+        """Publish an image.
+
+        Args:
+            header: header of the frame that it was drawn on.
+            image: (height, width, 3) uint8 BGR.
+        """
         height, width, _ = image.shape
         message = Image(header=header, height=height, width=width, encoding='bgr8', step=3 * width)
         message.data.frombytes(np.ascontiguousarray(image).data)
-        self._publish(self._debug_image, message)
+        self._send(self._debug_image, message)
 
     def destroy(self) -> None:
         """Take the topics off the graph."""
@@ -108,16 +117,17 @@ class Outputs:
             for publisher in (*self._publishers.values(), self._debug_image):
                 self._node.destroy_lifecycle_publisher(publisher)
 
-    def _publish(self, publisher: Publisher, message: Any) -> None:
+    def _send(self, publisher: Publisher, message: Any) -> None:
         with self._lock:
             try:
                 publisher.publish(message)
             except rclpy_implementation.RCLError:
-                # Ctrl-C takes the middleware away under the threads, which end a moment later.
+                # Ctrl-C shuts the middleware down while the threads still run for a moment.
                 if self._node.context.ok():
                     raise
 
-    def _latency(self, report: EmotionReport) -> int | None:
+    def _latency_ns(self, report: EmotionReport) -> int | None:
+        """Return the time since the end of speech; None where clocks differ."""
         if report.clock_source is ClockSource.HEADER and not self._same_clock():
             return None
         latency_ns = self._now_ns() - report.end_ns

@@ -1,9 +1,10 @@
-"""What others ask of the node or tell it: its services, and the topics that are no sensors."""
+"""The services of the node, and its command topics: robot_speaking and transcript_in."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
+from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
@@ -12,23 +13,23 @@ from emotion_msgs.msg import Transcript as TranscriptMessage
 from emotion_msgs.srv import AnalyzeText, GetReaction
 from emotion_node.datatypes import Reason, Transcript, TranscriptReport
 from emotion_node.messages.stamps import stamp_or_receipt_ns, stamp_to_ns
+from emotion_node.ros.node_state import NodeState
 
-if TYPE_CHECKING:
-    from emotion_node.ros.node import EmotionNode
-
-_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
-_INACTIVE = 'the node is not active; activate it first (ros2 lifecycle set)'
+_QOS: Final = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+_INACTIVE: Final = 'the node is not active; activate it first (ros2 lifecycle set)'
 
 
 class Requests:
     """Services and command topics of a node.
 
     Args:
-        node: whose they are.
+        node: node that offers them.
+        state: its state.
     """
 
-    def __init__(self, node: EmotionNode) -> None:
+    def __init__(self, node: Node, state: NodeState) -> None:
         self._node = node
+        self._state = state
         self._services = [
             node.create_service(SetBool, '~/enable', self._enable),
             node.create_service(Trigger, '~/reset', self._reset),
@@ -48,13 +49,14 @@ class Requests:
             self._node.destroy_subscription(subscription)
 
     def _enable(self, request: Any, response: Any) -> Any:
-        self._node.set_enabled(request.data)
+        self._state.set_enabled(request.data)
         response.success = True
         response.message = 'enabled' if request.data else 'disabled'
+        self._node.get_logger().info(response.message)
         return response
 
     def _reset(self, request: Any, response: Any) -> Any:
-        engine = self._node.engine
+        engine = self._state.engine
         response.success = engine is not None
         response.message = _INACTIVE if engine is None else 'everything is forgotten'
         if engine is not None:
@@ -62,23 +64,23 @@ class Requests:
         return response
 
     def _analyze_text(self, request: Any, response: Any) -> Any:
-        engine, outputs = self._node.engine, self._node.outputs
+        engine, outputs = self._state.engine, self._state.outputs
         if engine is None or outputs is None:
             response.message = _INACTIVE
             return response
         try:
             estimate = engine.analysis.analyze_text(request.text)
-        except Exception as error:  # noqa: BLE001  the caller is told, and the fault is counted
-            self._node.faults('text', error)
+        except Exception as error:  # noqa: BLE001  counted, and reported to the caller
+            self._state.faults('text', error)
             response.message = f'{type(error).__name__}: {error}'
             return response
         response.success = estimate.available
         response.message = '' if estimate.available else _explain(estimate.reason)
-        response.emotion = outputs.encoder.modality('', self._node.now_ns(), estimate)
+        response.emotion = outputs.encoder.modality('', self._state.now_ns(), estimate)
         return response
 
     def _get_reaction(self, request: Any, response: Any) -> Any:
-        engine = self._node.engine
+        engine = self._state.engine
         if engine is None:
             response.message = _INACTIVE
             return response
@@ -99,11 +101,12 @@ class Requests:
         return response
 
     def _robot_speaking(self, message: Any) -> None:
-        self._node.set_robot_speaking(message.data)
+        self._state.set_robot_speaking(message.data)
 
     def _transcript(self, message: Any) -> None:
-        if self._node.engine is not None:
-            self._node.engine.transcript(decode_transcript(message, self._node.now_ns()))
+        if self._state.engine is not None:
+            report = decode_transcript(message, self._state.now_ns())
+            self._state.engine.put_transcript(report)
 
 
 def decode_transcript(message: Any, receipt_ns: int) -> TranscriptReport:
@@ -111,7 +114,7 @@ def decode_transcript(message: Any, receipt_ns: int) -> TranscriptReport:
 
     Args:
         message: the message.
-        receipt_ns: when it arrived; it stands in for a stamp of zero.
+        receipt_ns: when it arrived; replaces a stamp of zero.
     """
     stamp_ns = stamp_or_receipt_ns(message.header, receipt_ns)
     words = message.text.strip()

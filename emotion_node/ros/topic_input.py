@@ -1,13 +1,12 @@
-"""One input topic: what is known of it, and how it is subscribed to."""
+"""One input topic: its subscription, and what is known of its publishers and messages."""
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode
@@ -20,10 +19,14 @@ from rclpy.qos import (
 from rclpy.subscription import Subscription
 
 from emotion_node.datatypes import ClockSource
-from emotion_node.messages.audio import AUDIO_TYPES, MessageError
+from emotion_node.messages.audio import MessageError
+from emotion_node.ros.message_types import message_class
 from emotion_node.ros.periods import LOG_PERIOD_S
 
-_RATE_WINDOW_S = 5.0
+_RATE_WINDOW_S: Final = 5.0
+_MIN_LAG_S: Final = -0.1
+_MAX_LAG_S: Final = 5.0
+"""Data that is older than this at receipt, or from the future, has stamps of another clock."""
 
 
 @dataclass(slots=True)
@@ -32,92 +35,75 @@ class InputHealth:
 
     Attributes:
         topic: fully qualified.
-        wanted: message types that will do.
-        timeout_s: silence after which the input counts as dead.
-        type_name: message type subscribed to; empty while there is none.
-        problem: why nothing can be subscribed to; empty when all is well.
+        expected_types: message types that can be used.
+        timeout_s: time without a message after which the input is reported as lost.
+        type_name: message type subscribed to; empty while there is no subscription.
+        problem: why there can be no subscription; empty when there is no problem.
         publishers: node names of the publishers found.
-        found_types: message types of these publishers.
-        qos: why a publisher's messages do not arrive; empty when they can.
+        published_types: message types of these publishers.
+        qos_mismatch: why the messages of a publisher do not arrive; empty when they can.
         messages: number received.
-        bad: number that could not be used.
-        last_bad: why the last one of them could not.
-        last_bad_at: when that was, by the steady clock in seconds.
-        lag_s: age of the last message's data at its receipt, by the node's clock.
+        rejected: number of messages that could not be used.
+        last_rejection: why the last of these could not be used.
+        last_rejection_at: when that was, by the steady clock in seconds.
+        lag_s: age of the last message's data at receipt, by the node's clock.
         clock_source: who stamped the last message.
-        wrong_rate: what is wrong with the sample rate; empty when nothing is.
+        rate_problem: what is wrong with the sample rate; empty when nothing is.
+        arrivals: when the last messages arrived, by the steady clock in seconds.
     """
 
     topic: str
-    wanted: Sequence[str]
+    expected_types: Sequence[str]
     timeout_s: float
     type_name: str = ''
     problem: str = ''
     publishers: Sequence[str] = ()
-    found_types: Sequence[str] = ()
-    qos: str = ''
+    published_types: Sequence[str] = ()
+    qos_mismatch: str = ''
     messages: int = 0
-    bad: int = 0
-    last_bad: str = ''
-    last_bad_at: float = float('-inf')
+    rejected: int = 0
+    last_rejection: str = ''
+    last_rejection_at: float = float('-inf')
     lag_s: float = 0.0
     clock_source: ClockSource = ClockSource.HEADER
-    wrong_rate: str = ''
+    rate_problem: str = ''
     arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
 
-    def arrived(self, now: float) -> None:
-        """Count a message, at a time of the steady clock in seconds."""
+    @property
+    def same_clock(self) -> bool:
+        """Whether the stamps seem to come from the clock of this node."""
+        return self.clock_source is ClockSource.RECEIPT or _MIN_LAG_S <= self.lag_s <= _MAX_LAG_S
+
+    def note_arrival(self, now: float) -> None:
+        """Count a message that arrived at `now`, by the steady clock in seconds."""
         self.messages += 1
         self.arrivals.append(now)
 
-    def rate(self, now: float) -> float:
+    def note_rejection(self, reason: str, now: float) -> None:
+        """Count a message that cannot be used."""
+        self.rejected += 1
+        self.last_rejection = reason
+        self.last_rejection_at = now
+
+    def message_rate(self, now: float) -> float:
         """Return messages per second over the last seconds."""
         recent = [one for one in list(self.arrivals) if one > now - _RATE_WINDOW_S]
         return (len(recent) - 1) / max(now - recent[0], 1e-3) if len(recent) > 1 else 0.0
 
-    def age(self, now: float) -> float:
+    def age_s(self, now: float) -> float:
         """Return seconds since the last message; infinite before the first."""
         return now - self.arrivals[-1] if self.arrivals else float('inf')
 
-    def refuse(self, why: str, now: float) -> None:
-        """Count a message that cannot be used."""
-        self.bad += 1
-        self.last_bad = why
-        self.last_bad_at = now
 
-
-def message_class(type_name: str) -> Any:
-    """Return the class of a message type such as "std_msgs/msg/Bool".
-
-    Raises:
-        MessageError: the name is no message type, or its package is not installed.
-    """
-    try:
-        package, kind, name = type_name.split('/')
-    except ValueError:
-        package, kind, name = '', '', ''
-    if kind != 'msg' or not package or not name:
-        raise MessageError(
-            f'{type_name!r} is no message type; expected a name like "{AUDIO_TYPES[0]}"'
-        )
-    try:
-        return getattr(importlib.import_module(f'{package}.msg'), name)
-    except (ImportError, AttributeError) as error:
-        raise MessageError(
-            f'message type {type_name} is not installed here; install ros-$ROS_DISTRO-'
-            f'{package.replace("_", "-")} or build its package into this workspace, and source it'
-        ) from error
-
-
-class Input:
+class TopicInput:
     """One input topic.
 
     Args:
-        node: whose subscriptions they are.
-        topic: name, relative to the node's namespace.
-        qos: asked of publishers.
-        wanted: message types that will do.
-        timeout_s: silence after which the input counts as dead.
+        node: node that subscribes.
+        topic: name, fully qualified.
+        qos: quality of service that is requested.
+        expected_types: message types that can be used.
+        timeout_s: time without a message after which the input is reported as lost.
     """
 
     def __init__(
@@ -125,29 +111,29 @@ class Input:
         node: LifecycleNode,
         topic: str,
         qos: QoSProfile,
-        wanted: Sequence[str],
+        expected_types: Sequence[str],
         timeout_s: float,
     ) -> None:
         self._node = node
         self._qos = qos
         self._subscriptions: list[Subscription] = []
-        self.health = InputHealth(topic, wanted, timeout_s)
+        self.health = InputHealth(topic, expected_types, timeout_s)
 
-    def look(self) -> None:
-        """Look at the graph: who publishes here, of what type, with what quality of service."""
+    def refresh(self) -> None:
+        """Look up who publishes here, of what type and with what quality of service."""
         endpoints = self._node.get_publishers_info_by_topic(self.health.topic)
         self.health.publishers = [
             f'{one.node_namespace.rstrip("/")}/{one.node_name}' for one in endpoints
         ]
-        self.health.found_types = sorted({one.topic_type for one in endpoints})
-        self.health.qos = ''
+        self.health.published_types = sorted({one.topic_type for one in endpoints})
+        self.health.qos_mismatch = ''
         for one in endpoints:
             compatible, reason = qos_check_compatible(one.qos_profile, self._qos)
             if compatible == QoSCompatibility.ERROR:
-                self.health.qos = f'{one.node_name}: {reason}'
+                self.health.qos_mismatch = f'{one.node_name}: {reason}'
 
     def unsubscribe(self) -> None:
-        """Stop listening."""
+        """End the subscription."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions.clear()
@@ -168,17 +154,17 @@ class Input:
     def _on_incompatible_qos(self, topic: str, event: Any) -> None:
         policy = qos_policy_name_from_kind(event.last_policy_kind)
         self._node.get_logger().warning(
-            f'a publisher on {topic} offers less than was asked for ({policy}); see '
+            f'a publisher on {topic} offers less than is requested ({policy}); see '
             f'"ros2 topic info --verbose {topic}"'
         )
 
-    def _refuse(self, error: MessageError) -> None:
-        self.health.refuse(str(error), time.monotonic())
+    def _reject(self, error: MessageError) -> None:
+        self.health.note_rejection(str(error), time.monotonic())
         self._node.get_logger().error(
             f'{self.health.topic}: {error}', throttle_duration_sec=LOG_PERIOD_S
         )
 
-    def _problem(self, text: str) -> None:
+    def _set_problem(self, text: str) -> None:
         if text and text != self.health.problem:
             self._node.get_logger().error(text)
         self.health.problem = text

@@ -1,4 +1,4 @@
-"""Threads with bounded queues: what waits, and what is given up when the machine falls behind."""
+"""Threads with bounded queues, and what a full queue drops."""
 
 from __future__ import annotations
 
@@ -8,32 +8,38 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar('T')
 
-_JOIN_TIMEOUT_S = 10.0
+_JOIN_TIMEOUT_S: Final = 10.0
 
 
 class Overload(enum.Enum):
     """What a full queue does with the next item."""
 
     DROP_OLDEST = 'drop_oldest'
-    """Gives up what has waited longest, one for one: images, where only the newest matter."""
+    """Drops the oldest items, one for one: frames, where only the newest matter."""
     DROP_OLDEST_HALF = 'drop_oldest_half'
-    """Gives up the older half at once: audio, where one long gap harms less than many short ones,
-    each of which would end the utterance under way."""
+    """Drops the older half at once: audio, where one long gap does less harm than many short
+    ones, each of which would end the utterance under way."""
     WAIT = 'wait'
-    """Lets the producer wait: whatever must not be lost."""
+    """Blocks the producer: items that must not be lost."""
 
 
 class WorkQueue(Generic[T]):
-    """A queue between threads, bounded by what its items cost.
+    """A queue between threads, bounded by the total cost of its items.
 
     Args:
-        capacity: total cost that may wait, in the unit of `cost`.
-        cost: of an item; an item that costs nothing (a command) is always taken, never given up.
+        capacity: maximum total cost, in the unit of `cost`.
+        cost: returns the cost of an item; an item of cost 0 (a command) is always accepted and
+            never dropped.
         overload: what happens when an item would exceed the capacity.
+
+    Attributes:
+        dropped: number of items dropped so far.
+        dropped_cost: their total cost.
+        peak: highest total cost that has waited at once.
     """
 
     def __init__(self, capacity: float, cost: Callable[[T], float], overload: Overload) -> None:
@@ -49,18 +55,18 @@ class WorkQueue(Generic[T]):
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
-        """Return how many items wait."""
+        """Return the number of waiting items."""
         return len(self._items)
 
     @property
     def waiting(self) -> float:
-        """Total cost of what waits."""
+        """Total cost of the waiting items."""
         return self._waiting
 
     def put(self, item: T) -> float:
-        """Add an item; returns the cost of what was given up for it."""
+        """Add an item; returns the cost of the items that were dropped for it."""
         cost = self._cost(item)
-        given_up = 0.0
+        dropped_cost = 0.0
         with self._changed:
             if cost > 0 and self._waiting + cost > self.capacity:
                 if self.overload is Overload.WAIT:
@@ -70,29 +76,29 @@ class WorkQueue(Generic[T]):
                 else:
                     half = self.overload is Overload.DROP_OLDEST_HALF
                     keep = self.capacity / 2 if half else self.capacity
-                    given_up = self._make_room(keep - cost)
+                    dropped_cost = self._make_room(keep - cost)
             if self._closed:
-                return given_up
+                return dropped_cost
             self._items.append(item)
             self._waiting += cost
             self.peak = max(self.peak, self._waiting)
             self._changed.notify_all()
-        return given_up
+        return dropped_cost
 
     def get(self) -> T | None:
-        """Wait for the next item and return it, or None once the queue is closed."""
+        """Wait for the next item and return it; None once the queue is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._closed)
             if self._closed:
                 return None
             item = self._items.popleft()
-            # Sums of fractions leave a rest.
+            # Sums of fractions leave a remainder.
             self._waiting = self._waiting - self._cost(item) if self._items else 0.0
             self._changed.notify_all()
             return item
 
     def close(self) -> None:
-        """Forget what waits; nobody waits on the queue any more."""
+        """Discard all items and release every thread that waits on the queue."""
         with self._changed:
             self._closed = True
             self._items.clear()
@@ -100,29 +106,31 @@ class WorkQueue(Generic[T]):
             self._changed.notify_all()
 
     def _make_room(self, allowed: float) -> float:
+        """Drop the oldest items until at most `allowed` waits; returns their cost."""
         kept: deque[T] = deque()
-        given_up = 0.0
+        dropped_cost = 0.0
         for item in self._items:
             cost = self._cost(item)
-            if cost > 0 and self._waiting - given_up > max(allowed, 0.0):
-                given_up += cost
+            if cost > 0 and self._waiting - dropped_cost > max(allowed, 0.0):
+                dropped_cost += cost
                 self.dropped += 1
             else:
                 kept.append(item)
         self._items = kept
-        self._waiting -= given_up
-        self.dropped_cost += given_up
-        return given_up
+        self._waiting -= dropped_cost
+        self.dropped_cost += dropped_cost
+        return dropped_cost
 
 
 class Worker(Generic[T]):
     """A thread that handles the items of a queue, one after the other.
 
     Args:
-        name: of the thread, and of the stage in reports of faults.
-        queue: where the items come from.
-        handle: what is done with an item.
-        on_fault: told of whatever `handle` raises; the next item is handled all the same.
+        name: name of the thread, and of the stage in reports of faults.
+        queue: source of the items.
+        handle: called with every item.
+        on_fault: called with `name` and whatever `handle` raises; the worker then goes on with
+            the next item.
     """
 
     def __init__(
@@ -139,14 +147,14 @@ class Worker(Generic[T]):
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish the item under way, forget the rest, and end the thread.
+        """Finish the current item, discard the others, and end the thread.
 
         Raises:
-            TimeoutError: the item under way does not come to an end.
+            TimeoutError: the current item is not finished in time.
         """
         self.queue.close()
         if self._thread.is_alive():
@@ -159,12 +167,12 @@ class Worker(Generic[T]):
         while (item := self.queue.get()) is not None:
             try:
                 self._handle(item)
-            except Exception as error:  # noqa: BLE001  the one place where a worker's faults land
+            except Exception as error:  # noqa: BLE001  counted and reported; the thread goes on
                 self._on_fault(self.name, error)
 
 
 def _name_thread(name: str) -> None:
-    """Give the calling thread its name where top, ps and debuggers show it, which Python does not.
+    """Name the calling thread in top, ps and debuggers, which Python does not do.
 
     Linux takes 15 characters.
     """

@@ -103,9 +103,9 @@ class House:
     def finish(self) -> None:
         """Wait until everything that was put in has been worked on."""
         self.engine.flush()
-        until(lambda: not len(self.engine.audio))
+        until(lambda: not len(self.engine.audio_queue))
         stats = self.engine.hearing.stats
-        until(lambda: len(self.finals()) == stats.utterances and not len(self.engine.speech))
+        until(lambda: len(self.finals()) == stats.utterances and not len(self.engine.speech_queue))
 
 
 def test_a_recogniser_that_stands_still_costs_words_and_no_utterance() -> None:
@@ -114,15 +114,15 @@ def test_a_recogniser_that_stands_still_costs_words_and_no_utterance() -> None:
     engine = house.engine
     try:
         for chunk in chunks(sound(*CHATTER * 30), [1600]):
-            until(lambda: engine.audio.waiting < 5.0)  # no faster than it is heard
-            assert engine.hear(chunk) == 0.0
+            until(lambda: engine.audio_queue.waiting < 5.0)  # no faster than it is heard
+            assert engine.put_audio(chunk) == 0.0
         assert gate.reached.wait(WAIT_S)
         gate.open.set()
         house.finish()
     finally:
         engine.stop()
     assert not house.faults
-    assert engine.audio.dropped == 0
+    assert engine.audio_queue.dropped == 0
     finals = house.finals()
     assert len(finals) == engine.hearing.stats.utterances == 30
     reasons = [one.transcript.reason for one in finals]
@@ -130,7 +130,7 @@ def test_a_recogniser_that_stands_still_costs_words_and_no_utterance() -> None:
     assert 0 < late < 30
     assert engine.analysis.counters['transcripts_dropped'] == late
     assert engine.analysis.counters['interim_dropped'] > 0
-    assert engine.speech.peak <= engine.speech.capacity
+    assert engine.speech_queue.peak <= engine.speech_queue.capacity
 
 
 def test_images_that_nobody_will_look_at_are_not_decoded() -> None:
@@ -148,15 +148,15 @@ def test_images_that_nobody_will_look_at_are_not_decoded() -> None:
         return VideoFrame(STAMP + number * 33_000_000, decode, '')
 
     try:
-        engine.see(frame(0), None)
+        engine.put_frame(frame(0), None)
         assert gate.reached.wait(WAIT_S)
         for number in range(1, 100):
-            engine.see(frame(number), None)
-        assert engine.frames.dropped == 95
-        assert engine.frames.waiting == engine.frames.capacity == 4
+            engine.put_frame(frame(number), None)
+        assert engine.frame_queue.dropped == 95
+        assert engine.frame_queue.waiting == engine.frame_queue.capacity == 4
     finally:
         gate.open.set()
-        until(lambda: not engine.frames.waiting)
+        until(lambda: not engine.frame_queue.waiting)
         engine.stop()
     assert decoded[0] == 0
     assert set(decoded) <= {0, 96, 97, 98, 99}

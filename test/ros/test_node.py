@@ -100,7 +100,7 @@ def test_robot_does_not_hear_itself(bench: Bench, speech: Samples) -> None:
     start_ns = bench.new_day()
     bench.play(speech[:CHUNK], start_ns)
     bench.robot.publisher(Bool, 'robot_speaking').publish(Bool(data=True))
-    bench.robot.until(lambda: bench.node.robot_speaking, 'the robot speaks')
+    bench.robot.until(lambda: bench.node.state.robot_speaking, 'the robot speaks')
     before = len(bench.robot.inbox['speech_activity'])
     bench.play(speech, start_ns + NS_PER_S)
     assert 'muted while the robot speaks' in bench.fresh_status('state').message
@@ -108,7 +108,7 @@ def test_robot_does_not_hear_itself(bench: Bench, speech: Samples) -> None:
     assert len(bench.robot.inbox['speech_activity']) == before
     # Its player dies in the middle of a sentence: it cannot be speaking any more.
     bench.robot.forget('robot_speaking')
-    bench.robot.until(lambda: not bench.node.robot_speaking, 'hearing again')
+    bench.robot.until(lambda: not bench.node.state.robot_speaking, 'hearing again')
     assert bench.emotion(speech, bench.new_day()).text.endswith(WORDS)
 
 
@@ -170,8 +170,8 @@ def test_debug_image_shows_image_and_emotion(bench: Bench, speech: Samples) -> N
     bench.emotion(speech, bench.new_day())
     publisher = bench.robot.publisher(Image, 'image')
     bench.robot.listen(Image, 'debug_image')
-    assert bench.node.outputs is not None
-    outputs = bench.node.outputs
+    assert bench.node.state.outputs is not None
+    outputs = bench.node.state.outputs
     bench.robot.until(lambda: outputs.debug_image_wanted, 'the node knows that somebody looks')
     grey = np.full((480, 640, 3), 90, np.uint8)
     publisher.publish(
@@ -213,9 +213,9 @@ class BrokenTextModel:
 def test_fault_in_a_model_takes_out_its_modality_and_is_told(
     bench: Bench, speech: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert bench.node.engine is not None
+    assert bench.node.state.engine is not None
     with monkeypatch.context() as patch:
-        patch.setattr(bench.node.engine.analysis.text, 'model', BrokenTextModel())
+        patch.setattr(bench.node.state.engine.analysis.text, 'model', BrokenTextModel())
         emotion = bench.emotion(speech, bench.new_day())
     text = emotion.modalities[0]
     assert (text.available, text.reason, text.detail) == (False, 'error', 'out of memory')

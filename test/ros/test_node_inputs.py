@@ -45,7 +45,7 @@ def test_microphone_that_falls_silent_mid_sentence_ends_the_utterance(
     emotion = bench.next('emotion', before)
     assert emotion.end_reason == Emotion.END_REASON_END
     status = bench.status_at('audio', DiagnosticStatus.STALE)
-    assert 'robot publishes on /audio, but no message has come for' in status.message
+    assert 'robot publishes on /audio, but no message has arrived for' in status.message
 
 
 def test_camera_that_dies_mid_sentence_takes_nothing_else_with_it(
@@ -118,11 +118,11 @@ def test_audio_without_samples_is_refused(bench: Bench, speech: Samples) -> None
 
 
 def test_audio_that_is_not_a_number_is_a_gap(bench: Bench, speech: Samples) -> None:
-    assert bench.node.engine is not None
+    assert bench.node.state.engine is not None
     bad = np.full((CHUNK, 1), np.nan, np.float32)
-    bench.node.engine.hear(datatypes.AudioChunk(bench.new_day(), bad, RATE))
+    bench.node.state.engine.put_audio(datatypes.AudioChunk(bench.new_day(), bad, RATE))
     bench.robot.until(
-        lambda: 'no finite numbers' in bench.fresh_status('hearing').message, 'the warning'
+        lambda: 'not finite numbers' in bench.fresh_status('hearing').message, 'the warning'
     )
     assert bench.emotion(speech, bench.new_day()).text.endswith(WORDS)
 

@@ -49,8 +49,8 @@ class Stage:
     def play_bare(self, samples: Samples) -> None:
         """Publish samples without any header, each chunk when its last sample is there."""
         publisher = self.robot.publisher(Int16MultiArray, 'audio')
-        assert self.node.audio is not None
-        health = self.node.audio.health
+        assert self.node.state.audio is not None
+        health = self.node.state.audio.health
         for _, chunk in chunks(samples, CHUNK, 0):
             self.advance(len(chunk) * NS_PER_S // RATE)
             received = health.messages
@@ -59,8 +59,8 @@ class Stage:
 
     def play_stamped(self, samples: Samples) -> None:
         publisher = self.robot.publisher(AudioChunk, 'audio')
-        assert self.node.audio is not None
-        health = self.node.audio.health
+        assert self.node.state.audio is not None
+        health = self.node.state.audio.health
         for _, chunk in chunks(samples, CHUNK, 0):
             duration_ns = len(chunk) * NS_PER_S // RATE
             self.advance(duration_ns)

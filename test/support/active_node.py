@@ -61,13 +61,14 @@ class Bench:
 
     @property
     def received(self) -> int:
-        assert self.node.audio is not None
-        return self.node.audio.health.messages
+        assert self.node.state.audio is not None
+        return self.node.state.audio.health.messages
 
     @property
     def waiting(self) -> float:
-        assert self.node.engine is not None
-        return self.node.engine.audio.waiting + self.node.engine.speech.waiting
+        engine = self.node.state.engine
+        assert engine is not None
+        return engine.audio_queue.waiting + engine.speech_queue.waiting
 
     def next(self, topic: str, since: int) -> Any:
         """Return the first message of a topic beyond the first `since`."""

@@ -179,9 +179,9 @@ class CameraNode(Node):
         status = Status('camera')
         status.values = {'images': self.images, 'failures': self.failures}
         if self._trouble:
-            status.say(DiagnosticStatus.ERROR, self._trouble)
+            status.add(DiagnosticStatus.ERROR, self._trouble)
         else:
-            status.say(DiagnosticStatus.OK, 'seeing')
+            status.add(DiagnosticStatus.OK, 'seeing')
         self._diagnostics.publish([status])
 
 

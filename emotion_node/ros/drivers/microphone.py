@@ -203,7 +203,7 @@ class MicrophoneNode(Node):
             'dropped_s': self._queue.dropped_cost,
         }
         if self.overflows or self._queue.dropped:
-            status.say(
+            status.add(
                 DiagnosticStatus.WARN,
                 f'{self.overflows} overflow(s): audio was lost, the machine is too busy',
             )
@@ -213,13 +213,13 @@ class MicrophoneNode(Node):
             )
         if silent_s > DEVICE_SILENCE_S:
             text = f'no audio from the device for {silent_s:.0f} s'
-            status.say(DiagnosticStatus.ERROR, text)
+            status.add(DiagnosticStatus.ERROR, text)
             self.get_logger().error(
                 f'{text}: opening it again', throttle_duration_sec=LOG_PERIOD_S
             )
             self._reopen()
-        if not status.texts:
-            status.say(DiagnosticStatus.OK, 'recording')
+        if not status.findings:
+            status.add(DiagnosticStatus.OK, 'recording')
         self._diagnostics.publish([status])
 
     def _reopen(self) -> None:

@@ -27,7 +27,7 @@ from emotion_node.datatypes import NS_PER_S
 from emotion_node.messages.audio import MessageError
 from emotion_node.messages.stamps import ns_to_stamp
 from emotion_node.recordings.bag import Bag, BagError, Message, Topic
-from emotion_node.ros.topic_input import message_class
+from emotion_node.ros.message_types import message_class
 
 _DEFAULT_DEPTH = 100
 _DISCOVERY_S = 0.2
