@@ -28,7 +28,7 @@ from emotion_lab.data.metrics import Array
 from emotion_lab.data.speaker_clips import Clip, Talker, make_clips, read_talkers
 from emotion_lab.data.speaker_scenes import SEED, Clips, Scene, make_scenes
 from emotion_node.backends.faces_mediapipe import MediaPipeFaces
-from emotion_node.core.vision.active_speaker import MAX_WEIGHT_S, Jaw, Voice, compare
+from emotion_node.core.vision.active_speaker import MAX_WEIGHT_S, Jaw, measure_sync
 from emotion_node.core.vision.geometry import find_head, jaw_drop
 from emotion_node.core.voice.level import LevelMeter
 
@@ -71,12 +71,12 @@ def make_moments(talkers: Sequence[Talker], clips: Clips) -> list[Moment]:
         name: str, shift_ms: int, face: tuple[str, str], end_ns: int
     ) -> tuple[float, float, float]:
         talker, shift_ns = by_name[name], shift_ms * 1_000_000
-        trace = LevelMeter(shift_ns)
-        trace.append(talker.samples)
+        meter = LevelMeter(shift_ns)
+        meter.append(talker.samples)
         start_ns = talker.speech[0] + shift_ns
         seen = jaw(face).stamps <= end_ns
         past = Jaw(jaw(face).stamps[seen], jaw(face).drop[seen])
-        evidence = compare(Voice(trace.first_ns, trace.levels), past, start_ns, end_ns)
+        evidence = measure_sync(meter.level(), past, start_ns, end_ns)
         seconds = min(evidence.seconds, MAX_WEIGHT_S)
         return evidence.correlation * seconds, -seconds, evidence.motion
 
@@ -161,8 +161,8 @@ def describe(weights: Array) -> str:
     """Return weights as the constants they are."""
     per_s, seconds, motion, nobody = weights
     return (
-        f'WEIGHT_PER_S {per_s:.1f}, TYPICAL {seconds / per_s:.2f}, MOTION_WEIGHT {motion:.1f}, '
-        f'NOBODY {nobody:.1f}'
+        f'WEIGHT_PER_S {per_s:.1f}, NEUTRAL_CORRELATION {seconds / per_s:.2f}, '
+        f'MOTION_WEIGHT {motion:.1f}, OFF_SCREEN {nobody:.1f}'
     )
 
 

@@ -1,4 +1,4 @@
-"""Which parts of an image are searched for new faces, and when."""
+"""Which part of a frame is searched for new faces, and when."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from emotion_node.faces import Box
 MIN_DETECTABLE: Final = 1 / 9
 """Width of the narrowest face that a detector finds reliably, relative to its view."""
 OVERLAP: Final = 1.25
-"""Views overlap by as many of the narrowest faces, so that each is whole in one of them."""
+"""Views overlap by this many widths of the narrowest face, so that each face is whole in one."""
 SEARCH_PERIOD_NS: Final = NS_PER_S // 10
-"""Time between two looks while no face is followed, or one has just been lost."""
+"""Time between two searches while no face is tracked, or one has just been lost."""
 
 
-def views(width: int, height: int, min_size: int) -> list[Box]:
-    """Return the parts of an image in which faces of `min_size` pixels are found.
+def search_views(width: int, height: int, min_size: int) -> list[Box]:
+    """Return the parts of an image in which a detector finds faces from `min_size` pixels on.
 
-    The first is the whole image, for faces near the camera; the others, where there are some,
-    are squares that cover it.
+    The first is the whole image, for faces near the camera; the others, if any, are squares that
+    cover it.
     """
     side = min_size / MIN_DETECTABLE
     whole = Box(0, 0, width, height)
@@ -43,8 +43,8 @@ def _starts(length: int, side: float, overlap: float) -> list[float]:
     return [(length - side) * index / (count - 1) for index in range(count)]
 
 
-class Schedule:
-    """When to look for new faces, and in which view.
+class SearchSchedule:
+    """When to search for new faces, and in which view.
 
     Args:
         config: parameters.
@@ -56,24 +56,24 @@ class Schedule:
         self._last_ns: int | None = None
         self._turn = 0
 
-    def next(self, stamp_ns: int, width: int, height: int, search: bool) -> Box | None:
-        """Return the view to search in the image of this moment; None for none.
+    def next_view(self, stamp_ns: int, width: int, height: int, missing: bool) -> Box | None:
+        """Return the view to search in the next frame, or None when it is not searched.
 
         Args:
-            stamp_ns: of the image.
-            width: of the image.
-            height: of the image.
-            search: whether somebody is missing.
+            stamp_ns: of the frame.
+            width: of the frame, in pixels.
+            height: of the frame, in pixels.
+            missing: whether a face is missing.
         """
-        period_ns = min(SEARCH_PERIOD_NS, self._period_ns) if search else self._period_ns
+        period_ns = min(SEARCH_PERIOD_NS, self._period_ns) if missing else self._period_ns
         if self._last_ns is not None and 0 <= stamp_ns - self._last_ns < period_ns:
             return None
-        every = views(width, height, self._min_size)
+        every = search_views(width, height, self._min_size)
         self._last_ns = stamp_ns
         self._turn = (self._turn + 1) % len(every)
         return every[self._turn - 1]
 
     def reset(self) -> None:
-        """Look at the whole of the next image."""
+        """Search the whole of the next frame."""
         self._last_ns = None
         self._turn = 0

@@ -1,7 +1,8 @@
-"""How loud the voice is over time, in the band that the jaw makes louder and softer."""
+"""The level of the voice over time, in the band in which it follows the jaw."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -9,12 +10,12 @@ import numpy as np
 from emotion_node.datatypes import NS_PER_SAMPLE, SAMPLE_RATE, FloatArray
 
 BAND: Final = (500.0, 1500.0)
-"""Hz: around the first formants, which rise and grow stronger as the jaw drops. Of the bands tried
-on the GRID corpus, the level in this one follows the jaw most closely."""
+"""In Hz: around the first formants, which rise and grow stronger as the jaw drops. Of the bands
+tried on the GRID corpus, the level in this one follows the jaw most closely."""
 HOP: Final = SAMPLE_RATE // 100
 HOP_NS: Final = HOP * NS_PER_SAMPLE
 WINDOW: Final = SAMPLE_RATE // 40
-"""Samples between and in the windows: 10 and 25 ms."""
+"""`HOP` samples from one window to the next, 10 ms, and `WINDOW` samples in each, 25 ms."""
 FLOOR_DB: Final = -100.0
 
 _FFT: Final = 512
@@ -22,18 +23,30 @@ _BINS: Final = slice(round(BAND[0] * _FFT / SAMPLE_RATE), round(BAND[1] * _FFT /
 _HANN: Final = np.hanning(WINDOW).astype(np.float32)
 
 
-class LevelMeter:
-    """The level of one stretch of sound, grown piece by piece.
+@dataclass(frozen=True, slots=True)
+class VoiceLevel:
+    """The level of the voice over one stretch of audio.
 
-    How the sound was cut into pieces changes nothing.
+    Attributes:
+        first_ns: stamp of the middle of the first window; the others follow every `HOP_NS`.
+        levels: (n,) float32 dB, one per window.
+    """
+
+    first_ns: int
+    levels: FloatArray
+
+
+class LevelMeter:
+    """Measures the level of one stretch of audio, piece by piece.
+
+    How the audio is cut into pieces changes nothing.
 
     Args:
         stamp_ns: of the first sample.
     """
 
     def __init__(self, stamp_ns: int) -> None:
-        self.first_ns = stamp_ns + WINDOW // 2 * NS_PER_SAMPLE
-        """Stamp of the middle of the first window; the others follow every `HOP_NS`."""
+        self._first_ns = stamp_ns + WINDOW // 2 * NS_PER_SAMPLE
         self._rest = np.zeros(0, np.float32)
         self._levels: list[FloatArray] = []
 
@@ -50,9 +63,9 @@ class LevelMeter:
         floor = 10 ** (FLOOR_DB / 10)
         self._levels.append((10 * np.log10(power + floor)).astype(np.float32))
 
-    @property
-    def levels(self) -> FloatArray:
-        """(n,) float32 dB, one per window that is complete."""
+    def level(self) -> VoiceLevel:
+        """Return the level so far, of all complete windows."""
         if len(self._levels) > 1:
             self._levels = [np.concatenate(self._levels)]
-        return self._levels[0] if self._levels else np.zeros(0, np.float32)
+        levels = self._levels[0] if self._levels else np.zeros(0, np.float32)
+        return VoiceLevel(self._first_ns, levels)

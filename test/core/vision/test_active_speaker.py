@@ -1,4 +1,4 @@
-"""Whose mouth goes with the voice."""
+"""Whose mouth moves with the voice."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotion_node.core.vision.active_speaker import Jaw, Voice, compare, find_speaker
-from emotion_node.core.voice.level import HOP_NS, LevelMeter
-from emotion_node.datatypes import NS_PER_SAMPLE, SAMPLE_RATE, FloatArray
+from emotion_node.core.vision.active_speaker import Jaw, find_speaker, measure_sync
+from emotion_node.core.voice.level import HOP_NS, LevelMeter, VoiceLevel
+from emotion_node.datatypes import NS_PER_MS, NS_PER_S, NS_PER_SAMPLE, SAMPLE_RATE, FloatArray
 
-SECOND = 1_000_000_000
-FRAME_NS = 40_000_000
+SECOND = NS_PER_S
+FRAME_NS = 40 * NS_PER_MS
 START_NS = 5 * SECOND
 LENGTH_NS = 3 * SECOND
 MARGIN_NS = SECOND
@@ -30,17 +30,17 @@ def syllables(seed: int) -> FloatArray:
     return opened
 
 
-def voice(seed: int, late_ns: int = 0, gain_db: float = 0.0) -> Voice:
+def voice(seed: int, late_ns: int = 0, gain_db: float = 0.0) -> VoiceLevel:
     levels = -50 + 30 * syllables(seed) + np.float32(gain_db)
-    return Voice(START_NS - MARGIN_NS + late_ns, levels.astype(np.float32))
+    return VoiceLevel(START_NS - MARGIN_NS + late_ns, levels.astype(np.float32))
 
 
 def jaw(seed: int, opens_cm: float = 0.6, frame_ns: int = FRAME_NS) -> Jaw:
     stamps = np.arange(START_NS - MARGIN_NS, START_NS + LENGTH_NS + MARGIN_NS, frame_ns)
     places = (stamps - stamps[0]) // HOP_NS
     rng = np.random.default_rng(seed + 1000)
-    trembling = rng.normal(0, 0.02, len(stamps))
-    drop = 8 + opens_cm * syllables(seed)[places] + trembling
+    jitter = rng.normal(0, 0.02, len(stamps))
+    drop = 8 + opens_cm * syllables(seed)[places] + jitter
     return Jaw(stamps.astype(np.int64), drop.astype(np.float32))
 
 
@@ -52,7 +52,7 @@ def end(late_ns: int = 0) -> int:
     return START_NS + LENGTH_NS + late_ns
 
 
-def test_the_one_whose_mouth_goes_with_the_voice_speaks() -> None:
+def test_the_one_whose_mouth_moves_with_the_voice_speaks() -> None:
     decision = find_speaker(voice(1), {'f1': jaw(2), 'f2': jaw(1)}, START_NS, end())
     assert decision.face_id == 'f2'
     assert decision.confidence > 0.9
@@ -60,32 +60,32 @@ def test_the_one_whose_mouth_goes_with_the_voice_speaks() -> None:
 
 @pytest.mark.parametrize('late_ms', [0, 50, 100, 150, 200])
 def test_sound_may_come_late(late_ms: int) -> None:
-    late_ns = late_ms * 1_000_000
-    heard = voice(1, late_ns)
-    decision = find_speaker(heard, {'f1': jaw(2), 'f2': jaw(1)}, START_NS + late_ns, end(late_ns))
+    late_ns = late_ms * NS_PER_MS
+    times = START_NS + late_ns, end(late_ns)
+    decision = find_speaker(voice(1, late_ns), {'f1': jaw(2), 'f2': jaw(1)}, *times)
     assert decision.face_id == 'f2'
-    assert abs(decision.lags_ns['f2'] - late_ns) <= FRAME_NS
+    assert abs(measure_sync(voice(1, late_ns), jaw(1), *times).lag_ns - late_ns) <= FRAME_NS
 
 
-def test_nobody_in_sight_speaks_when_no_mouth_goes_with_the_voice() -> None:
+def test_the_speaker_is_off_screen_when_no_mouth_moves_with_the_voice() -> None:
     decisions = [
         find_speaker(voice(1), {'f1': jaw(seed), 'f2': still()}, START_NS, end())
         for seed in range(3, 23)
     ]
-    nobody = [decision for decision in decisions if not decision.face_id]
-    assert len(nobody) >= 17  # some go with any voice by chance
-    assert {decision.confidence for decision in nobody} == {0.0}
+    off_screen = [decision for decision in decisions if not decision.face_id]
+    assert len(off_screen) >= 17  # some mouths move with any voice by chance
+    assert {decision.confidence for decision in off_screen} == {0.0}
 
 
 def test_a_still_face_is_not_the_speaker() -> None:
-    assert find_speaker(voice(1), {'f1': still()}, START_NS, end()).nobody > 0.9
+    assert find_speaker(voice(1), {'f1': still()}, START_NS, end()).off_screen > 0.9
 
 
-def test_without_faces_nobody_is_the_speaker() -> None:
-    assert find_speaker(voice(1), {}, START_NS, end()).nobody == 1.0
+def test_without_faces_the_speaker_is_off_screen() -> None:
+    assert find_speaker(voice(1), {}, START_NS, end()).off_screen == 1.0
 
 
-def test_certainty_grows_with_what_was_heard() -> None:
+def test_confidence_grows_with_the_length_of_speech() -> None:
     faces = {'f1': jaw(2), 'f2': jaw(1)}
     heard = [START_NS + k * SECOND // 2 for k in range(1, 5)]
     shares = [find_speaker(voice(1), faces, START_NS, now_ns).scores['f2'] for now_ns in heard]
@@ -96,10 +96,10 @@ def test_certainty_grows_with_what_was_heard() -> None:
 @settings(max_examples=30)
 @given(shift=st.integers(-(2**62), 2**62))
 def test_stamps_shifted_by_a_constant_change_nothing(shift: int) -> None:
-    shift -= shift % FRAME_NS  # what the clock says does not matter; where images lie does
-    here = compare(voice(1), jaw(1), START_NS, end())
+    shift -= shift % FRAME_NS  # so that frames lie at the same places between levels
+    here = measure_sync(voice(1), jaw(1), START_NS, end())
     heard, seen = voice(1), jaw(1)
-    there = compare(
+    there = measure_sync(
         dataclasses.replace(heard, first_ns=heard.first_ns + shift),
         dataclasses.replace(seen, stamps=seen.stamps + shift),
         START_NS + shift,
@@ -121,37 +121,37 @@ def test_neither_order_nor_loudness_matters(order: list[str], gain_db: float) ->
 
 @settings(max_examples=20)
 @given(dropped=st.sets(st.integers(30, 70), max_size=10))
-def test_some_images_less_do_not_change_the_answer(dropped: set[int]) -> None:
+def test_a_few_missing_frames_do_not_change_the_answer(dropped: set[int]) -> None:
     seen = jaw(1)
     kept = [k for k in range(len(seen.stamps)) if k not in dropped]
     faces = {'f1': jaw(2), 'f2': Jaw(seen.stamps[kept], seen.drop[kept])}
     assert find_speaker(voice(1), faces, START_NS, end()).face_id == 'f2'
 
 
-def test_a_face_counts_for_as_long_as_it_was_seen() -> None:
+def test_only_speech_during_which_a_face_was_seen_is_evidence() -> None:
     seen = jaw(1)
 
     def until(stamp_ns: int) -> Jaw:
         kept = seen.stamps < stamp_ns
         return Jaw(seen.stamps[kept], seen.drop[kept])
 
-    half = compare(voice(1), until(START_NS + SECOND), START_NS, end())
+    half = measure_sync(voice(1), until(START_NS + SECOND), START_NS, end())
     assert half.seconds == pytest.approx(1.0, abs=0.4)
-    gone = compare(voice(1), until(START_NS - SECOND // 2), START_NS, end())
+    gone = measure_sync(voice(1), until(START_NS - SECOND // 2), START_NS, end())
     assert gone.seconds == 0.0
 
 
-def test_next_to_nothing_to_go_by_is_no_evidence() -> None:
+def test_too_little_to_compare_is_no_evidence() -> None:
     nothing = np.zeros(0)
     empty = Jaw(nothing.astype(np.int64), nothing.astype(np.float32))
-    assert compare(voice(1), empty, START_NS, end()).seconds == 0.0
-    silent = Voice(START_NS, nothing.astype(np.float32))
-    assert compare(silent, jaw(1), START_NS, end()).seconds == 0.0
-    assert compare(voice(1), jaw(1), START_NS, START_NS + 1).seconds == 0.0
+    assert measure_sync(voice(1), empty, START_NS, end()).seconds == 0.0
+    silent = VoiceLevel(START_NS, nothing.astype(np.float32))
+    assert measure_sync(silent, jaw(1), START_NS, end()).seconds == 0.0
+    assert measure_sync(voice(1), jaw(1), START_NS, START_NS + 1).seconds == 0.0
 
 
 class TestLevelMeter:
-    """How loud the voice is."""
+    """The level of the voice."""
 
     def tone(self, hertz: float, loud: float = 0.1, seconds: float = 1.0) -> FloatArray:
         times = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
@@ -159,9 +159,9 @@ class TestLevelMeter:
         return samples
 
     def levels(self, samples: FloatArray) -> FloatArray:
-        trace = LevelMeter(0)
-        trace.append(samples)
-        return trace.levels
+        meter = LevelMeter(0)
+        meter.append(samples)
+        return meter.level().levels
 
     def test_ten_times_the_amplitude_is_twenty_decibels(self) -> None:
         soft, loud = (self.levels(self.tone(1000, amplitude)) for amplitude in (0.01, 0.1))
@@ -174,21 +174,22 @@ class TestLevelMeter:
 
     @settings(max_examples=30)
     @given(sizes=st.lists(st.integers(0, 1000), min_size=1, max_size=40))
-    def test_how_sound_is_cut_into_pieces_changes_nothing(self, sizes: list[int]) -> None:
+    def test_how_audio_is_cut_into_pieces_changes_nothing(self, sizes: list[int]) -> None:
         samples = np.random.default_rng(0).normal(0, 0.1, sum(sizes)).astype(np.float32)
-        trace = LevelMeter(0)
+        meter = LevelMeter(0)
         for first, size in zip(np.cumsum([0, *sizes]), sizes, strict=False):
-            trace.append(samples[first : first + size])
-        np.testing.assert_array_equal(trace.levels, self.levels(samples))
+            meter.append(samples[first : first + size])
+        np.testing.assert_array_equal(meter.level().levels, self.levels(samples))
 
-    def test_a_knock_shows_where_it_was(self) -> None:
+    def test_a_knock_shows_at_its_time(self) -> None:
         samples = np.zeros(SAMPLE_RATE, np.float32)
         samples[SAMPLE_RATE // 2 : SAMPLE_RATE // 2 + 160] = self.tone(1000, seconds=0.01)
-        trace = LevelMeter(7 * SECOND)
-        trace.append(samples)
-        loudest_ns = trace.first_ns + int(np.argmax(trace.levels)) * HOP_NS
+        meter = LevelMeter(7 * SECOND)
+        meter.append(samples)
+        level = meter.level()
+        loudest_ns = level.first_ns + int(np.argmax(level.levels)) * HOP_NS
         knock_ns = 7 * SECOND + (SAMPLE_RATE // 2 + 80) * NS_PER_SAMPLE
         assert abs(loudest_ns - knock_ns) <= HOP_NS
 
-    def test_silence_is_a_level_too(self) -> None:
+    def test_the_level_of_silence_is_finite(self) -> None:
         assert np.isfinite(self.levels(np.zeros(4000, np.float32))).all()

@@ -24,7 +24,7 @@ from emotion_node.config import FaceConfig
 from emotion_node.core.vision.assignment import assign
 from emotion_node.core.vision.scene_cuts import CutDetector
 from emotion_node.core.vision.tracker import FaceTracker
-from emotion_node.core.vision.views import Schedule, views
+from emotion_node.core.vision.views import SearchSchedule, search_views
 from emotion_node.faces import Box, Image, TrackedFace
 
 SECOND = 1_000_000_000
@@ -220,18 +220,18 @@ class TestViews:
         assert any(
             view.intersection(face).area > 0.999 * face.area
             and size >= 0.11 * max(view.width, view.height)
-            for view in views(width, height, size)
+            for view in search_views(width, height, size)
         )
 
     def test_an_image_in_which_faces_are_large_is_searched_as_a_whole(self) -> None:
-        assert views(640, 480, 80) == [Box(0, 0, 640, 480)]
-        assert len(views(1280, 720, 80)) == 3
+        assert search_views(640, 480, 80) == [Box(0, 0, 640, 480)]
+        assert len(search_views(1280, 720, 80)) == 3
 
     def test_all_views_come_in_turn(self) -> None:
-        schedule = Schedule(FaceConfig(min_size=80, detection_period=0.5))
-        found = [schedule.next(k * SECOND // 2, 1280, 720, False) for k in range(6)]
-        assert found[:3] == found[3:] == views(1280, 720, 80)
-        assert schedule.next(5 * SECOND // 2 + 1, 1280, 720, False) is None
+        schedule = SearchSchedule(FaceConfig(min_size=80, detection_period=0.5))
+        found = [schedule.next_view(k * SECOND // 2, 1280, 720, False) for k in range(6)]
+        assert found[:3] == found[3:] == search_views(1280, 720, 80)
+        assert schedule.next_view(5 * SECOND // 2 + 1, 1280, 720, False) is None
 
 
 @given(

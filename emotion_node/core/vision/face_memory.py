@@ -1,0 +1,120 @@
+"""What was measured of each face over the last half minute, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from emotion_node.core.trace import Stamps, Trace
+from emotion_node.core.vision.active_speaker import Jaw
+from emotion_node.core.vision.facial_cues import MAX_PITCH, MAX_YAW, UNITS, NeutralFace
+from emotion_node.datatypes import NS_PER_S, FloatArray
+from emotion_node.faces import Box
+
+JAW, YAW, PITCH, VISIBILITY, SPENT = 0, 1, 2, 3, 4
+MEASURES: Final = slice(5, 5 + len(UNITS))
+EXPRESSION: Final = slice(5 + len(UNITS), None)
+"""Columns of a row of measurements: jaw drop in cm, yaw and pitch in degrees, visibility 0..1, the
+time that the expression model took in s, the measures of `UNITS`, then the row of the expression
+model, NaN where it did not run."""
+
+CAPACITY: Final = 2048
+"""Frames of each face that are kept: 30 s, the longest utterance, at 60 per second."""
+FORGET_NS: Final = 60 * NS_PER_S
+"""A face that has not been seen for longer is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceHistory:
+    """What was measured of one face over some time.
+
+    Attributes:
+        stamps: (n,) int64, rising.
+        rows: (n, width) float32 measurements.
+        boxes: (n, 4) float32, the `Box` in each frame.
+        neutral: (len(UNITS),) measures of this person's neutral face.
+    """
+
+    stamps: Stamps
+    rows: FloatArray
+    boxes: FloatArray
+    neutral: FloatArray
+
+
+@dataclass(slots=True)
+class _Face:
+    rows: Trace
+    boxes: Trace = field(default_factory=lambda: Trace(4, CAPACITY))
+    neutral: NeutralFace = field(default_factory=NeutralFace)
+
+
+class FaceMemory:
+    """Keeps the measurements of each face, by its id.
+
+    Args:
+        width: measurements in a row.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._faces: dict[str, _Face] = {}
+
+    def add(self, stamp_ns: int, rows: Mapping[str, FloatArray], boxes: Mapping[str, Box]) -> None:
+        """Add the measurements of a frame, and forget faces that were last seen long ago.
+
+        Args:
+            stamp_ns: of the frame, later than that of the one before.
+            rows: (width,) float32 measurements by face.
+            boxes: box by face.
+        """
+        for face_id, row in rows.items():
+            if face_id not in self._faces:
+                self._faces[face_id] = _Face(Trace(self._width, CAPACITY))
+            face = self._faces[face_id]
+            face.rows.append(stamp_ns, row)
+            face.boxes.append(stamp_ns, np.array(boxes[face_id], np.float32))
+            if is_frontal(row[None])[0]:
+                face.neutral.follow(stamp_ns, row[MEASURES])
+        for face_id, face in list(self._faces.items()):
+            if stamp_ns - (face.rows.last_ns or stamp_ns) > FORGET_NS:
+                del self._faces[face_id]
+
+    def jaws(
+        self, start_ns: int, end_ns: int, face_ids: Iterable[str] | None = None
+    ) -> dict[str, Jaw]:
+        """Return the jaw movements in [start_ns, end_ns] by face.
+
+        Args:
+            start_ns: first stamp.
+            end_ns: last stamp.
+            face_ids: the faces; None for all.
+        """
+        jaws = {}
+        for face_id in self._faces if face_ids is None else face_ids:
+            if face_id in self._faces:
+                stamps, rows = self._faces[face_id].rows.between(start_ns, end_ns)
+                jaws[face_id] = Jaw(stamps, rows[:, JAW])
+        return jaws
+
+    def history(self, face_id: str, start_ns: int, end_ns: int) -> FaceHistory | None:
+        """Return what was measured in [start_ns, end_ns]; None for an unknown face."""
+        face = self._faces.get(face_id)
+        if face is None:
+            return None
+        stamps, rows = face.rows.between(start_ns, end_ns)
+        _, boxes = face.boxes.between(start_ns, end_ns)
+        return FaceHistory(stamps, rows, boxes, face.neutral.measures)
+
+    def clear(self) -> None:
+        """Forget all faces."""
+        self._faces.clear()
+
+
+def is_frontal(rows: FloatArray) -> npt.NDArray[np.bool_]:
+    """Return for each row of measurements whether the face is turned towards the camera."""
+    frontal = (np.abs(rows[:, YAW]) <= MAX_YAW) & (np.abs(rows[:, PITCH]) <= MAX_PITCH)
+    return np.asarray(frontal)
