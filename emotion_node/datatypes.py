@@ -407,7 +407,6 @@ class ModalityEmotion:
         modality: Modality,
         scores: FloatArray,
         model: ModelInfo,
-        inference_ns: int = 0,
         samples_used: int = 0,
     ) -> ModalityEmotion:
         """Return an answer whose valence and arousal are those expected under its scores."""
@@ -418,7 +417,6 @@ class ModalityEmotion:
             valence=valence,
             arousal=arousal,
             model=model,
-            inference_ns=inference_ns,
             samples_used=samples_used,
         )
 

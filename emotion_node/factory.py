@@ -13,7 +13,6 @@ from emotion_node.core.analysis.analysis import Analysis, AnalysisModels
 from emotion_node.core.analysis.guard import Guard
 from emotion_node.core.hearing.stream import Hearing
 from emotion_node.core.pipeline import Pipeline
-from emotion_node.core.timings import Clock
 from emotion_node.core.vision.face_points import WIDTH as POINTS_WIDTH
 from emotion_node.core.vision.face_points import read_points
 from emotion_node.core.vision.stream import FaceVision
@@ -25,11 +24,13 @@ from emotion_node.interfaces import (
     TextEmotion,
     Transcriber,
     Vad,
-    Vision,
     VoiceEmotion,
 )
 from emotion_node.labels import LABELS
 from emotion_node.model_store.manifest import find_model, read_manifest
+
+Log = Callable[[str], None]
+"""Takes a sentence about a choice that a user should know of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,12 @@ class Models:
         }
 
 
-def load_models(config: Config, clock: Clock, log: Callable[[str], None]) -> Models:
+def load_models(config: Config, log: Log) -> Models:
     """Load the models that the parameters ask for.
 
     Args:
         config: parameters.
-        clock: measures durations.
-        log: takes a sentence about each choice that a user should know of, such as which
-            recogniser was chosen.
+        log: takes a sentence about each choice, such as that of the recogniser.
 
     Raises:
         ModelError: a model is missing, damaged or does not fit its label table.
@@ -92,10 +91,10 @@ def load_models(config: Config, clock: Clock, log: Callable[[str], None]) -> Mod
     return Models(
         vad=load_vad(config),
         transcriber=load_transcriber(config.transcriber, log),
-        text=_load_text(config, clock, log, providers),
-        voice=_load_voice(config, clock, providers),
+        text=_load_text(config, log, providers),
+        voice=_load_voice(config, providers),
         faces=(faces := _load_faces(config, log)),
-        face=_load_expression(config, clock, providers) if faces else None,
+        face=_load_expression(config, providers) if faces else None,
         providers=providers,
     )
 
@@ -115,7 +114,7 @@ def load_vad(config: Config) -> Vad:
     return SileroVad()
 
 
-def load_transcriber(config: TranscriberConfig, log: Callable[[str], None]) -> Transcriber | None:
+def load_transcriber(config: TranscriberConfig, log: Log) -> Transcriber | None:
     """Load the speech recogniser that the parameters ask for.
 
     "auto" is Whisper if its model is on this machine (or may be downloaded and can be), otherwise
@@ -149,7 +148,7 @@ def load_transcriber(config: TranscriberConfig, log: Callable[[str], None]) -> T
     return _load_whisper(config, log)
 
 
-def _fall_back(language: str, log: Callable[[str], None], why: ModelError) -> Transcriber:
+def _fall_back(language: str, log: Log, why: ModelError) -> Transcriber:
     try:
         transcriber = _load_pocketsphinx(language)
     except ModelError as error:
@@ -170,7 +169,7 @@ def _load_pocketsphinx(language: str) -> Transcriber:
     return PocketsphinxTranscriber(language)
 
 
-def _load_whisper(config: TranscriberConfig, log: Callable[[str], None]) -> Transcriber:
+def _load_whisper(config: TranscriberConfig, log: Log) -> Transcriber:
     from emotion_node.backends.asr_whisper import WhisperTranscriber, choose_device
 
     device, compute_type = choose_device(config.whisper_device, config.whisper_compute_type, log)
@@ -197,7 +196,10 @@ def build_hearing(config: Config, models: Models) -> Hearing:
 
 def build_analysis(config: Config, models: Models, guard: Guard) -> Analysis:
     """Return the analysis of one microphone's speech events and one camera's frames."""
-    vision = _build_vision(config, models, guard.timings.clock)
+    vision = None
+    if models.faces is not None:
+        tracker = FaceTracker(config.face, models.faces)
+        vision = FaceVision(tracker, models.face, guard.timings.clock)
     return Analysis(
         config, AnalysisModels(models.transcriber, models.text, models.voice, vision), guard
     )
@@ -208,23 +210,19 @@ def build_pipeline(config: Config, models: Models, guard: Guard) -> Pipeline:
     return Pipeline(build_hearing(config, models), build_analysis(config, models, guard))
 
 
-def _load_text(
-    config: Config, clock: Clock, log: Callable[[str], None], providers: Sequence[str]
-) -> TextEmotion | None:
+def _load_text(config: Config, log: Log, providers: Sequence[str]) -> TextEmotion | None:
     match config.text.backend:
         case 'off':
             return None
         case 'transformers':
-            return _load_transformers(config.text, clock, log)
+            return _load_transformers(config.text, log)
     from emotion_node.backends.text_onnx import OnnxTextEmotion
 
     entry = find_model(config.text.model, config.models_dir)
-    return OnnxTextEmotion(entry, config.text.threads, providers, clock=clock)
+    return OnnxTextEmotion(entry, config.text.threads, providers)
 
 
-def _load_transformers(
-    config: TextConfig, clock: Clock, log: Callable[[str], None]
-) -> TextEmotion:
+def _load_transformers(config: TextConfig, log: Log) -> TextEmotion:
     table = parse_table(config.transformers_labels)
     # The packages are optional.
     try:
@@ -240,24 +238,23 @@ def _load_transformers(
         turns=config.transformers_turns,
         local_files_only=config.transformers_local_files_only,
         threads=config.threads,
-        clock=clock,
     )
     if never := [label for label, n in zip(LABELS, model.labels.sum(0), strict=True) if not n]:
         log(f'Text emotion by {model.info.name}, which never answers {", ".join(never)}')
     return model
 
 
-def _load_voice(config: Config, clock: Clock, providers: Sequence[str]) -> VoiceEmotion | None:
+def _load_voice(config: Config, providers: Sequence[str]) -> VoiceEmotion | None:
     voice = config.voice
     if voice.backend == 'off' or _lacks(config, voice.backend, voice.model):
         return None
     from emotion_node.backends.voice_onnx import OnnxVoiceEmotion
 
     entry = find_model(voice.model, config.models_dir)
-    return OnnxVoiceEmotion(entry, voice.threads, providers, clock=clock)
+    return OnnxVoiceEmotion(entry, voice.threads, providers)
 
 
-def _load_faces(config: Config, log: Callable[[str], None]) -> FaceFinder | None:
+def _load_faces(config: Config, log: Log) -> FaceFinder | None:
     if config.face.backend == 'off' or config.image.transport == 'off':
         return None
     from emotion_node.backends.faces_mediapipe import MediaPipeFaces
@@ -271,7 +268,7 @@ def _load_faces(config: Config, log: Callable[[str], None]) -> FaceFinder | None
         return None
 
 
-def _load_expression(config: Config, clock: Clock, providers: Sequence[str]) -> FaceEmotion | None:
+def _load_expression(config: Config, providers: Sequence[str]) -> FaceEmotion | None:
     face, folder, key = config.face, config.models_dir, config.face.model
     if face.expression == 'off' or _lacks(config, face.expression, key):
         return None
@@ -281,26 +278,14 @@ def _load_expression(config: Config, clock: Clock, providers: Sequence[str]) -> 
         if '/' in key:
             own = Path(key).expanduser()
             folder, key = str(own.parent), own.name
-        return OnnxLandmarkEmotion(
-            find_model(key, folder),
-            read_points,
-            POINTS_WIDTH,
-            face.threads,
-            providers,
-            clock=clock,
-        )
+        entry = find_model(key, folder)
+        return OnnxLandmarkEmotion(entry, read_points, POINTS_WIDTH, face.threads, providers)
     from emotion_node.backends.face_onnx import EXPRESSIONS, OnnxFaceEmotion
 
     entry = find_model(key, folder, EXPRESSIONS)
-    return OnnxFaceEmotion(entry, face.threads, providers, clock=clock)
+    return OnnxFaceEmotion(entry, face.threads, providers)
 
 
 def _lacks(config: Config, backend: str, key: str) -> bool:
     """Return whether a model that is loaded if it is there is not in the manifest."""
     return backend == 'auto' and key not in read_manifest(config.models_dir)
-
-
-def _build_vision(config: Config, models: Models, clock: Clock) -> Vision | None:
-    if models.faces is None:
-        return None
-    return FaceVision(FaceTracker(config.face, models.faces), models.face, clock)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from support.manifests import write_manifest
-from support.scripted import Ticker
 
 from emotion_node.config import Config, make_config
 from emotion_node.errors import ModelError
@@ -19,16 +18,16 @@ def config(folder: Path, **voice: str) -> Config:
 
 
 def test_without_a_voice_model_in_the_manifest_the_voice_is_off(tmp_path: Path) -> None:
-    models = load_models(config(write_manifest(tmp_path)), Ticker(), print)
+    models = load_models(config(write_manifest(tmp_path)), print)
     assert models.voice is None
     assert models.describe()['voice emotion'] == 'off'
 
 
 def test_one_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no model 'voice' in .*, which has small"):
-        load_models(config(write_manifest(tmp_path), backend='onnx'), Ticker(), print)
+        load_models(config(write_manifest(tmp_path), backend='onnx'), print)
 
 
 def test_one_that_is_there_must_be_whole(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match='is no ONNX model'):
-        load_models(config(write_manifest(tmp_path), model='small'), Ticker(), print)
+        load_models(config(write_manifest(tmp_path), model='small'), print)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
 from emotion_lab.data.datasets import DatasetError
@@ -28,7 +27,7 @@ def evaluated_cut_off_rate(count: int = DIALOGUES) -> tuple[float | None, str]:
     except DatasetError as error:
         return None, str(error)
     config = endpointing_only(make_config({'transcriber.backend': 'pocketsphinx'}))
-    models = load_models(config, time.perf_counter_ns, lambda text: None)
+    models = load_models(config, lambda text: None)
     figures = endpointing_figures(dialogues, config, models)
     return (
         figures['cut_off_rate'],

@@ -85,8 +85,8 @@ class SequentialNode(TracedNode):
         return dataclasses.replace(
             models,
             transcriber=LateTranscriber(models.transcriber) if models.transcriber else None,
-            voice=TorchVoice(BASELINE_THREADS, time.monotonic_ns),
-            face=TorchFace(BASELINE_THREADS, time.monotonic_ns),
+            voice=TorchVoice(BASELINE_THREADS),
+            face=TorchFace(BASELINE_THREADS),
         )
 
     def build_analysis(self, models: Models) -> Analysis:

@@ -108,7 +108,7 @@ def soak_offline(
         seconds: of recording, at least.
         advance: called with the seconds of recording that have been processed.
     """
-    models = load_models(config, time.perf_counter_ns, lambda text: None)
+    models = load_models(config, lambda text: None)
     pipeline = build_pipeline(config, models, Guard(Timings(time.perf_counter_ns)))
     resident: list[tuple[float, float]] = []
     processing: list[float] = []

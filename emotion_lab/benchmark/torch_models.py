@@ -9,7 +9,7 @@ python -m emotion_lab.benchmark.torch_models FOLDER    # writes the text model
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -63,14 +63,12 @@ class TorchVoice:
 
     Args:
         threads: of torch in this process.
-        clock: reads the time in ns; measures how long a call takes.
     """
 
-    def __init__(self, threads: int, clock: Callable[[], int]) -> None:
+    def __init__(self, threads: int) -> None:
         torch.set_num_threads(threads)
         torch.manual_seed(0)
         self.info = ModelInfo('voicenet', VERSION)
-        self._clock = clock
         self._net = PacedVoice(VoiceNet(VoiceTraining())).eval()
         self._run(np.zeros(SAMPLE_RATE, np.float32))
 
@@ -78,12 +76,9 @@ class TorchVoice:
         """Return an answer as untrained as the weights."""
         if utterance.end_ns - utterance.start_ns < MIN_SPEECH_NS or not len(utterance.samples):
             return ModalityEmotion.absent(Modality.VOICE, Reason.TOO_SHORT, model=self.info)
-        begun = self._clock()
         samples = utterance.samples[-MAX_SAMPLES:]
         scores = self._run(samples)
-        return ModalityEmotion.from_scores(
-            Modality.VOICE, scores, self.info, self._clock() - begun, len(samples)
-        )
+        return ModalityEmotion.from_scores(Modality.VOICE, scores, self.info, len(samples))
 
     def _run(self, samples: FloatArray) -> FloatArray:
         with torch.inference_mode():
@@ -97,16 +92,14 @@ class TorchFace:
 
     Args:
         threads: of torch in this process.
-        clock: reads the time in ns; measures how long a call takes.
     """
 
-    def __init__(self, threads: int, clock: Callable[[], int]) -> None:
+    def __init__(self, threads: int) -> None:
         torch.set_num_threads(threads)
         torch.manual_seed(0)
         self.info = ModelInfo('facenet', VERSION)
         self.width = len(EXPRESSIONS)
         self.period_ns = PERIOD_NS
-        self._clock = clock
         self._net = FaceNet(FaceTraining()).eval()
         self._run(np.zeros((SIDE, SIDE), np.float32))
 
@@ -119,13 +112,11 @@ class TorchFace:
         """Return an answer as untrained as the weights."""
         if len(seen.rows) < MIN_FRAMES:
             return ModalityEmotion.absent(Modality.FACE, Reason.TOO_SHORT, model=self.info)
-        begun = self._clock()
         shown = pool_expressions(seen)
         return ModalityEmotion.from_scores(
             Modality.FACE,
             shown[:-1] / (1 - shown[-1]),
             self.info,
-            self._clock() - begun,
             len(seen.rows),
         )
 

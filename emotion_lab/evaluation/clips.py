@@ -168,7 +168,7 @@ def evaluate_clips(config: Config, data: Path | None = None) -> dict[str, Any]:
     Raises:
         ModelError: a model cannot be used.
     """
-    models = load_models(config, time.perf_counter_ns, lambda text: None)
+    models = load_models(config, lambda text: None)
     rows: list[Row] = []
     skipped = []
     try:

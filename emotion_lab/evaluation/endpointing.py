@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,7 +63,7 @@ def evaluate_endpointing(
     adaptive = dataclasses.replace(
         config, endpointing=dataclasses.replace(config.endpointing, adaptive=True)
     )
-    models = load_models(config, time.perf_counter_ns, lambda text: None)
+    models = load_models(config, lambda text: None)
     wordless = dataclasses.replace(models, transcriber=None)
     in_use = models if config.endpointing.adaptive else wordless
     console = Console(stderr=True)
@@ -98,7 +97,7 @@ def choose_endpointing(config: Config, count: int, data: Path | None) -> dict[st
     config = dataclasses.replace(
         config, transcriber=dataclasses.replace(config.transcriber, backend='off')
     )
-    models = load_models(config, time.perf_counter_ns, lambda text: None)
+    models = load_models(config, lambda text: None)
     chosen, tried = choose(make_dialogues('dev', count, data), config, models)
     return {**chosen, 'tried': tried}
 

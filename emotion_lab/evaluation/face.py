@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,7 +49,7 @@ def evaluate_face(data: Path | None = None) -> dict[str, Any]:
         ModelError: the model cannot be used.
     """
     entry = find_model('face', labels=EXPRESSIONS)
-    backend = OnnxFaceEmotion(entry, clock=time.monotonic_ns)
+    backend = OnnxFaceEmotion(entry)
     figures: dict[str, Any] = {'model': f'{backend.info.name} {backend.info.version}'}
     skipped = []
     try:

@@ -42,7 +42,7 @@ POWERS: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 def interim_figures(config: Config, data: Path | None, demo: Path) -> dict[str, Any]:
     """Return how often the last interim label is the final one, by recording and in all."""
-    models = load_models(config, time.perf_counter_ns, lambda text: None)
+    models = load_models(config, lambda text: None)
     by_name: dict[str, Agreement] = {}
     skipped = []
     if demo.exists():

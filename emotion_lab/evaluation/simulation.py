@@ -13,7 +13,6 @@ they will be on a robot.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -118,7 +117,7 @@ def face_pool(
         with np.load(place) as kept:
             return pool_of_faces(kept['scores'], kept['labels'])
     faces = read_ferplus('test', data)
-    backend = OnnxFaceEmotion(entry, clock=time.perf_counter_ns)
+    backend = OnnxFaceEmotion(entry)
     shown = track(faces.images, 'FER+ test', console=Console(stderr=True), transient=True)
     scores = np.array([backend.run(face) for face in shown], np.float64)
     if place:

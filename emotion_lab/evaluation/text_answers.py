@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +68,7 @@ def text_answers(
                     kept['dialogues'],
                     kept['speakers'],
                 )
-    backend = OnnxTextEmotion(entry, clock=time.perf_counter_ns)
+    backend = OnnxTextEmotion(entry)
     scores = {}
     for name in CONDITIONS:
         samples = meld_samples(split, ALL_CONDITIONS[name], data)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +70,7 @@ def evaluate_voice(
         DatasetError: data that the folds are tested on are missing.
     """
     entry = find_model(model, models)
-    backend = OnnxVoiceEmotion(entry, threads, clock=time.perf_counter_ns)
+    backend = OnnxVoiceEmotion(entry, threads)
     if folds is None:
         answers = load_answers(entry)
     else:

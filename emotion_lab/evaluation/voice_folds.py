@@ -6,7 +6,6 @@ the shipped model's recipe can be evaluated without the corpora and without the 
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -98,7 +97,7 @@ def predict_folds(runs: Path, data: Path | None, threads: int, weights: str) -> 
     """
 
     def load(key: str) -> OnnxVoiceEmotion:
-        return OnnxVoiceEmotion(find_model(key, runs), threads, clock=time.perf_counter_ns)
+        return OnnxVoiceEmotion(find_model(key, runs), threads)
 
     folds = [load(f'fold{fold}') for fold in range(FOLDS)]
     crossed = {'ravdess': load('emodb'), 'emodb': load('ravdess')}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ models = pytest.importorskip('emotion_lab.benchmark.torch_models')
 
 def test_the_voice_is_answered() -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, 3 * SAMPLE_RATE).astype(np.float32)
-    voice = models.TorchVoice(1, itertools.count().__next__)
+    voice = models.TorchVoice(1)
     said = dataclasses.replace(utterance(1, 0.0, 3.0), samples=noise)
     told = voice.estimate(said)
     assert told.scores.shape == (len(LABELS),)
@@ -41,7 +40,7 @@ def test_a_whisper_of_random_weights_takes_its_time(tmp_path: Path) -> None:
 
 
 def test_the_face_is_answered() -> None:
-    face = models.TorchFace(1, itertools.count().__next__)
+    face = models.TorchFace(1)
     rows = np.log(np.full((5, face.width), 1 / face.width, np.float32))
     seen = FaceSequence(np.arange(5), rows, np.ones(5, np.float32))
     told = face.estimate(seen)
@@ -52,7 +51,7 @@ def test_the_text_model_is_read_by_transformers(tmp_path: Path) -> None:
     from emotion_node.backends.text_transformers import TransformersTextEmotion
 
     models.write_text_model(tmp_path / 'model')
-    text = TransformersTextEmotion(str(tmp_path / 'model'), {}, clock=itertools.count().__next__)
+    text = TransformersTextEmotion(str(tmp_path / 'model'), {})
     told = text.estimate('I got the job!')
     assert told.scores is not None
     assert np.array_equal(text.labels, np.eye(len(LABELS)))

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from support.landmark_faces import as_sequence, mesh, moving, resting
-from support.scripted import Ticker
 from support.talking_faces import TalkingFaces, live, spoken
 
 from emotion_lab.data.datasets import DatasetError
@@ -195,7 +194,7 @@ def models(learnt: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def load(entry: ModelEntry) -> OnnxLandmarkEmotion:
-    return OnnxLandmarkEmotion(entry, read_points, WIDTH, clock=Ticker(1000))
+    return OnnxLandmarkEmotion(entry, read_points, WIDTH)
 
 
 @pytest.fixture
@@ -228,7 +227,6 @@ def test_a_smile_is_told_with_all_that_belongs_to_an_answer(backend: OnnxLandmar
     assert emotion.valence > 0
     assert sum(scores(backend, seen)) == pytest.approx(1, abs=1e-5)
     assert emotion.model == backend.info
-    assert emotion.inference_ns == 1000
     assert emotion.samples_used == len(seen.rows)
     assert emotion.reliability == pytest.approx(float(seen.quality.mean()))
 
@@ -290,7 +288,7 @@ def test_it_is_chosen_by_its_folder_or_by_key(models: Path) -> None:
                 **way,
             }
         )
-        face = load_models(config, Ticker(), lambda line: None).face
+        face = load_models(config, lambda line: None).face
         assert isinstance(face, OnnxLandmarkEmotion)
         assert face.info.name == 'landmark-lstm'
 

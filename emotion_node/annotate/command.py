@@ -178,7 +178,7 @@ def run(args: argparse.Namespace) -> int:
     if not console.is_terminal:
         console.width = _WIDTH
     jobs = plan(args.inputs, args.output, args.force, args.report)
-    models = load_models(config, time.monotonic_ns, lambda text: console.print(text, style='dim'))
+    models = load_models(config, lambda text: console.print(text, style='dim'))
     session = _Session(args, config, models, Timings(time.monotonic_ns), console)
     results: list[Result] = []
     with contextlib.ExitStack() as stack:

@@ -51,7 +51,6 @@ class OnnxLandmarkEmotion(OnnxModel):
         width: how many numbers `read` returns.
         threads: of the CPU, per call.
         providers: execution providers, best first.
-        clock: reads the time in ns, from any origin; measures how long a call takes.
 
     Raises:
         ModelError: a file is missing or damaged, or its inputs and outputs are not those of a
@@ -67,10 +66,7 @@ class OnnxLandmarkEmotion(OnnxModel):
         width: int,
         threads: int = 1,
         providers: Sequence[str] = CPU,
-        *,
-        clock: Callable[[], int],
     ) -> None:
-        self._clock = clock
         self._read = read
         self.width = width
         inputs = dict(zip(INPUTS, (('steps', width), ('steps',)), strict=True))
@@ -102,13 +98,10 @@ class OnnxLandmarkEmotion(OnnxModel):
         if frames < MIN_FRAMES:
             reason = Reason.TOO_SHORT if frames else Reason.LOW_CONFIDENCE
             return ModalityEmotion.absent(Modality.FACE, reason, model=self.info)
-        begun = self._clock()
         if not np.isfinite(seen.rows).all():
             raise ValueError('some landmarks of the face are not finite')
         scores = self.run(*resample(seen))
-        emotion = ModalityEmotion.from_scores(
-            Modality.FACE, scores, self.info, self._clock() - begun, frames
-        )
+        emotion = ModalityEmotion.from_scores(Modality.FACE, scores, self.info, frames)
         return dataclasses.replace(emotion, reliability=float(seen.quality.mean()))
 
     def run(self, landmarks: FloatArray, quality: FloatArray) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -45,7 +45,6 @@ class OnnxFaceEmotion(OnnxModel):
         entry: the model; its file is compared with its checksum.
         threads: of the CPU, per call.
         providers: execution providers, best first.
-        clock: reads the time in ns, from any origin; measures how long a call takes.
 
     Raises:
         ModelError: a file is missing or damaged, or its inputs and outputs are not those of a
@@ -60,10 +59,7 @@ class OnnxFaceEmotion(OnnxModel):
         entry: ModelEntry,
         threads: int = 1,
         providers: Sequence[str] = CPU,
-        *,
-        clock: Callable[[], int],
     ) -> None:
-        self._clock = clock
         super().__init__(entry, SIGNATURE, threads, providers)
 
     def warm_up(self) -> None:
@@ -88,7 +84,6 @@ class OnnxFaceEmotion(OnnxModel):
         """
         if len(seen.rows) < MIN_FRAMES:
             return ModalityEmotion.absent(Modality.FACE, Reason.TOO_SHORT, model=self.info)
-        begun = self._clock()
         visible = float(seen.quality.mean())
         if visible < MIN_VISIBILITY:
             return ModalityEmotion.absent(
@@ -102,9 +97,7 @@ class OnnxFaceEmotion(OnnxModel):
                 Modality.FACE, Reason.LOW_CONFIDENCE, model=self.info, reliability=reliability
             )
         scores = pooled[:-1] / (1 - pooled[-1])
-        emotion = ModalityEmotion.from_scores(
-            Modality.FACE, scores, self.info, self._clock() - begun, len(seen.rows)
-        )
+        emotion = ModalityEmotion.from_scores(Modality.FACE, scores, self.info, len(seen.rows))
         return dataclasses.replace(emotion, reliability=reliability)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -33,7 +33,6 @@ class OnnxTextEmotion(OnnxModel):
         entry: the model; its files are compared with their checksums.
         threads: of the CPU, per call.
         providers: execution providers, best first.
-        clock: reads the time in ns, from any origin; measures how long a call takes.
 
     Raises:
         ModelError: a file is missing or damaged, or its inputs and outputs are not those of a
@@ -45,10 +44,7 @@ class OnnxTextEmotion(OnnxModel):
         entry: ModelEntry,
         threads: int = 1,
         providers: Sequence[str] = CPU,
-        *,
-        clock: Callable[[], int],
     ) -> None:
-        self._clock = clock
         self._builder = _load_builder(entry)
         super().__init__(entry, SIGNATURE, threads, providers)
 
@@ -75,7 +71,6 @@ class OnnxTextEmotion(OnnxModel):
             names: whether speaker ids are people's names, which the model may read; otherwise
                 they only tell speakers apart.
         """
-        begun = self._clock()
         built = self._builder.build(text, history, speaker_id, names=names)
         ids = np.array([built.ids], dtype=np.int64)
         (scores,) = self._call(
@@ -89,7 +84,6 @@ class OnnxTextEmotion(OnnxModel):
             Modality.TEXT,
             scores[0],
             self.info,
-            inference_ns=self._clock() - begun,
             samples_used=built.words,
         )
 

@@ -5,7 +5,7 @@ Both packages are optional: nothing else that runs on the robot needs them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,7 +51,6 @@ class TransformersTextEmotion:
             that does not fit completely is left out with all before it.
         local_files_only: never download anything.
         threads: of torch in this process.
-        clock: reads the time in ns, from any origin; measures how long a call takes.
 
     Raises:
         ModelError: there is no such model, it is damaged or no classifier, its output does not
@@ -67,10 +66,8 @@ class TransformersTextEmotion:
         turns: int = 0,
         local_files_only: bool = True,
         threads: int = 1,
-        clock: Callable[[], int],
     ) -> None:
         torch.set_num_threads(threads)
-        self._clock = clock
         self._tokenizer, self._model = _load(model, local_files_only)
         config = self._model.config
         labels = [str(config.id2label[place]) for place in sorted(config.id2label)]
@@ -114,7 +111,6 @@ class TransformersTextEmotion:
         Raises:
             ValueError: the model's output is not finite.
         """
-        begun = self._clock()
         ids, words = self._ids(text, history)
         scores = self._probabilities(ids) @ self._matrix
         mapped = float(scores.sum())
@@ -126,7 +122,6 @@ class TransformersTextEmotion:
             Modality.TEXT,
             scores / np.float32(mapped),
             self._info,
-            inference_ns=self._clock() - begun,
             samples_used=words,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -49,7 +49,6 @@ class OnnxVoiceEmotion(OnnxModel):
         entry: the model; its file is compared with its checksum.
         threads: of the CPU, per call.
         providers: execution providers, best first.
-        clock: reads the time in ns, from any origin; measures how long a call takes.
 
     Raises:
         ModelError: a file is missing or damaged, or its inputs and outputs are not those of a
@@ -57,14 +56,8 @@ class OnnxVoiceEmotion(OnnxModel):
     """
 
     def __init__(
-        self,
-        entry: ModelEntry,
-        threads: int = 1,
-        providers: Sequence[str] = CPU,
-        *,
-        clock: Callable[[], int],
+        self, entry: ModelEntry, threads: int = 1, providers: Sequence[str] = CPU
     ) -> None:
-        self._clock = clock
         super().__init__(entry, SIGNATURE, threads, providers)
 
     def warm_up(self) -> None:
@@ -82,7 +75,6 @@ class OnnxVoiceEmotion(OnnxModel):
         """
         if utterance.end_ns - utterance.start_ns < MIN_SPEECH_NS or not len(utterance.samples):
             return ModalityEmotion.absent(Modality.VOICE, Reason.TOO_SHORT, model=self.info)
-        begun = self._clock()
         samples = utterance.samples[-MAX_SAMPLES:]
         broken = int(np.count_nonzero(~np.isfinite(samples)))
         if broken:
@@ -104,7 +96,6 @@ class OnnxVoiceEmotion(OnnxModel):
             arousal=arousal,
             reliability=reliability,
             model=self.info,
-            inference_ns=self._clock() - begun,
             samples_used=len(samples),
         )
 

@@ -93,7 +93,7 @@ class EmotionNode(LifecycleNode):
         Raises:
             ModelError: a model is missing, damaged or does not fit its label table.
         """
-        return load_models(self.config, time.perf_counter_ns, self.get_logger().info)
+        return load_models(self.config, self.get_logger().info)
 
     def build_analysis(self, models: Models) -> Analysis:
         """Return an analysis with these models."""

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 from support.manifests import with_file
-from support.scripted import Ticker
 
 from emotion_node.backends.face_image import PLACES, SIDE, face_image
 from emotion_node.backends.face_onnx import (
@@ -104,7 +103,7 @@ def entry() -> ModelEntry:
 
 @pytest.fixture(scope='module')
 def model(entry: ModelEntry) -> OnnxFaceEmotion:
-    return OnnxFaceEmotion(entry, clock=Ticker(1000))
+    return OnnxFaceEmotion(entry)
 
 
 def summed(emotion: ModalityEmotion) -> float:
@@ -163,4 +162,4 @@ def test_an_image_without_any_contrast_is_no_fault(model: OnnxFaceEmotion) -> No
 def test_a_model_for_something_else_is_refused(entry: ModelEntry) -> None:
     other = with_file(entry, 'weights', find_silero())
     with pytest.raises(ModelError, match=r'a face model takes faces of \(batch, 48, 48\)'):
-        OnnxFaceEmotion(other, clock=Ticker(1))
+        OnnxFaceEmotion(other)

@@ -157,7 +157,7 @@ def test_a_landmarker_that_is_missing_or_something_else_stops_the_start(tmp_path
         MediaPipeFaces(damaged)
     config = make_config({**FACES, 'face.landmarker': str(text)})
     with pytest.raises(ModelError, match=r'text\.task'):
-        load_models(config, lambda: 0, print)
+        load_models(config, print)
 
 
 def test_without_mediapipe_it_is_told_and_everything_else_goes_on(
@@ -171,7 +171,7 @@ def test_without_mediapipe_it_is_told_and_everything_else_goes_on(
     monkeypatch.delitem(sys.modules, 'mediapipe')
     monkeypatch.setattr(importlib.util, 'find_spec', hidden)
     told: list[str] = []
-    models = load_models(make_config(FACES), lambda: 0, told.append)
+    models = load_models(make_config(FACES), told.append)
     assert models.faces is None
     assert models.describe()['faces'] == 'off'
     assert any('MediaPipe, which finds faces, is not installed' in text for text in told)
@@ -180,7 +180,7 @@ def test_without_mediapipe_it_is_told_and_everything_else_goes_on(
 @pytest.mark.parametrize('change', [{'face.backend': 'off'}, {'image.transport': 'off'}])
 def test_nothing_is_loaded_where_nobody_looks(change: dict[str, object]) -> None:
     config = make_config({**FACES, 'text.backend': 'off', **change})
-    assert load_models(config, lambda: 0, print).faces is None
+    assert load_models(config, print).faces is None
 
 
 def test_matplotlib_and_the_like_are_not_imported_for_it() -> None:

@@ -101,4 +101,4 @@ def test_without_its_packages_the_backend_says_what_to_install(
     monkeypatch.delitem(sys.modules, 'emotion_node.backends.text_transformers', raising=False)
     config = make_config({'text.backend': 'transformers', 'transcriber.backend': 'off'})
     with pytest.raises(ModelError, match='needs the Python package torch: pip install torch tra'):
-        load_models(config, lambda: 0, print)
+        load_models(config, print)

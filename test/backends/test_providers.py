@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,7 +54,7 @@ def test_models_answer_all_the_same_when_the_device_is_missing() -> None:
             'face.backend': 'off',
         }
     )
-    models = load_models(config, time.perf_counter_ns, said.append)
+    models = load_models(config, said.append)
     assert models.text is not None
     assert models.text.estimate('I am so happy').label == 'joy'
     available = ort.get_available_providers()

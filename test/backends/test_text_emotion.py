@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,7 +26,7 @@ GOLDEN = json.loads((Path(__file__).parent / 'golden' / 'text_emotion.json').rea
 
 
 def load(entry: ModelEntry, threads: int = 1) -> OnnxTextEmotion:
-    return OnnxTextEmotion(entry, threads, clock=itertools.count(step=1000).__next__)
+    return OnnxTextEmotion(entry, threads)
 
 
 @pytest.fixture(scope='module')
@@ -122,10 +121,6 @@ def test_calls_from_several_threads_do_not_mix(model: OnnxTextEmotion) -> None:
     alone = [scores(model.estimate(text)) for text in texts]
     with ThreadPoolExecutor(4) as pool:
         assert [scores(emotion) for emotion in pool.map(model.estimate, texts)] == alone
-
-
-def test_the_time_of_a_call_comes_from_the_given_clock(model: OnnxTextEmotion) -> None:
-    assert model.estimate('Hello').inference_ns == 1000
 
 
 def test_int8_agrees_with_the_float_model_it_was_made_from(model: OnnxTextEmotion) -> None:

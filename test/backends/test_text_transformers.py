@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -84,8 +83,7 @@ def build(
 
 
 def load(folder: Path | str, table: str = '', **options: Any) -> Any:
-    clock = itertools.count(step=1000).__next__
-    return backend.TransformersTextEmotion(str(folder), parse_table(table), clock=clock, **options)
+    return backend.TransformersTextEmotion(str(folder), parse_table(table), **options)
 
 
 def scores(emotion: ModalityEmotion) -> dict[str, float]:
@@ -115,7 +113,7 @@ def test_several_labels_count_as_one(tmp_path: Path) -> None:
     emotion = model.estimate('whatever')
     expected = dict.fromkeys(LABELS, 0.0) | {'joy': 0.5, 'sadness': 0.4, 'anger': 0.1}
     assert scores(emotion) == pytest.approx(expected, abs=1e-6)
-    assert (emotion.label, emotion.modality, emotion.inference_ns) == ('joy', Modality.TEXT, 1000)
+    assert (emotion.label, emotion.modality) == ('joy', Modality.TEXT)
     assert emotion.valence == pytest.approx(0.5 * 0.76 - 0.4 * 0.63 - 0.1 * 0.51)
 
 
@@ -301,7 +299,7 @@ def test_an_answer_that_is_no_number_is_a_fault_not_an_emotion(tmp_path: Path) -
 def loaded(said: list[str], **values: str | int) -> Models:
     given: dict[str, object] = {'text.backend': 'transformers', 'transcriber.backend': 'off'}
     given.update({f'text.transformers_{name}': value for name, value in values.items()})
-    return load_models(make_config(given), lambda: 0, said.append)
+    return load_models(make_config(given), said.append)
 
 
 def test_parameters_select_it_and_the_log_names_the_labels_it_never_answers(

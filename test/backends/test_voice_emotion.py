@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.manifests import with_file
-from support.scripted import Ticker, utterance
+from support.scripted import utterance
 
 from emotion_lab.data.datasets import DatasetError
 from emotion_lab.data.speech import read_audio, read_ravdess
@@ -44,7 +44,7 @@ def model(entry: ModelEntry) -> OnnxVoiceEmotion:
 
 
 def load(entry: ModelEntry) -> OnnxVoiceEmotion:
-    return OnnxVoiceEmotion(entry, clock=Ticker(1000))
+    return OnnxVoiceEmotion(entry)
 
 
 @pytest.fixture(scope='module')
@@ -78,7 +78,6 @@ def test_speech_gets_probabilities_affect_and_reliability(
     assert emotion.arousal > 0.3
     assert 0.5 < emotion.reliability <= 1
     assert emotion.samples_used == len(speech)
-    assert emotion.inference_ns == 1000
 
 
 @pytest.mark.parametrize('seconds', [0.5, 0.7, 2.0, 15.0, 29.0])
@@ -155,12 +154,10 @@ def test_the_stored_answers_bear_out_the_manifest(entry: ModelEntry) -> None:
 
 def test_the_node_loads_it_unless_told_not_to(entry: ModelEntry) -> None:
     quiet = {'transcriber.backend': 'off', 'text.backend': 'off'}
-    there = load_models(make_config(quiet), Ticker(), print)
+    there = load_models(make_config(quiet), print)
     assert there.voice is not None
     assert there.describe()['voice emotion'] == f'{entry.name} {entry.version}'
-    assert (
-        load_models(make_config({**quiet, 'voice.backend': 'off'}), Ticker(), print).voice is None
-    )
+    assert load_models(make_config({**quiet, 'voice.backend': 'off'}), print).voice is None
 
 
 def test_a_file_that_is_no_voice_model_is_refused(entry: ModelEntry, tmp_path: Path) -> None:

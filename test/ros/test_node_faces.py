@@ -54,7 +54,7 @@ def steps() -> Iterator[list[tuple[Step, Any]]]:
 @pytest.fixture(scope='module')
 def in_line(steps: list[tuple[Step, Any]]) -> list[Report]:
     config = make_config(PARAMETERS)
-    models = load_models(config, time.monotonic_ns, print)
+    models = load_models(config, print)
     pipeline = build_pipeline(config, models, Guard(Timings(time.monotonic_ns)))
     reports: list[Report] = []
     for step, _ in steps:

@@ -180,9 +180,7 @@ class Dawdler:
     def estimate(self, seen: FaceSequence) -> ModalityEmotion:
         self.now_ns += 1_000_000
         even = np.full(len(LABELS), 1 / len(LABELS), np.float32)
-        return ModalityEmotion.from_scores(
-            Modality.FACE, even, self.info, 1_000_000, len(seen.rows)
-        )
+        return ModalityEmotion.from_scores(Modality.FACE, even, self.info, len(seen.rows))
 
 
 def test_a_face_takes_the_time_of_all_its_images() -> None:
