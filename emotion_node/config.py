@@ -122,14 +122,6 @@ class AudioConfig:
         'audio after reading it, and "start" for all other types.',
         choices=('auto', 'start', 'end'),
     )
-    max_jitter: float = _p(
-        0.04,
-        'Audio whose stamps deviate by less than this is continuous; a larger deviation is a gap '
-        'or an overlap. Audio without a header is allowed ten times as much.',
-        's',
-        0.001,
-        1.0,
-    )
     max_jump_back: float = _p(
         1.0,
         'Stamps that jump back by more than this mean that the clock was set back; all buffers '

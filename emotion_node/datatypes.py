@@ -161,6 +161,7 @@ class Utterance:
         samples_start_ns: stamp of `samples[0]`.
         end_reason: why it ended.
         clock_source: who stamped the audio.
+        missing_ns: how much of the audio never came; silence stands in for it.
     """
 
     utterance_id: str
@@ -171,6 +172,7 @@ class Utterance:
     samples_start_ns: int
     end_reason: EndReason
     clock_source: ClockSource
+    missing_ns: int = 0
 
     @property
     def samples_end_ns(self) -> int:

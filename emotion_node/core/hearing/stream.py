@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Final
 
@@ -13,6 +13,7 @@ import numpy as np
 from emotion_node.config import AudioConfig, SegmenterConfig
 from emotion_node.core.hearing.audio_buffer import AudioBuffer, mix_down
 from emotion_node.core.hearing.muted_spans import MutedSpans
+from emotion_node.core.hearing.reorder import Reorder
 from emotion_node.core.hearing.segmenter import SpeechSegmenter, required_capacity
 from emotion_node.core.hearing.timeline import Continuity, Timeline, TimelineFit
 from emotion_node.datatypes import (
@@ -27,11 +28,15 @@ from emotion_node.datatypes import (
     SpeechDropped,
     SpeechEnded,
     SpeechEvent,
+    SpeechPaused,
+    Utterance,
 )
 from emotion_node.interfaces import Resampler, Vad
 
 SLICES_PER_S: Final = 4
 """Long chunks are processed in slices of 1/4 s, so that the buffer need not hold them."""
+_MAX_HOLES: Final = 1024
+"""The latest holes that are remembered for the utterance in which they lie."""
 _NO_SAMPLES: Final[FloatArray] = np.zeros(0, np.float32)
 
 
@@ -45,7 +50,9 @@ class HearingStats:
         bad_chunks: chunks with samples that are not finite numbers, or with a sample rate out of
             range; each leaves a gap.
         samples: samples given to voice activity detection or muted, at `SAMPLE_RATE`.
-        gaps, lost_ns: places where audio was missing, and how much.
+        holes: places where less than a pause was missing; silence stands in for it.
+        gaps: places where more was missing; they end the utterance under way.
+        lost_ns: audio missing in holes and gaps, and losses noticed too late to fill them.
         overlaps, overlap_ns: chunks that repeated earlier audio in part or whole, and how much.
         jumps_back: how often the clock was set back.
         rate_changes: how often the sample rate changed without a gap.
@@ -58,6 +65,7 @@ class HearingStats:
     empty_chunks: int = 0
     bad_chunks: int = 0
     samples: int = 0
+    holes: int = 0
     gaps: int = 0
     lost_ns: int = 0
     overlaps: int = 0
@@ -103,11 +111,14 @@ class Hearing:
         self._resampler: Resampler | None = None
         self._vad = vad.stream()
         self._frame_ns = vad.frame_samples * NS_PER_SAMPLE
-        self._timeline = Timeline(audio)
+        self._reorder = Reorder()
+        self._timeline = Timeline(audio, segmenter.min_silence_duration)
         self._buffer = AudioBuffer(required_capacity(segmenter))
         self._muted_spans = MutedSpans(round(mute_release * NS_PER_S))
         self._muted = False
         self._position_ns = 0
+        self._reported_ns = 0
+        self._holes: deque[tuple[int, int]] = deque(maxlen=_MAX_HOLES)
         ids = (f'u{number}' for number in count(1))
         self._segmenter = SpeechSegmenter(
             segmenter,
@@ -132,6 +143,10 @@ class Hearing:
         if not len(chunk.samples):
             self.stats.empty_chunks += 1
             return
+        for one in self._reorder.push(chunk):
+            yield from self._process(one)
+
+    def _process(self, chunk: AudioChunk) -> Iterator[SpeechEvent]:
         mono = mix_down(chunk.samples)
         if mono is None or not MIN_SAMPLE_RATE <= chunk.rate <= MAX_SAMPLE_RATE:
             self.stats.bad_chunks += 1
@@ -142,14 +157,21 @@ class Hearing:
         self._count_irregularities(fit, chunk.rate)
         if fit.skip == len(mono):
             return
-        if fit.continuity not in (Continuity.CONTIGUOUS, Continuity.OVERLAP):
+        if fit.continuity is Continuity.HOLE:
+            self._holes.append((fit.start_ns, fit.start_ns + fit.missing_ns))
+            silence = np.zeros(fit.missing_ns * chunk.rate // NS_PER_S, np.float32)
+            yield from self._count(self._append(silence, chunk.rate))
+        elif fit.continuity not in (Continuity.CONTIGUOUS, Continuity.OVERLAP):
             yield from self._count(self._end_stretch(EndReason.GAP))
             self._begin_stretch(fit, chunk)
+        yield from self._count(self._append(mono[fit.skip :], chunk.rate))
+
+    def _append(self, mono: FloatArray, rate: int) -> Iterator[SpeechEvent]:
         assert self._resampler is not None
-        step = chunk.rate // SLICES_PER_S
-        for start in range(fit.skip, len(mono), step):
+        step = rate // SLICES_PER_S
+        for start in range(0, len(mono), step):
             self._buffer.append(self._resampler.process(mono[start : start + step]))
-            yield from self._count(self._process_frames())
+            yield from self._process_frames()
 
     def require_silence(self, answer: SilenceRequired) -> bool:
         """Set the silence after which the pause of a `SpeechPaused` ends its utterance.
@@ -174,27 +196,41 @@ class Hearing:
 
     def flush(self) -> list[SpeechEvent]:
         """End the utterance under way, since the input has ended; audio may follow."""
+        events = list(self._release())
         self._timeline.interrupt()
-        return list(self._count(self._end_stretch(EndReason.END)))
+        return [*events, *self._count(self._end_stretch(EndReason.END))]
 
     def reset(self) -> list[SpeechEvent]:
         """End the utterance under way and forget all audio; what is muted stays muted."""
-        events = self._end_stretch(EndReason.END)
+        events = [*self._release(), *self._count(self._end_stretch(EndReason.END))]
         self._timeline.reset()
-        self._muted_spans.forget_stamps()
+        self._reorder.reset()
+        self._forget_stamps()
         self.heard_ns = None
-        return list(self._count(events))
+        return events
+
+    def _release(self) -> Iterator[SpeechEvent]:
+        """Process the chunks that were held back for their order."""
+        for chunk in self._reorder.flush():
+            yield from self._process(chunk)
+
+    def _forget_stamps(self) -> None:
+        self._muted_spans.forget_stamps()
+        self._reported_ns = 0
+        self._holes.clear()
 
     def _count_irregularities(self, fit: TimelineFit, rate: int) -> None:
         stats = self.stats
         match fit.continuity:
+            case Continuity.HOLE:
+                stats.holes += 1
             case Continuity.GAP:
                 stats.gaps += 1
-                stats.lost_ns += fit.missing_ns
             case Continuity.JUMP_BACK:
                 stats.jumps_back += 1
             case Continuity.NEW if self._resampler is not None:
                 stats.rate_changes += 1
+        stats.lost_ns += fit.missing_ns + self._timeline.take_late_loss()
         if fit.skip:
             stats.overlaps += 1
             stats.overlap_ns += fit.skip * NS_PER_S // rate
@@ -202,7 +238,7 @@ class Hearing:
     def _begin_stretch(self, fit: TimelineFit, chunk: AudioChunk) -> None:
         start_ns = fit.start_ns
         if fit.continuity is Continuity.JUMP_BACK:
-            self._muted_spans.forget_stamps()
+            self._forget_stamps()
         elif self.heard_ns is not None:
             # The stretch before may have been rounded up to a whole sample.
             start_ns = max(start_ns, self.heard_ns)
@@ -229,7 +265,7 @@ class Hearing:
         """Process all whole frames that the buffer holds."""
         buffer, segmenter, frame_ns = self._buffer, self._segmenter, self._frame_ns
         if segmenter.idle:
-            slew_ns = self._timeline.take_slew()
+            slew_ns = self._timeline.take_slew(self._reported_ns - self._position_ns)
             buffer.shift(slew_ns)
             self._position_ns += slew_ns
         while buffer.end_ns - self._position_ns >= frame_ns:
@@ -252,9 +288,21 @@ class Hearing:
 
     def _count(self, events: Iterable[SpeechEvent]) -> Iterator[SpeechEvent]:
         for event in events:
+            if isinstance(event, SpeechEnded | SpeechPaused):
+                event = replace(event, utterance=self._with_holes(event.utterance))
             if isinstance(event, SpeechEnded):
+                self._reported_ns = event.utterance.end_ns
                 self.stats.utterances += 1
                 self.stats.end_reasons[event.utterance.end_reason] += 1
             elif isinstance(event, SpeechDropped):
+                self._reported_ns = event.end_ns
                 self.stats.dropped_utterances += 1
             yield event
+
+    def _with_holes(self, utterance: Utterance) -> Utterance:
+        """Return the utterance with the duration of its missing audio."""
+        start_ns, end_ns = utterance.samples_start_ns, utterance.samples_end_ns
+        missing_ns = sum(
+            max(0, min(last, end_ns) - max(first, start_ns)) for first, last in self._holes
+        )
+        return replace(utterance, missing_ns=missing_ns) if missing_ns else utterance

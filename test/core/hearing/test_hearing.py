@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -147,12 +148,76 @@ def test_the_same_audio_in_float_and_int16_gives_the_same_events() -> None:
 def test_missing_audio_ends_the_utterance_and_is_counted() -> None:
     hearing = make_hearing()
     audio = chunks(sound((1.0, 0.0), (2.0, SPOKEN), (1.0, 0.0)))
-    events = process(audio[:100] + audio[110:], hearing)
+    events = process(audio[:100] + audio[125:], hearing)
     first, second = utterances(events)
     assert (first.end_reason, second.end_reason) == (EndReason.GAP, EndReason.SILENCE)
     assert seconds(first.end_ns) == 2.0
-    assert seconds(second.start_ns) == pytest.approx(2.2, abs=0.021)
-    assert (hearing.stats.gaps, hearing.stats.lost_ns) == (1, 200 * MS)
+    assert seconds(second.start_ns) == pytest.approx(2.5, abs=0.021)
+    assert (hearing.stats.gaps, hearing.stats.lost_ns) == (1, 500 * MS)
+
+
+def restamped(audio: list[AudioChunk], stamps: Iterable[int]) -> list[AudioChunk]:
+    return [
+        replace(chunk, stamp_ns=stamp_ns) for chunk, stamp_ns in zip(audio, stamps, strict=True)
+    ]
+
+
+FOUR_SENTENCES = tuple(piece for _ in range(4) for piece in ((1.0, 0.0), (2.0, SPOKEN)))
+
+
+def heard(audio: list[AudioChunk]) -> tuple[list[tuple[float, float]], Hearing]:
+    hearing = make_hearing()
+    found = utterances(process(audio, hearing))
+    return [(seconds(one.start_ns), seconds(one.end_ns)) for one in found], hearing
+
+
+@pytest.mark.parametrize('chunks_per_step', [3, 4, 5, 10])
+def test_audio_stamped_in_steps_gives_the_same_utterances(chunks_per_step: int) -> None:
+    audio = chunks(sound(*FOUR_SENTENCES, (1.0, 0.0)))
+    expected, _ = heard(audio)
+    last = len(audio) - 1
+    stamps = [
+        audio[min(n // chunks_per_step * chunks_per_step + chunks_per_step, last)].stamp_ns
+        for n in range(len(audio))
+    ]
+    found, hearing = heard(restamped(audio, stamps))
+    assert found == [pytest.approx(one, abs=0.22) for one in expected]
+    assert hearing.stats.lost_ns == 0
+
+
+@pytest.mark.parametrize('jitter_ms', [60, 200])
+def test_audio_whose_stamps_jitter_gives_the_same_utterances(jitter_ms: int) -> None:
+    rng = np.random.default_rng(jitter_ms)
+    audio = chunks(sound(*FOUR_SENTENCES, (1.0, 0.0)))
+    expected, _ = heard(audio)
+    stamps = [one.stamp_ns + round(rng.uniform(-jitter_ms, jitter_ms) * MS) for one in audio]
+    found, _ = heard(restamped(audio, stamps))
+    assert found == [pytest.approx(one, abs=0.3) for one in expected]
+
+
+def test_audio_out_of_order_gives_the_same_utterances() -> None:
+    audio = chunks(sound(*FOUR_SENTENCES, (1.0, 0.0)))
+    expected, _ = heard(audio)
+    shuffled = [audio[first + k] for first in range(0, len(audio) - 3, 4) for k in (3, 2, 1, 0)]
+    found, hearing = heard(shuffled)
+    assert found == [pytest.approx(one, abs=0.1) for one in expected]
+    assert hearing.stats.lost_ns < 100 * MS
+
+
+@pytest.mark.parametrize('share', [0.02, 0.05])
+def test_lost_chunks_neither_tear_utterances_nor_go_unsaid(share: float) -> None:
+    rng = np.random.default_rng(3)
+    audio = chunks(sound(*FOUR_SENTENCES, (1.0, 0.0)))
+    expected, _ = heard(audio)
+    kept = [one for n, one in enumerate(audio) if n < 40 or rng.random() >= share]
+    hearing = make_hearing()
+    found = utterances(process(kept, hearing))
+    assert [(seconds(one.start_ns), seconds(one.end_ns)) for one in found] == [
+        pytest.approx(one, abs=0.35) for one in expected
+    ]  # a hole in the onset delays the detector
+    lost_ns = 20 * MS * (len(audio) - len(kept))
+    assert hearing.stats.lost_ns == pytest.approx(lost_ns, abs=20 * MS)
+    assert 0 < sum(one.missing_ns for one in found) <= lost_ns
 
 
 def test_a_syllable_before_a_gap_is_dropped_not_lost() -> None:
@@ -234,9 +299,9 @@ def test_two_microphones_on_one_topic_count_as_one() -> None:
     both = sorted(one + other, key=lambda chunk: chunk.stamp_ns)
     first, second = utterances(process(both, hearing))
     edges = [seconds(s) for u in (first, second) for s in (u.start_ns, u.end_ns)]
-    assert edges == pytest.approx([1.0, 2.5, 3.3, 4.3], abs=0.08)
+    assert edges == pytest.approx([1.0, 2.5, 3.3, 4.3], abs=0.3)
     assert hearing.stats.overlaps > 200
-    assert hearing.stats.samples == pytest.approx(5.3 * SAMPLE_RATE, abs=1000)
+    assert hearing.stats.samples == pytest.approx(5.3 * SAMPLE_RATE, abs=0.4 * SAMPLE_RATE)
 
 
 def test_the_robot_speaks_and_is_ignored() -> None:
