@@ -1,10 +1,9 @@
 """Measure the fusion on MELD's text, with SIMULATED voices and faces (`evaluation.simulation`).
 
-Text is the shipped model's answers to MELD in its dialogue order, as transcribed by people and
-with 15 and 35 % word errors. Voices and faces are answers of the shipped models' kind to people
-held out, drawn by the utterance's label and degraded until each alone scores 0.40 and 0.35
-weighted F1. They are no recordings of MELD: such figures tell what the fusion does, not how well
-people are understood.
+Text is the shipped model's answers to MELD in dialogue order, as transcribed by people and with 15
+and 35 % word errors. Voices and faces are answers of such models to held-out people, drawn by the
+utterance's label and degraded until each alone has a weighted F1 of 0.40 and 0.35. They are not
+recordings of MELD: the figures describe the fusion, not the node's accuracy.
 
 --choose tries weights and temperatures on MELD dev and prints the best; nothing is chosen on test.
 """
@@ -23,7 +22,7 @@ from rich.table import Table
 
 from emotion_lab.data.datasets import SPLITS, DatasetError, class_shares
 from emotion_lab.evaluation.fusion_choice import choose
-from emotion_lab.evaluation.fusion_dataset import find_pools, make_world
+from emotion_lab.evaluation.fusion_dataset import find_pools, make_dataset
 from emotion_lab.evaluation.fusion_figures import fusion_figures, fusion_time, transition_figures
 from emotion_lab.evaluation.interim import Agreement, compare, replay, replay_file
 from emotion_lab.evaluation.meld_dialogues import read_dialogues
@@ -41,7 +40,7 @@ POWERS: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 
 def interim_figures(config: Config, data: Path | None, demo: Path) -> dict[str, Any]:
-    """Return how often the last interim label is the final one, by recording and in all."""
+    """Return how often the last interim label is the final one, by recording and in total."""
     models = load_models(config, lambda text: None)
     by_name: dict[str, Agreement] = {}
     skipped = []
@@ -72,13 +71,13 @@ def evaluate_fusion(
     demo: Path = DEMO,
     interim: bool = True,
 ) -> dict[str, Any]:
-    """Return the figures of the fusion; those that cannot be had are None, and `missing` says why.
+    """Return the figures of the fusion; None where answers of a model are `missing`.
 
     Args:
         config: parameters.
         split: of MELD.
         data: folder of the data sets, as in `datasets.data_root`.
-        cache: where the text model's answers are kept.
+        cache: folder where the models' answers are stored; None to store none.
         demo: the recorded conversation.
         interim: whether to replay recordings for `interim_agreement`.
 
@@ -105,7 +104,7 @@ def evaluate_fusion(
         **fusion_time(config),
     }
     if not missing:
-        figures |= fusion_figures(make_world(text, pools), config)
+        figures |= fusion_figures(make_dataset(text, pools), config)
     if interim:
         figures |= interim_figures(config, data, demo)
     return figures
@@ -141,7 +140,7 @@ def choose_fusion(config: Config, data: Path | None, cache: Path | None) -> dict
         },
     }
     if not missing:
-        chosen, tried = choose(make_world(text, pools), config, class_shares(data))
+        chosen, tried = choose(make_dataset(text, pools), config, class_shares(data))
         figures |= {'chosen': dataclasses.asdict(chosen), 'tried': tried}
     return figures
 
@@ -152,7 +151,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--models-dir', default='', help='folder of manifest.toml')
     parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
     parser.add_argument(
-        '--cache', type=Path, help='folder to keep the answers of models in, for next time'
+        '--cache', type=Path, help="folder to store the models' answers in, for the next run"
     )
     parser.add_argument('--demo', type=Path, default=DEMO, help='default %(default)s')
     parser.add_argument('--no-interim', action='store_true', help='replay no recordings')
@@ -176,7 +175,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the figures.
 
     Returns:
-        0; or 1 when some of them could not be had.
+        0; 1 when some could not be computed.
     """
     figures = measure(args)
     if args.json:
@@ -226,7 +225,7 @@ def _tables(figures: dict[str, Any]) -> list[Table]:
         for name, by_condition in figures['weighted_f1'].items():
             subsets.add_row(name, *(f'{by_condition[one]:.3f}' for one in CONDITIONS))
         tables.append(subsets)
-        coverage = Table('coverage', 'weighted F1', title='Surest answers; SIMULATED')
+        coverage = Table('coverage', 'weighted F1', title='Most confident answers; SIMULATED')
         for share, value in figures['coverage']:
             coverage.add_row(f'{share:.0%}', f'{value:.3f}')
         tables.append(coverage)

@@ -1,4 +1,4 @@
-"""What is known of a split's utterances for the fusion: text; SIMULATED voices and faces."""
+"""The data set of the fusion: text answers to a split of MELD; SIMULATED voices and faces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from emotion_lab.data.datasets import DatasetError
 from emotion_lab.data.metrics import Array, confusion, weighted_f1
-from emotion_lab.evaluation.fused import Evidence, fuse_with, in_dialogue
+from emotion_lab.evaluation.fused import Evidence, apply_transitions, fuse_with
 from emotion_lab.evaluation.simulation import (
     TARGETS,
     Pool,
@@ -33,11 +33,11 @@ SUBSETS: Final = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """Everything that is known of a split's utterances.
+class FusionDataset:
+    """A split's utterances with the answers of every modality.
 
     Attributes:
-        text: the text model's answers.
+        text: answers of the text model.
         others: simulated modalities.
     """
 
@@ -45,7 +45,7 @@ class World:
     others: Mapping[Modality, Simulated]
 
     def evidence(self, condition: str, subset: Sequence[Modality] = MODALITIES) -> Evidence:
-        """Return what there is of some modalities."""
+        """Return scores and reliability of the modalities in a subset."""
         found: dict[Modality, tuple[Array, Array]] = {}
         for modality in subset:
             if modality is Modality.TEXT:
@@ -60,32 +60,32 @@ class World:
         return fuse_with(config, self.evidence(condition, subset))
 
     def score(self, scores: Array, weights: Array | None = None) -> float:
-        """Return the weighted F1 of (n, 7) scores, counted by (7,) weights of the true labels."""
+        """Return the weighted F1 of (n, 7) scores, weighed by (7,) weights of the true labels."""
         counts = confusion(self.text.truth, scores.argmax(1))
         return weighted_f1(counts if weights is None else counts * weights[:, None])
 
 
-def make_world(text: TextAnswers, pools: Mapping[Modality, Pool]) -> World:
-    """Simulate the modalities that there are answers of."""
+def make_dataset(text: TextAnswers, pools: Mapping[Modality, Pool]) -> FusionDataset:
+    """Simulate the modalities for which there are pools of answers."""
     others = {
         modality: simulate(pool, text.truth, TARGETS[modality], seed=7 + place)
         for place, (modality, pool) in enumerate(pools.items())
     }
-    return World(text, others)
+    return FusionDataset(text, others)
 
 
-def after_dialogue(
-    world: World, config: Config, condition: str, subset: Sequence[Modality]
+def fuse_in_dialogue(
+    dataset: FusionDataset, config: Config, condition: str, subset: Sequence[Modality]
 ) -> Array:
-    """Return (n, 7) fused scores with the dialogue before each utterance."""
-    scores = world.fused(config, condition, subset)
-    return in_dialogue(scores, world.text.dialogues, world.text.speakers, config)
+    """Return (n, 7) fused scores, each in the dialogue so far."""
+    scores = dataset.fused(config, condition, subset)
+    return apply_transitions(scores, dataset.text.dialogues, dataset.text.speakers, config)
 
 
 def find_pools(
     models: str, data: Path | None, cache: Path | None
 ) -> tuple[dict[Modality, Pool], list[str]]:
-    """Return the answers to people held out that there are, and what is missing of them."""
+    """Return the pools of answers to held-out people, and what is missing for the others."""
     makers: dict[Modality, tuple[Callable[[], Pool], str]] = {
         Modality.VOICE: (
             lambda: voice_pool(models=models),
@@ -94,8 +94,8 @@ def find_pools(
         ),
         Modality.FACE: (
             lambda: face_pool(models=models, data=data, cache=cache),
-            'a model made by emotion_lab.training.face_export, and FER+ (ferplus.npz) to ask it '
-            'about',
+            'a model made by emotion_lab.training.face_export, and FER+ (ferplus.npz) to run it '
+            'on',
         ),
     }
     pools, missing = {}, []
@@ -104,11 +104,11 @@ def find_pools(
             pools[modality] = make()
         except (ModelError, DatasetError) as error:
             missing.append(
-                f'no held-out answers of a {modality} model ({error}); needed is {remedy}'
+                f'no held-out answers of a {modality} model ({error}); needed: {remedy}'
             )
     return pools, missing
 
 
 def with_fusion(config: Config, **changes: Any) -> Config:
-    """Return the parameters with some of the fusion's changed."""
+    """Return the parameters with changed fields of `fusion`."""
     return dataclasses.replace(config, fusion=dataclasses.replace(config.fusion, **changes))

@@ -1,4 +1,4 @@
-"""Figures of the fusion over a split of MELD, with SIMULATED voices and faces."""
+"""The figures of the fusion over a split of MELD, with SIMULATED voices and faces."""
 
 from __future__ import annotations
 
@@ -14,19 +14,24 @@ from emotion_lab.data.metrics import (
     expected_calibration_error,
     weighted_f1,
 )
-from emotion_lab.evaluation.fusion_dataset import SUBSETS, World, after_dialogue, with_fusion
+from emotion_lab.evaluation.fusion_dataset import (
+    SUBSETS,
+    FusionDataset,
+    fuse_in_dialogue,
+    with_fusion,
+)
 from emotion_lab.evaluation.text_answers import CONDITIONS, TextAnswers
 from emotion_node.config import Config
 from emotion_node.core.analysis.fusion import Fusion
 from emotion_node.core.dialogue.transitions import TransitionFilter
 from emotion_node.core.dialogue.turns import DialogueTurn
-from emotion_node.datatypes import ModalityEmotion, ModelInfo
+from emotion_node.datatypes import NS_PER_MS, ModalityEmotion, ModelInfo
 from emotion_node.labels import MODALITIES, Modality
 
 COVERAGES: Final = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 
 
-def fusion_figures(world: World, config: Config) -> dict[str, Any]:
+def fusion_figures(dataset: FusionDataset, config: Config) -> dict[str, Any]:
     """Return the figures of the fusion with simulated voices and faces.
 
     Returns:
@@ -43,54 +48,54 @@ def fusion_figures(world: World, config: Config) -> dict[str, Any]:
     worst = 0.0
     for condition in CONDITIONS:
         for subset, name in names.items():
-            scores = world.fused(config, condition, subset)
+            scores = dataset.fused(config, condition, subset)
             found[condition, name] = scores
-            table[name][condition] = world.score(scores)
+            table[name][condition] = dataset.score(scores)
             best = max(table[one][condition] for one in subset)
             worst = max(worst, best - table[name][condition])
     everything = names[SUBSETS[-1]]
     figures: dict[str, Any] = {'weighted_f1': table, 'worst_subset_loss': worst}
-    truth, dialogues = world.text.truth, world.text.dialogues
+    truth, dialogues = dataset.text.truth, dataset.text.dialogues
     for condition in CONDITIONS:
         with_all, alone = found[condition, everything], found[condition, str(Modality.TEXT)]
-        figures[f'gain_{condition}'] = world.score(with_all) - world.score(alone)
+        figures[f'gain_{condition}'] = dataset.score(with_all) - dataset.score(alone)
         figures[f'gain_{condition}_interval'] = gain_interval(
             dialogues, truth, with_all.argmax(1), alone.argmax(1)
         )
     for key, condition in (('ece', 'gold'), ('wer35_ece', 'wer35')):
-        scores = after_dialogue(world, config, condition, MODALITIES)
+        scores = fuse_in_dialogue(dataset, config, condition, MODALITIES)
         figures[key] = expected_calibration_error(scores, truth)
         if condition == 'gold':
-            figures['weighted_f1_in_dialogue'] = world.score(scores)
+            figures['weighted_f1_in_dialogue'] = dataset.score(scores)
             figures['coverage'] = coverage_curve(scores, truth)
             figures['wf1_at_80_coverage'] = dict(figures['coverage'])[0.8]
     plain = with_fusion(config, temperature=1.0)
     figures['ece_without_calibration'] = expected_calibration_error(
-        after_dialogue(world, plain, 'gold', MODALITIES), truth
+        fuse_in_dialogue(dataset, plain, 'gold', MODALITIES), truth
     )
     figures['simulated'] = {
         str(modality): {'weighted_f1': one.weighted_f1, 'degraded': one.degraded}
-        for modality, one in world.others.items()
+        for modality, one in dataset.others.items()
     }
     return figures
 
 
 def transition_figures(text: TextAnswers, config: Config) -> dict[str, Any]:
-    """Return what the dialogue adds to the text alone, in weighted F1: `transition_gain`, ..."""
-    world = World(text, {})
+    """Return the gain in weighted F1 by the dialogue over text alone: `transition_gain`, ..."""
+    dataset = FusionDataset(text, {})
     figures: dict[str, Any] = {}
     for condition in CONDITIONS:
         without = text.scores[condition]
-        scores = after_dialogue(world, config, condition, (Modality.TEXT,))
+        scores = fuse_in_dialogue(dataset, config, condition, (Modality.TEXT,))
         key = 'transition_gain' if condition == 'gold' else f'transition_gain_{condition}'
-        figures[key] = world.score(scores) - world.score(without)
+        figures[key] = dataset.score(scores) - dataset.score(without)
         if condition == 'gold':
             figures['transition_gain_interval'] = gain_interval(
                 text.dialogues, text.truth, scores.argmax(1), without.argmax(1)
             )
             figures['text_ece'] = expected_calibration_error(scores, text.truth)
             figures['text_coverage'] = coverage_curve(scores, text.truth)
-        figures[f'text_{condition}_weighted_f1'] = world.score(without)
+        figures[f'text_{condition}_weighted_f1'] = dataset.score(without)
     return figures
 
 
@@ -98,7 +103,7 @@ def gain_interval(
     groups: IntArray, truth: IntArray, one: IntArray, other: IntArray
 ) -> tuple[float, float]:
     """Return the 95 % interval of a difference in weighted F1, resampling dialogues."""
-    # Both answers of a row are drawn together: the second is told as a label 7 higher.
+    # Both answers of an utterance are drawn together, dialogue by dialogue.
     _, member = np.unique(groups, return_inverse=True)
     rng = np.random.default_rng(0)
     count = int(member.max()) + 1
@@ -116,7 +121,7 @@ def gain_interval(
 
 
 def coverage_curve(scores: Array, truth: IntArray) -> list[tuple[float, float]]:
-    """Return for each of `COVERAGES` the weighted F1 of the answers that are surest."""
+    """Return for each of `COVERAGES` the weighted F1 of the most confident answers."""
     order = np.argsort(-scores.max(axis=1), kind='stable')
     curve = []
     for share in COVERAGES:
@@ -126,14 +131,14 @@ def coverage_curve(scores: Array, truth: IntArray) -> list[tuple[float, float]]:
 
 
 def fusion_time(config: Config, calls: int = 500) -> dict[str, float]:
-    """Return the time of fusing one utterance of three modalities, in its dialogue."""
+    """Return the time of one fusion of three modalities and its transition filter."""
     rng = np.random.default_rng(0)
     fusion, transitions = Fusion(config.fusion), TransitionFilter(config.dialogue)
     turns = [
         DialogueTurn(f'u{n}', f's{n}', 0, 0, '', 'joy', rng.dirichlet(np.ones(7)).astype('f4'))
         for n in range(config.dialogue.max_turns)
     ]
-    taken = []
+    times_ms = []
     for _ in range(calls):
         text, voice, face = (
             ModalityEmotion.from_scores(
@@ -143,6 +148,6 @@ def fusion_time(config: Config, calls: int = 500) -> dict[str, float]:
         )
         begin = time.perf_counter_ns()
         transitions.apply(fusion.fuse(text, voice, face), turns, 's1', 0)
-        taken.append((time.perf_counter_ns() - begin) / 1e6)
-    p50, p95 = np.percentile(taken, (50, 95))
+        times_ms.append((time.perf_counter_ns() - begin) / NS_PER_MS)
+    p50, p95 = np.percentile(times_ms, (50, 95))
     return {'fusion_ms': float(p50), 'fusion_ms_p95': float(p95)}

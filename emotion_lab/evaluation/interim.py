@@ -1,4 +1,4 @@
-"""Whether interim estimates settle: is the last one the final one?"""
+"""Compare interim estimates with the final emotion."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from emotion_node.recordings.inputs import (
 )
 
 LAST_NS: Final = NS_PER_S
-"""Before the end of speech; interim estimates from then on count."""
+"""Interim estimates count from this long before the end of speech."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Interim labels against final ones.
+    """Counts of interim labels that are the final one.
 
     Attributes:
-        utterances: those of which the last second had an interim estimate.
+        utterances: utterances with an interim estimate in their last second.
         last: of these, those whose last interim label is the final one.
-        estimates: interim estimates from a second before the end of speech on.
+        estimates: interim estimates in the last second.
         same: of these, those with the final label.
     """
 
@@ -56,12 +56,12 @@ class Agreement:
 
     @property
     def share(self) -> float | None:
-        """Of utterances whose last interim label is the final one; None where there are none."""
+        """Share of utterances whose last interim label is the final one; None for none."""
         return self.last / self.utterances if self.utterances else None
 
 
 def compare(reports: Iterable[Report]) -> Agreement:
-    """Return how interim labels agree with the final ones, utterances without a label left out."""
+    """Count how often interim labels are the final one; skip utterances without a label."""
     during: dict[str, list[EmotionReport]] = {}
     agreement = Agreement()
     for report in reports:
@@ -85,7 +85,7 @@ def compare(reports: Iterable[Report]) -> Agreement:
 def replay(
     inputs: Iterable[Input | None], config: Config, models: Models, clock: Clock
 ) -> list[Report]:
-    """Return all that the pipeline tells of a recording."""
+    """Return all reports of the pipeline on a recording."""
     pipeline = build_pipeline(config, models, Guard(Timings(clock)))
     reports: list[Report] = []
     for value in inputs:
@@ -95,7 +95,7 @@ def replay(
 
 
 def replay_file(path: Path, config: Config, models: Models, clock: Clock) -> list[Report]:
-    """Return all that the pipeline tells of a bag or a media file.
+    """Return all reports of the pipeline on a bag or a media file.
 
     Raises:
         BagError, MediaError: it cannot be used.

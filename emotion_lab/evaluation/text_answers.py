@@ -1,4 +1,4 @@
-"""What the text model says of MELD, asked once and kept."""
+"""Answers of the text model to MELD, computed once and stored."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CONDITIONS = ('gold', 'wer15', 'wer35')
 
 @dataclass(frozen=True, slots=True)
 class TextAnswers:
-    """Answers to a split, in the order of speaking.
+    """Answers to a split, in the order of its utterances.
 
     Attributes:
         scores: (n, 7) by condition.
         truth: (n,) true labels.
-        dialogues: (n,) of which dialogue.
-        speakers: (n,) names of who speaks.
+        dialogues: (n,) number of the dialogue.
+        speakers: (n,) name of the speaker.
     """
 
     scores: dict[str, Array]
@@ -43,30 +43,30 @@ def text_answers(
     models: str = '',
     cache: Path | None = None,
 ) -> TextAnswers:
-    """Return the answers of the text model, speakers told apart by letters.
+    """Return the answers of the text model, with letters in place of speakers' names.
 
     Args:
         split: train, dev or test.
         data: folder of the data sets, as in `datasets.data_root`.
         model: the model's key in the manifest.
         models: folder of the manifest.
-        cache: folder where they are kept, by the model's checksum; None to ask anew.
+        cache: folder where they are stored, by the model's checksum; None to compute them.
 
     Raises:
         ModelError: the model cannot be used.
-        DatasetError: the data are not there.
+        DatasetError: MELD is missing.
     """
     entry = find_model(model, models)
     place = None
     if cache is not None:
         place = cache / f'text-{split}-{entry.file("weights").sha256[:12]}.npz'
         if place.is_file():
-            with np.load(place) as kept:
+            with np.load(place) as stored:
                 return TextAnswers(
-                    {name: kept[name] for name in CONDITIONS},
-                    kept['truth'],
-                    kept['dialogues'],
-                    kept['speakers'],
+                    {name: stored[name] for name in CONDITIONS},
+                    stored['truth'],
+                    stored['dialogues'],
+                    stored['speakers'],
                 )
     backend = OnnxTextEmotion(entry)
     scores = {}

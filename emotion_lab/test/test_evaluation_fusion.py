@@ -1,4 +1,4 @@
-"""The measurement of the fusion, on stand-ins for what models say."""
+"""The measurement of the fusion, on simulated answers of models."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from emotion_lab.evaluation import everything
 from emotion_lab.evaluation.clips import Row, dialogue_rows, speaker_pairs
 from emotion_lab.evaluation.commands import EVALUATIONS
 from emotion_lab.evaluation.everything import ITSELF, gather, load_evaluation
-from emotion_lab.evaluation.fused import in_dialogue
+from emotion_lab.evaluation.fused import apply_transitions
 from emotion_lab.evaluation.fusion_choice import choose
-from emotion_lab.evaluation.fusion_dataset import World, find_pools, make_world
+from emotion_lab.evaluation.fusion_dataset import FusionDataset, find_pools, make_dataset
 from emotion_lab.evaluation.fusion_figures import (
     coverage_curve,
     fusion_figures,
@@ -47,38 +47,38 @@ from emotion_node.datatypes import (
 from emotion_node.labels import LABELS, MODALITIES, Modality
 
 
-def witness(labels: IntArray, sharpness: float, seed: int) -> Array:
-    """Return (n, 7) answers that are the surer and the more often right, the sharper."""
+def make_answers(labels: IntArray, sharpness: float, seed: int) -> Array:
+    """Return (n, 7) scores that are more confident and more often right with more sharpness."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 1, (len(labels), 7))
     logits[np.arange(len(labels)), labels] += sharpness
-    told = np.exp(sharpness * logits)
-    return np.asarray(told / told.sum(axis=1, keepdims=True))
+    answers = np.exp(sharpness * logits)
+    return np.asarray(answers / answers.sum(axis=1, keepdims=True))
 
 
 def stand_in_pool(seed: int, count: int = 700) -> Pool:
     labels = np.random.default_rng(seed).integers(0, 7, count)
-    return Pool(witness(labels, 2.2, seed), labels, np.ones(count))
+    return Pool(make_answers(labels, 2.2, seed), labels, np.ones(count))
 
 
 def stand_in_text(count: int = 400) -> TextAnswers:
     rng = np.random.default_rng(5)
     truth = rng.choice(7, count, p=[0.46, 0.18, 0.07, 0.11, 0.12, 0.03, 0.03])
-    told = {name: witness(truth, 1.6 - 0.3 * n, n) for n, name in enumerate(CONDITIONS)}
+    answers = {name: make_answers(truth, 1.6 - 0.3 * n, n) for n, name in enumerate(CONDITIONS)}
     speakers = np.array(['a', 'b'])[rng.integers(0, 2, count)]
-    return TextAnswers(told, truth, np.arange(count) // 10, speakers)
+    return TextAnswers(answers, truth, np.arange(count) // 10, speakers)
 
 
 @pytest.fixture(scope='module')
-def world() -> World:
+def dataset() -> FusionDataset:
     pools = {Modality.VOICE: stand_in_pool(1), Modality.FACE: stand_in_pool(2)}
-    return make_world(stand_in_text(), pools)
+    return make_dataset(stand_in_text(), pools)
 
 
-def test_simulated_answers_score_what_they_should(world: World) -> None:
-    assert world.others[Modality.VOICE].weighted_f1 == pytest.approx(0.40, abs=0.01)
-    assert world.others[Modality.FACE].weighted_f1 == pytest.approx(0.35, abs=0.01)
-    for one in world.others.values():
+def test_simulated_answers_score_what_they_should(dataset: FusionDataset) -> None:
+    assert dataset.others[Modality.VOICE].weighted_f1 == pytest.approx(0.40, abs=0.01)
+    assert dataset.others[Modality.FACE].weighted_f1 == pytest.approx(0.35, abs=0.01)
+    for one in dataset.others.values():
         assert 0 < one.degraded < 1
         np.testing.assert_allclose(one.scores.sum(axis=1), 1.0)
 
@@ -90,9 +90,11 @@ def test_a_simulation_is_the_same_each_time_and_another_with_another_seed() -> N
     assert not np.array_equal(one.scores, other.scores)
 
 
-def test_a_pool_that_is_worse_than_the_target_is_left_as_it_is() -> None:
+def test_a_pool_that_is_worse_than_the_target_is_not_degraded() -> None:
     labels = np.random.default_rng(0).integers(0, 7, 300)
-    poor = Pool(np.full((300, 7), 1 / 7) + witness(labels, 0.1, 0) / 100, labels, np.ones(300))
+    poor = Pool(
+        np.full((300, 7), 1 / 7) + make_answers(labels, 0.1, 0) / 100, labels, np.ones(300)
+    )
     drawn = simulate(poor, stand_in_text().truth, 0.4)
     assert drawn.degraded == 0.0
     assert drawn.weighted_f1 < 0.4
@@ -100,20 +102,22 @@ def test_a_pool_that_is_worse_than_the_target_is_left_as_it_is() -> None:
 
 def test_a_label_that_a_pool_lacks_is_drawn_from_all() -> None:
     labels = np.zeros(50, np.int64)
-    pool = Pool(witness(labels, 2.0, 0), labels, np.ones(50))
+    pool = Pool(make_answers(labels, 2.0, 0), labels, np.ones(50))
     assert simulate(pool, np.array([6, 0, 6]), 0.0).scores.shape == (3, 7)
 
 
 def test_faces_lose_contempt_as_in_the_node() -> None:
-    told = np.array([[0.4, 0.1, 0, 0, 0, 0, 0, 0.5], [0, 0, 0, 0, 0, 0, 0, 1], [1, *[0] * 7]])
-    pool = pool_of_faces(told, np.array([0, 7, 0]))
+    answers = np.array([[0.4, 0.1, 0, 0, 0, 0, 0, 0.5], [0, 0, 0, 0, 0, 0, 0, 1], [1, *[0] * 7]])
+    pool = pool_of_faces(answers, np.array([0, 7, 0]))
     np.testing.assert_allclose(pool.scores[0, :2], [0.8, 0.2])
     np.testing.assert_allclose(pool.reliability, [0.5, 1.0])
     assert pool.labels.tolist() == [0, 0]
 
 
-def test_three_witnesses_are_better_than_one_and_no_subset_is_worse(world: World) -> None:
-    figures = fusion_figures(world, Config())
+def test_three_modalities_are_better_than_one_and_no_subset_is_worse(
+    dataset: FusionDataset,
+) -> None:
+    figures = fusion_figures(dataset, Config())
     assert figures['gain_gold'] > 0.01
     assert figures['gain_wer35'] > figures['gain_gold'] / 2
     assert figures['worst_subset_loss'] <= 0.01
@@ -124,21 +128,21 @@ def test_three_witnesses_are_better_than_one_and_no_subset_is_worse(world: World
     assert figures['wf1_at_80_coverage'] > table['text+voice+face']['gold']
 
 
-def test_choosing_is_no_worse_than_any_default(world: World) -> None:
+def test_choosing_is_no_worse_than_any_default(dataset: FusionDataset) -> None:
     small = dataclasses.replace(
-        world,
+        dataset,
         text=dataclasses.replace(
-            world.text,
-            scores={name: world.text.scores[name][:80] for name in CONDITIONS},
-            truth=world.text.truth[:80],
-            dialogues=world.text.dialogues[:80],
-            speakers=world.text.speakers[:80],
+            dataset.text,
+            scores={name: dataset.text.scores[name][:80] for name in CONDITIONS},
+            truth=dataset.text.truth[:80],
+            dialogues=dataset.text.dialogues[:80],
+            speakers=dataset.text.speakers[:80],
         ),
         others={
             modality: dataclasses.replace(
                 one, scores=one.scores[:80], reliability=one.reliability[:80]
             )
-            for modality, one in world.others.items()
+            for modality, one in dataset.others.items()
         },
     )
     chosen, tried = choose(small, Config(), np.full(7, 1 / 7))
@@ -147,14 +151,14 @@ def test_choosing_is_no_worse_than_any_default(world: World) -> None:
     assert chosen.method == max(tried, key=lambda one: one['mean_weighted_f1'])['method']
 
 
-def test_the_dialogue_is_read_in_order_and_forgotten_between() -> None:
+def test_the_dialogue_is_read_in_order_and_reset_between_dialogues() -> None:
     config = Config(dialogue=DialogueConfig(transition_power=1.0))
-    told = np.array([scores(anger=0.9), scores(neutral=0.3), scores(neutral=0.3)], np.float64)
+    answers = np.array([scores(anger=0.9), scores(neutral=0.3), scores(neutral=0.3)], np.float64)
     speakers = np.array(['a', 'a', 'a'])
-    after = in_dialogue(told, np.array([0, 0, 1]), speakers, config)
+    after = apply_transitions(answers, np.array([0, 0, 1]), speakers, config)
     anger = LABELS.index('anger')
-    assert after[1, anger] > told[1, anger]
-    np.testing.assert_allclose(after[2], told[2], rtol=1e-5)
+    assert after[1, anger] > answers[1, anger]
+    np.testing.assert_allclose(after[2], answers[2], rtol=1e-5)
 
 
 def test_no_power_gains_nothing() -> None:
@@ -164,15 +168,15 @@ def test_no_power_gains_nothing() -> None:
     assert figures['transition_gain_interval'] == (0.0, 0.0)
 
 
-def test_surest_answers_come_first() -> None:
+def test_the_most_confident_answers_come_first() -> None:
     truth = np.array([0, 0, 1, 1])
-    told = np.array([scores(neutral=p) for p in (0.9, 0.8, 0.7, 0.6)], np.float64)
-    curve = dict(coverage_curve(told, truth))
+    answers = np.array([scores(neutral=p) for p in (0.9, 0.8, 0.7, 0.6)], np.float64)
+    curve = dict(coverage_curve(answers, truth))
     assert curve[0.5] == 1.0
     assert curve[1.0] < 1.0
 
 
-def test_a_gain_of_the_same_answers_is_nothing() -> None:
+def test_identical_answers_have_no_gain() -> None:
     truth = np.arange(20) % 7
     assert gain_interval(np.arange(20) // 5, truth, truth, truth) == (0.0, 0.0)
 
@@ -181,7 +185,7 @@ def test_fusion_takes_little_time() -> None:
     assert 0 < fusion_time(Config(), calls=20)['fusion_ms'] < 50
 
 
-def test_what_is_missing_is_told_with_what_to_do(tmp_path: Path) -> None:
+def test_what_is_missing_is_reported_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / 'manifest.toml').write_text('')
     pools, missing = find_pools(str(tmp_path), tmp_path, None)
     assert not pools
@@ -191,7 +195,7 @@ def test_what_is_missing_is_told_with_what_to_do(tmp_path: Path) -> None:
 
 
 def report(label: str, end_s: float, trigger: Trigger, utterance_id: str = 'u1') -> EmotionReport:
-    told = scores(**{label: 0.8}) if label else None
+    answers = scores(**{label: 0.8}) if label else None
     text, voice, face = (ModalityEmotion.absent(one, Reason.MODEL_OFF) for one in MODALITIES)
     return EmotionReport(
         utterance_id,
@@ -199,7 +203,7 @@ def report(label: str, end_s: float, trigger: Trigger, utterance_id: str = 'u1')
         0,
         round(end_s * SECOND),
         Transcript('', 0.0, ''),
-        FusedScores(told, 0.0, 0.0, text, voice, face),
+        FusedScores(answers, 0.0, 0.0, text, voice, face),
         EndReason.SILENCE,
         ClockSource.HEADER,
     )
@@ -222,7 +226,7 @@ def test_only_the_last_second_of_interim_labels_counts() -> None:
     assert Agreement().share is None
 
 
-def test_what_was_found_stands_beside_the_utterance_in_which_most_of_it_lies() -> None:
+def test_a_found_utterance_is_assigned_to_the_true_one_that_it_overlaps_most() -> None:
     true = tuple(
         TrueUtterance('Ross', 1, text, start_s * SECOND, (start_s + 2) * SECOND)
         for text, start_s in (('first', 0), ('second', 3), ('third', 6))
@@ -267,13 +271,13 @@ def test_a_fault_in_one_measurement_is_reported_and_does_not_stop_the_next(
     assert 'in broken' in printed.err, 'the traceback is shown'
 
 
-def test_gathering_goes_on_where_a_measurement_cannot_be_made(
+def test_gathering_continues_where_data_are_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv('EMOTION_DATA', str(tmp_path / 'nowhere'))
-    told: list[str] = []
-    figures = gather(['text', 'fusion'], told.append)
-    assert told == ['text', 'fusion']
+    begun: list[str] = []
+    figures = gather(['text', 'fusion'], begun.append)
+    assert begun == ['text', 'fusion']
     for one in figures.values():
         assert 'EMOTION_DATA' in one['error']
 
@@ -291,7 +295,7 @@ def test_pairs_of_speakers_are_counted_within_a_dialogue() -> None:
     assert pairs['different_right'] == 0
 
 
-def test_the_command_prints_one_object_and_says_what_is_missing(
+def test_the_command_prints_one_object_with_what_is_missing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = write_meld(tmp_path, dev=14)
