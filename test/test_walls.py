@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -117,6 +118,19 @@ def test_the_core_may_hold_a_lock() -> None:
     assert next(
         contract['allowed_lines'] for contract in CONTRACTS if contract['name'] == CLOCKS
     ) == ['from threading import Lock']
+
+
+def test_the_products_tests_do_not_need_the_laboratory() -> None:
+    for path in (ROOT / 'test').rglob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Import():
+                    modules = [one.name for one in node.names]
+                case ast.ImportFrom():
+                    modules = [node.module or '']
+                case _:
+                    continue
+            assert not any(one.split('.')[0] == 'emotion_lab' for one in modules), path
 
 
 def test_every_contract_is_shown_to_bite() -> None:

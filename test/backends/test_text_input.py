@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from support.scripted import PastTurn
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
-from emotion_lab.data.samples import PastTurn
 from emotion_node.backends.text_input import (
     MAX_OWN_TOKENS,
     MAX_TOKENS,

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from support.recordings import CONVERSATION, write_media
+from support.scripted import PastTurn
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from emotion_lab.data.samples import PastTurn
 from emotion_node.backends.label_table import parse_table
 from emotion_node.cli.main import main
 from emotion_node.config import make_config

@@ -9,22 +9,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.manifests import with_file
+from support.recordings import conversation_utterances
 from support.scripted import utterance
 
-from emotion_lab.data.datasets import DatasetError
-from emotion_lab.data.speech import read_audio, read_ravdess
-from emotion_lab.data.voice_conditions import CONDITIONS
-from emotion_lab.evaluation.non_speech_sounds import non_speech_sounds
-from emotion_lab.evaluation.voice_figures import (
-    as_utterance,
-    false_alarm_figures,
-    held_out_figures,
-)
-from emotion_lab.evaluation.voice_folds import load_answers
 from emotion_node.backends.vad_silero import find_silero
 from emotion_node.backends.voice_onnx import MAX_SAMPLES, MIN_RELIABILITY, OnnxVoiceEmotion
 from emotion_node.config import make_config
-from emotion_node.datatypes import SAMPLE_RATE, FloatArray, ModalityEmotion, Reason, Utterance
+from emotion_node.datatypes import (
+    NS_PER_SAMPLE,
+    SAMPLE_RATE,
+    ClockSource,
+    EndReason,
+    FloatArray,
+    ModalityEmotion,
+    Reason,
+    Utterance,
+)
 from emotion_node.errors import ModelError
 from emotion_node.factory import load_models
 from emotion_node.labels import LABELS, Modality
@@ -49,11 +49,14 @@ def load(entry: ModelEntry) -> OnnxVoiceEmotion:
 
 @pytest.fixture(scope='module')
 def speech() -> FloatArray:
-    try:
-        clip = next(clip for clip in read_ravdess() if LABELS[clip.label] == 'anger')
-    except DatasetError as error:
-        pytest.skip(str(error))
-    return CONDITIONS['clean'].apply(read_audio(clip.path), clip.name, ())
+    _, samples = conversation_utterances()[0]
+    return samples
+
+
+def as_utterance(samples: FloatArray) -> Utterance:
+    """Return a sound as if all of it were speech."""
+    end_ns = len(samples) * NS_PER_SAMPLE
+    return Utterance('u1', 0, end_ns, end_ns, samples, 0, EndReason.SILENCE, ClockSource.FILE)
 
 
 def noise(seconds: float) -> FloatArray:
@@ -74,8 +77,8 @@ def test_speech_gets_probabilities_affect_and_reliability(
     assert emotion.available
     assert emotion.model == model.info
     assert sum(scores(emotion)) == pytest.approx(1, abs=1e-5)
-    assert emotion.label == 'anger'  # this actor was in training
-    assert emotion.arousal > 0.3
+    assert -1 <= emotion.valence <= 1
+    assert -1 <= emotion.arousal <= 1
     assert 0.5 < emotion.reliability <= 1
     assert emotion.samples_used == len(speech)
 
@@ -99,13 +102,6 @@ def test_how_loud_the_microphone_is_does_not_count(
     assert scores(louder) == pytest.approx(scores(plain), abs=1e-3)
 
 
-def test_clipped_speech_is_still_heard(model: OnnxVoiceEmotion, speech: FloatArray) -> None:
-    limit = 0.3 * np.abs(speech).max()
-    emotion = model.estimate(as_utterance(np.clip(speech, -limit, limit)))
-    assert emotion.available
-    assert emotion.arousal > 0
-
-
 @pytest.mark.parametrize('spoken', [utterance(length_s=0.3), as_utterance(noise(0))])
 def test_too_little_speech_is_absent(model: OnnxVoiceEmotion, spoken: Utterance) -> None:
     emotion = model.estimate(spoken)
@@ -127,29 +123,11 @@ def test_samples_that_are_no_numbers_are_an_error(model: OnnxVoiceEmotion) -> No
         model.estimate(as_utterance(broken))
 
 
-def test_the_less_reliable_the_flatter(model: OnnxVoiceEmotion) -> None:
-    for sound in list(non_speech_sounds())[::7]:
-        if len(sound.samples) > SAMPLE_RATE:
-            told, affect, reliability = model.run(sound.samples)
-            assert told.max() <= reliability + (1 - reliability) / len(LABELS) + 1e-5
-            assert max(map(abs, affect)) <= reliability + 1e-5
-
-
-def test_non_speech_sounds_cause_few_false_alarms(model: OnnxVoiceEmotion) -> None:
-    assert false_alarm_figures(model, non_speech_sounds())['rate'] <= 0.05
-
-
 def test_calls_from_several_threads_do_not_mix(model: OnnxVoiceEmotion) -> None:
-    sounds = [sound.samples for sound in non_speech_sounds()][::30]
+    sounds = [samples for _, samples in conversation_utterances()]
     alone = [model.run(sound)[0].tolist() for sound in sounds]
     with ThreadPoolExecutor(4) as pool:
-        assert [told[0].tolist() for told in pool.map(model.run, sounds)] == alone
-
-
-def test_the_stored_answers_bear_out_the_manifest(entry: ModelEntry) -> None:
-    figures = held_out_figures(load_answers(entry))
-    for name in ('ravdess_uar', 'emodb_uar', 'cross_arousal_accuracy', 'noise10_drop', 'ece'):
-        assert figures[name] == pytest.approx(entry.figures[name], abs=0.002)
+        assert [answer[0].tolist() for answer in pool.map(model.run, sounds)] == alone
 
 
 def test_the_node_loads_it_unless_told_not_to(entry: ModelEntry) -> None:

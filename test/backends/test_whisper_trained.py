@@ -9,15 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.recordings import CONVERSATION
+from support.recordings import conversation_utterances
 from support.speech import feed, noise, silence, tone
 
-from emotion_lab.data.metrics import word_errors
-from emotion_lab.evaluation.hallucinations import noises
-from emotion_lab.evaluation.transcription import demo_clips
 from emotion_node.backends.asr_whisper import WhisperTranscriber
 from emotion_node.datatypes import FloatArray, Reason
-from emotion_node.recordings.truth import words_of
+from emotion_node.recordings.truth import common_words, words_of
 
 Clip = tuple[str, FloatArray]
 
@@ -29,7 +26,11 @@ def whisper(whisper_base: Path) -> WhisperTranscriber:
 
 @pytest.fixture(scope='module')
 def conversation() -> list[Clip]:
-    return list(demo_clips(CONVERSATION))
+    return conversation_utterances()
+
+
+def words_wrong(expected: list[str], said: list[str]) -> int:
+    return max(len(expected), len(said)) - common_words(expected, said)
 
 
 def test_whisper_understands_the_conversation(
@@ -43,7 +44,7 @@ def test_whisper_understands_the_conversation(
         assert heard.confidence > 0.6
         assert heard.text[0].isupper(), 'written as people write'
         assert heard.text[-1] in '.!?'
-        wrong += word_errors(words_of(text), words_of(heard.text))
+        wrong += words_wrong(words_of(text), words_of(heard.text))
         total += len(words_of(text))
     assert wrong / total < 0.05
 
@@ -59,7 +60,7 @@ def test_whisper_knows_most_words_before_the_end(
     said = words_of(partial.text)
     expected = words_of(text)
     assert len(said) >= len(expected) // 3
-    assert word_errors(expected[: len(said)], said) <= 2
+    assert words_wrong(expected[: len(said)], said) <= 2
     stream.accept(samples[len(samples) * 2 // 3 :])
     assert stream.finish() == feed(whisper.stream(), samples)
 
@@ -70,7 +71,7 @@ def test_loud_and_soft_speech_are_the_same_words(
     text, samples = conversation[1]
     for gain in (0.05, 1.5):
         heard = feed(whisper.stream(), np.clip(samples * np.float32(gain), -1, 1))
-        assert word_errors(words_of(text), words_of(heard.text)) <= 1
+        assert words_wrong(words_of(text), words_of(heard.text)) <= 1
 
 
 @pytest.mark.parametrize(
@@ -84,9 +85,3 @@ def test_whisper_hears_no_words_where_there_are_none(
     (raw, *_), _ = whisper.segments(sound, final=True)
     assert raw.text.strip(), 'it says something, and is not believed'
     assert feed(whisper.stream(), sound).reason is Reason.NO_SPEECH_RECOGNISED
-
-
-@pytest.mark.parametrize('kind', ['hum', 'knocks', 'music'])
-def test_whisper_hears_no_words_in(kind: str, whisper: WhisperTranscriber) -> None:
-    for sound in noises(kind, 2, np.random.default_rng(3)):
-        assert feed(whisper.stream(), sound).reason is Reason.NO_SPEECH_RECOGNISED

@@ -14,7 +14,10 @@ from rosbags.interfaces import Qos
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys.store import Typestore
 
+from emotion_node.datatypes import FloatArray
+from emotion_node.recordings.bag import Bag
 from emotion_node.recordings.definitions import standard_types
+from emotion_node.recordings.truth import read_truth
 
 CONVERSATION = Path(__file__).parents[2] / 'demo' / 'conversation'
 START_NS = 1_700_000_000_000_000_000
@@ -25,6 +28,30 @@ CHUNK = 512
 Samples = npt.NDArray[np.int16]
 Row = tuple[str, str, int, Any]
 """Topic, type, time of recording, message."""
+
+
+def conversation_sound() -> tuple[FloatArray, int]:
+    """Return the sound of the demo conversation, and the stamp of its first sample."""
+    with Bag(CONVERSATION) as bag:
+        messages = [bag.decode(message) for message in bag.messages({'/audio'})]
+    assert messages[0].sample_rate == RATE
+    stamp = messages[0].header.stamp
+    samples = np.concatenate([message.data for message in messages])
+    return samples.astype(np.float32) / 32768.0, stamp.sec * NS_PER_S + stamp.nanosec
+
+
+def conversation_utterances(padding_s: float = 0.2) -> list[tuple[str, FloatArray]]:
+    """Return the words and the sound of each utterance of the demo, with a little around it."""
+    samples, first_ns = conversation_sound()
+    padding_ns = round(padding_s * NS_PER_S)
+
+    def place(stamp_ns: int) -> int:
+        return max((stamp_ns - first_ns) * RATE // NS_PER_S, 0)
+
+    return [
+        (one.text, samples[place(one.start_ns - padding_ns) : place(one.end_ns + padding_ns)])
+        for one in read_truth(CONVERSATION / 'truth.json')
+    ]
 
 
 def noise(seconds: float, seed: int = 1) -> Samples:

@@ -42,6 +42,14 @@ def scores(**shares: float) -> FloatArray:
     return np.array([shares.get(label, rest) for label in LABELS], np.float32)
 
 
+@dataclass(frozen=True, slots=True)
+class PastTurn:
+    """One past utterance (an `interfaces.Turn`)."""
+
+    speaker_id: str
+    text: str
+
+
 def known(told: FloatArray | None) -> FloatArray:
     """Return scores that have to be there."""
     assert told is not None

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from support.scripted import SECOND, known, scores
 
-from emotion_lab.data.datasets import MeldUtterance
-from emotion_lab.training.transitions import as_toml, count_transitions
 from emotion_node.config import DialogueConfig
 from emotion_node.core.dialogue.transitions import TransitionFilter, counted_transitions
 from emotion_node.core.dialogue.turns import DialogueTurn
@@ -89,23 +87,3 @@ def test_shipped_table_is_of_probabilities() -> None:
     for rows in (table.own, table.other, table.shares[None]):
         np.testing.assert_allclose(rows.sum(axis=1), 1.0)
         assert rows.min() > 0
-
-
-def test_transitions_are_counted_within_dialogues_and_by_speaker() -> None:
-    joy, anger = LABELS.index('joy'), LABELS.index('anger')
-
-    def said(dialogue: int, number: int, speaker: str, label: int) -> MeldUtterance:
-        return MeldUtterance('train', dialogue, number, speaker, 'words', label, None)
-
-    shares, own, other = count_transitions(
-        [
-            said(0, 0, 'Ross', joy),
-            said(0, 1, 'Joey', anger),
-            said(0, 2, 'Ross', joy),
-            said(1, 0, 'Ross', anger),
-        ]
-    )
-    assert shares.sum() == 4
-    assert (own.sum(), own[joy, joy]) == (1, 1)
-    assert (other.sum(), other[joy, anger], other[anger, joy]) == (2, 1, 1)
-    assert 'own = [' in as_toml(shares, own, other)

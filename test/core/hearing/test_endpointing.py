@@ -12,11 +12,6 @@ from hypothesis import strategies as st
 from support.scripted import ScriptedText, ScriptedTranscriber, scripted_analysis
 from support.speech import STAMP, LoudnessVad, chunks, noise, seconds, silence, sound
 
-from emotion_lab.evaluation.concatenated import find_quiet
-from emotion_lab.evaluation.endpointing_choice import fit_logistic
-from emotion_lab.evaluation.endpointing_figures import count_cut_offs, delays
-from emotion_lab.evaluation.mixtures import Clip
-from emotion_lab.training.endings import count_endings, words_and_ends
 from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import Config, ConfigError, EndpointingConfig, make_config
 from emotion_node.core.hearing.endpointing import (
@@ -32,7 +27,6 @@ from emotion_node.core.hearing.stream import Hearing
 from emotion_node.core.pipeline import Pipeline
 from emotion_node.datatypes import (
     NS_PER_S,
-    SAMPLE_RATE,
     ClockSource,
     EndReason,
     Report,
@@ -161,49 +155,3 @@ def test_shifted_stamps_change_nothing_but_themselves() -> None:
     shifted = endings([*reports, *recording.pipeline.flush()])
     plain = endings(Recording('I have seen him').run(SPOKEN))
     np.testing.assert_allclose(np.array(shifted) - 12.3456789, plain, atol=1e-6)
-
-
-def test_a_sentence_ends_at_its_punctuation_and_not_where_it_trails_off() -> None:
-    assert list(words_and_ends('Oh my God! Well... I, "Really?"')) == [
-        ('oh', False),
-        ('my', False),
-        ('god', True),
-        ('well', False),
-        ('i', False),
-        ('really', True),
-    ]
-    table = count_endings(['we went home. and then', 'and we stayed home.'] * 8)
-    assert table['home'] > 0 > table['and']
-
-
-def test_pauses_at_which_an_utterance_was_ended_are_cut_offs() -> None:
-    pauses = [(NS_PER_S, NS_PER_S * 13 // 10)]
-    assert count_cut_offs(pauses, [utterance(0, 1, 1.3), utterance(1.3, 2, 2.4)]) == 1
-    assert count_cut_offs(pauses, [utterance(0, 2, 2.4)]) == 0
-    assert count_cut_offs(pauses, [utterance(0, 1, 1.3, EndReason.GAP)]) == 0
-
-
-def test_the_delay_counts_from_the_true_end_and_a_merged_one_has_none() -> None:
-    truth = [(0, NS_PER_S), (2 * NS_PER_S, 3 * NS_PER_S)]
-    heard = [utterance(0, 1.05, 1.45), utterance(2, 3, 3.4)]
-    assert delays(truth, heard) == [NS_PER_S * 45 // 100, NS_PER_S * 4 // 10]
-    assert delays(truth, [utterance(0, 3, 3.4)]) == [None, NS_PER_S * 4 // 10]
-
-
-def test_pauses_are_made_where_it_is_quiet() -> None:
-    speech = np.concatenate([noise(0.5), noise(0.1, 0.001), noise(0.5)])
-    first, at, last = (
-        place / SAMPLE_RATE for place in find_quiet(Clip(speech, 0, len(speech), 0.1))
-    )
-    assert first == pytest.approx(0.51, abs=0.01)
-    assert last == pytest.approx(0.59, abs=0.01)
-    assert first < at < last
-    first, at, last = find_quiet(Clip(noise(1.0), 0, SAMPLE_RATE, 0.1))
-    assert last - first < 10
-
-
-def test_the_regression_finds_the_odds_that_made_its_data() -> None:
-    rng = np.random.default_rng(0)
-    features = np.stack([np.ones(4000), rng.normal(size=4000)], axis=1)
-    truth = rng.random(4000) < 1 / (1 + np.exp(-2 * features[:, 1]))
-    assert fit_logistic(features, truth) == pytest.approx([0, 2], abs=0.2)
