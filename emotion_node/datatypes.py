@@ -1,6 +1,6 @@
 """The records that flow through the pipeline.
 
-Stamps are `int` nanoseconds of acquisition on the clock of whoever stamped the input; durations
+Stamps are `int` nanoseconds of acquisition on the clock that stamped the input; durations
 are `int` nanoseconds too when their name ends in `_ns`, `float` seconds when it ends in `_s`.
 Audio inside the pipeline is float32 mono at `SAMPLE_RATE`, full scale at -1..1.
 """
@@ -19,11 +19,11 @@ from emotion_node.faces import FacePeak, SeenFace
 from emotion_node.labels import LABELS, Modality, valence_arousal
 
 SAMPLE_RATE: Final = 16_000
-"""Rate of all audio behind the resampler, in Hz."""
+"""Sample rate of all audio after the resampler, in Hz."""
 
 MIN_SAMPLE_RATE: Final = 8_000
 MAX_SAMPLE_RATE: Final = 96_000
-"""Limits of the sample rate of audio that comes in, in Hz."""
+"""Limits of the sample rate of input audio, in Hz."""
 
 NS_PER_S: Final = 1_000_000_000
 NS_PER_MS: Final = 1_000_000
@@ -42,7 +42,7 @@ class ClockSource(enum.StrEnum):
     HEADER = 'header'
     """The publisher, in the message's header."""
     RECEIPT = 'receipt'
-    """Nobody: time of receipt minus the duration of the chunk."""
+    """No one: it is the time of receipt minus the duration of the chunk."""
     FILE = 'file'
     """Position in a media file."""
 
@@ -67,7 +67,7 @@ class EndReason(enum.StrEnum):
     SILENCE = 'silence'
     """The speaker fell silent: the usual end."""
     MAX_LENGTH = 'max_length'
-    """It grew too long and was cut at its quietest point; the rest is the next utterance."""
+    """It became too long and was cut at its quietest point; the rest is the next utterance."""
     GAP = 'gap'
     """Audio went missing."""
     MUTED = 'muted'
@@ -133,13 +133,13 @@ class AudioChunk:
 
 @dataclass(frozen=True, slots=True)
 class VideoFrame:
-    """One image, decoded only when somebody looks at it.
+    """One frame of a camera, decoded only when it is used.
 
     Attributes:
         stamp_ns: time of exposure.
         decode: returns the image as (height, width, 3) uint8 BGR, not to be changed; raises
             `ValueError` when the data cannot be decoded.
-        frame_id: of the camera; empty where there is none.
+        frame_id: the coordinate frame of the camera; empty when unknown.
     """
 
     stamp_ns: int
@@ -155,7 +155,7 @@ class Utterance:
         utterance_id: unique within one run, counted from 1: "u1", "u2", ...
         start_ns: start of speech, without padding.
         end_ns: end of speech, without padding.
-        decided_ns: stamp up to which audio had been heard when the end was decided;
+        decided_ns: stamp up to which audio had been received when the end was decided;
             `decided_ns - end_ns` is the endpointing latency.
         samples: (n,) float32 at `SAMPLE_RATE`, speech with its padding.
         samples_start_ns: stamp of `samples[0]`.
@@ -191,7 +191,7 @@ class Utterance:
         return self.samples[self.speech_slice]
 
     def holds_the_same(self, other: Utterance) -> bool:
-        """Tell whether another is the same stretch of the same speech, whatever ended it."""
+        """Return whether another is the same stretch of the same speech, whatever ended it."""
         return (
             self.utterance_id == other.utterance_id
             and (self.start_ns, self.end_ns) == (other.start_ns, other.end_ns)
@@ -207,7 +207,7 @@ class SpeechStarted:
     Attributes:
         utterance_id: of the utterance that has begun.
         start_ns: start of speech, without padding.
-        decided_ns: stamp up to which audio had been heard when this was decided.
+        decided_ns: stamp up to which audio had been received when this was decided.
         clock_source: who stamped the audio.
     """
 
@@ -221,7 +221,7 @@ class SpeechStarted:
 class SpeechAudio:
     """Audio of the utterance under way, padding and pauses included, without holes or overlaps.
 
-    What follows the padding in a pause comes when speech resumes, and else never.
+    Audio after the padding of a pause is reported only if speech resumes.
 
     Attributes:
         utterance_id: of the utterance it belongs to.
@@ -236,10 +236,10 @@ class SpeechAudio:
 
 @dataclass(frozen=True, slots=True)
 class SpeechPaused:
-    """Speech has paused for so long that, were this its end, all audio of the utterance is there.
+    """Speech has paused for long enough that, if it ends here, the utterance's audio is complete.
 
     Attributes:
-        utterance: what it then is, but for `decided_ns` and `end_reason`.
+        utterance: as it is if it ends here, apart from `decided_ns` and `end_reason`.
     """
 
     utterance: Utterance
@@ -259,7 +259,7 @@ class SpeechDropped:
     Attributes:
         utterance_id: as in its `SpeechStarted`; it will not be used again.
         end_ns: end of the sound.
-        decided_ns: stamp up to which audio had been heard when this was decided.
+        decided_ns: stamp up to which audio had been received when this was decided.
     """
 
     utterance_id: str
@@ -269,7 +269,7 @@ class SpeechDropped:
 
 @dataclass(frozen=True, slots=True)
 class SilenceRequired:
-    """The answer to a `SpeechPaused`: how long this pause must last to end the utterance.
+    """The reply to a `SpeechPaused`: how long this pause must last to end the utterance.
 
     Attributes:
         utterance_id: of the utterance.
@@ -291,10 +291,11 @@ class Transcript:
 
     Attributes:
         text: the words; empty when none were recognised.
-        confidence: 0..1, the recogniser's own.
+        confidence: 0..1, of the recogniser.
         locale: BCP 47 language tag such as "en"; empty when unknown.
         final: False while the speaker is still speaking.
-        reason: why there are no words; `Reason.NONE` when there are some.
+        reason: why there are no words, or why they cannot be used; `Reason.NONE` when they can.
+        detail: what went wrong when `reason` is `Reason.ERROR`, in words for the user.
     """
 
     text: str
@@ -302,6 +303,7 @@ class Transcript:
     locale: str
     final: bool = True
     reason: Reason = Reason.NONE
+    detail: str = ''
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,8 +331,8 @@ class VocalCue:
         unit: Hz, semitones, dBFS or syllables/s.
         deviation: from this speaker's running normal, in `deviation_unit`; 0 while there is none.
         deviation_unit: semitones, dB or percent.
-        normal_utterances: past utterances of this speaker behind the normal; 0 while there is
-            none.
+        normal_utterances: past utterances of this speaker that the normal is computed from; 0
+            while there is none.
     """
 
     name: str
@@ -343,7 +345,7 @@ class VocalCue:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """Which model gave an answer."""
+    """Which model made an estimate."""
 
     name: str = ''
     version: str = ''
@@ -351,24 +353,24 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class ModalityEmotion:
-    """What one modality says of one utterance, or why it says nothing.
+    """The emotion that one modality of one utterance expresses, or why it is absent.
 
     Attributes:
         modality: text, voice or face.
         scores: (7,) probabilities in the order of `labels.LABELS`, or None when absent.
         reason: why it is absent; `Reason.NONE` when it is there.
         valence, arousal: -1..1.
-        reliability: 0..1, how far the answer can be relied on: how much the input resembles what
-            the model knows and how good it is, 0 when that is not known; it scales the weight in
+        reliability: 0..1, how far the scores can be relied on: how similar the input is to the
+            model's training data, and its quality; 0 when that is not known. Scales the weight in
             the fusion.
         weight: share in the fusion, 0..1; 0 when absent.
-        model: which model answered.
-        inference_ns: time the model took: for a face, over all images of the utterance in which
-            it was asked, and at the end.
-        samples_used: amount of input behind the answer: tokens, audio samples or video frames.
+        model: which model made the estimate.
+        inference_ns: time the model took; for a face, over all frames of the utterance that it
+            was given, and at the end.
+        samples_used: amount of input: tokens, audio samples or video frames.
         vocal_cues: pitch, loudness and pace (voice only).
         facial_cues: facial movements (face only).
-        detail: for a person, what went wrong when `reason` is `Reason.ERROR`.
+        detail: what went wrong when `reason` is `Reason.ERROR`, in words for the user.
     """
 
     modality: Modality
@@ -394,7 +396,7 @@ class ModalityEmotion:
         model: ModelInfo | None = None,
         reliability: float = 0.0,
     ) -> ModalityEmotion:
-        """Return the marked absence of a modality."""
+        """Return an absent modality, with its reason."""
         return cls(
             modality,
             reason=reason,
@@ -411,7 +413,7 @@ class ModalityEmotion:
         model: ModelInfo,
         samples_used: int = 0,
     ) -> ModalityEmotion:
-        """Return an answer whose valence and arousal are those expected under its scores."""
+        """Return an estimate whose valence and arousal are those expected under its scores."""
         valence, arousal = valence_arousal(scores)
         return cls(
             modality,
@@ -424,7 +426,7 @@ class ModalityEmotion:
 
     @property
     def available(self) -> bool:
-        """Whether the modality has an answer."""
+        """Whether the modality has scores."""
         return self.scores is not None
 
     @property
@@ -440,15 +442,15 @@ class ModalityEmotion:
 
 @dataclass(frozen=True, slots=True)
 class FaceEstimate:
-    """What was seen of whoever spoke an utterance.
+    """The face of the speaker of an utterance.
 
     Attributes:
-        emotion: the face's; with its cues also where there is no expression model.
+        emotion: of the face; has facial cues even without an expression model.
         face_id: the speaker's face; empty when it is unknown.
         speaker_confidence: 0..1, that it is the speaker's.
-        peaks: in which image of the utterance the face shows each emotion most, in the order of
-            `labels.LABELS` (for neutral, in which it shows anything most); empty where it shows
-            in too few to tell.
+        peaks: the frame of the utterance in which the face shows each emotion most, in the order
+            of `labels.LABELS` (for neutral: in which it shows any expression most); empty when
+            the face is visible in too few frames.
     """
 
     emotion: ModalityEmotion
@@ -458,7 +460,7 @@ class FaceEstimate:
 
 
 class Trigger(enum.StrEnum):
-    """Why an emotion is reported now."""
+    """What triggered a report of an emotion: the end of the utterance, or a fixed period."""
 
     FINAL = 'final'
     INTERIM = 'interim'
@@ -466,14 +468,14 @@ class Trigger(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FusedScores:
-    """The fusion's answer.
+    """The fused emotion of an utterance.
 
     Attributes:
         scores: (7,) probabilities in the order of `labels.LABELS`, or None when every modality
             is absent.
         valence, arousal: -1..1.
         text, voice, face: the modalities, with the weight each had.
-        min_confidence: no label is given below this confidence.
+        min_confidence: below this confidence there is no label.
         expression_check: whether the face shows `label`.
         shown_expression: the label that the face shows: `label` itself when it is shown or partly
             shown, "neutral" for a neutral face, the other one for another expression; empty when
@@ -499,7 +501,7 @@ class FusedScores:
 
     @property
     def label(self) -> str:
-        """Most likely label, or an empty string when nothing is known or it is too doubtful."""
+        """Most likely label, or an empty string when nothing is known or it is too uncertain."""
         if self.scores is None or self.confidence < self.min_confidence:
             return ''
         return LABELS[int(np.argmax(self.scores))]
@@ -517,10 +519,10 @@ class EmotionReport:
     Attributes:
         utterance_id: as in the speech events.
         trigger: final, or interim while the speaker still speaks.
-        start_ns, end_ns: speech without padding; for an interim report, `end_ns` is the last
-            stamp heard.
+        start_ns, end_ns: speech without padding; for an interim report, `end_ns` is the end of
+            the audio so far.
         transcript: what was said.
-        fused: the fusion's answer and its evidence.
+        fused: the fused emotion and its evidence.
         end_reason: why the utterance ended (`EndReason.SILENCE` for an interim report).
         clock_source: who stamped the audio.
         endpointing_ns: from the end of speech until the end was decided.
@@ -528,8 +530,8 @@ class EmotionReport:
         processing_ns: from then until this report, transcription included.
         speaker_id, face_id: empty when unknown.
         speaker_confidence: 0..1, that `face_id` is the speaker's.
-        peak: the image in which the speaker's face shows most of the fused label, or of what it
-            shows instead; None when there is none. Not published.
+        peak: the frame in which the speaker's face shows the fused label most, or the expression
+            that it shows instead; None when there is none. Not published.
     """
 
     utterance_id: str
@@ -560,11 +562,11 @@ class TranscriptReport:
 
 @dataclass(frozen=True, slots=True)
 class FacesReport:
-    """The faces in one image, or why faces are not looked for.
+    """The faces in one frame, or why faces are not detected.
 
     Attributes:
-        stamp_ns: of the image.
-        frame_id: of the camera.
+        stamp_ns: of the frame.
+        frame_id: the coordinate frame of the camera.
         faces: those that are tracked in it.
         reason: why there can be none; `Reason.NONE` when faces are tracked.
     """
@@ -578,4 +580,4 @@ class FacesReport:
 Report = (
     SpeechStarted | SpeechEnded | SpeechDropped | TranscriptReport | EmotionReport | FacesReport
 )
-"""What the pipeline tells the world."""
+"""What the pipeline reports."""

@@ -1,4 +1,4 @@
-"""What the pipeline asks of its parts.
+"""Interfaces of the models that the pipeline uses.
 
 A part is split in two where it has state: the *weights*, loaded once and shareable between
 streams, and the *stream*, the state of one microphone or one camera.
@@ -34,10 +34,10 @@ class Resampler(Protocol):
     """Converts mono audio of one rate to `SAMPLE_RATE`, chunk by chunk, without clicks."""
 
     def process(self, samples: FloatArray, last: bool = False) -> FloatArray:
-        """Return what can be given out so far; with `last`, all the rest.
+        """Return the samples that are complete so far; with `last`, all the rest.
 
-        Output sample k lies at the time of input time k / SAMPLE_RATE: the filter's delay shows
-        in when samples come, never in where they belong.
+        Output sample k belongs to the input time k / SAMPLE_RATE. The filter delays when samples
+        are returned, but does not shift them in time.
         """
         ...
 
@@ -46,7 +46,7 @@ class VadStream(Protocol):
     """Voice activity detection over one microphone, frame by frame."""
 
     def probability(self, frame: FloatArray) -> float:
-        """Return how likely it is, 0..1, that the frame of `Vad.frame_samples` holds speech."""
+        """Return the probability, 0..1, that a frame of `Vad.frame_samples` samples is speech."""
         ...
 
     def reset(self) -> None:
@@ -59,7 +59,7 @@ class Vad(Protocol):
 
     @property
     def name(self) -> str:
-        """Name to show, e.g. "silero"."""
+        """Display name, e.g. "silero"."""
         ...
 
     @property
@@ -190,9 +190,9 @@ class FaceFinder(Protocol):
 
 
 class FaceEmotion(Protocol):
-    """Emotion from what a face shows, first in each image, then over an utterance.
+    """Emotion of a face, from each frame first, then over an utterance.
 
-    What is kept of an image is a row of numbers, so that images need not be.
+    Of a frame only a row of numbers is kept, so images need not be stored.
     """
 
     @property
@@ -202,44 +202,44 @@ class FaceEmotion(Protocol):
 
     @property
     def width(self) -> int:
-        """Numbers in a row."""
+        """Length of a row."""
         ...
 
     @property
     def period_ns(self) -> int:
-        """A face need not be observed more often."""
+        """Minimum time between two frames in which a face is observed."""
         ...
 
     def observe(self, mesh: FaceMesh) -> FloatArray:
-        """Return the (width,) float32 row of one face in one image."""
+        """Return the (width,) float32 row of one face in one frame."""
         ...
 
     def estimate(self, seen: FaceSequence) -> ModalityEmotion:
-        """Return the emotion that a face shows over an utterance."""
+        """Return the emotion that a face expresses over an utterance."""
         ...
 
 
 class Vision(Protocol):
-    """Everything seen by one camera: faces, their tracks, who of them speaks and how they look.
+    """The faces in front of one camera: their tracks, which one speaks, and their expressions.
 
     `update` may be called by another thread than the rest.
     """
 
     @property
     def info(self) -> ModelInfo:
-        """Name and version of what finds faces."""
+        """Name and version of the face finder."""
         ...
 
     def update(self, frame: VideoFrame) -> FacesReport | None:
-        """Take the next frame and return what is in it; None when it comes too late to count."""
+        """Take the next frame and return its faces; None when it comes too late to be used."""
         ...
 
     def update_speech(self, event: SpeechEvent) -> None:
-        """Take what hearing reports, to see whose mouth goes with it."""
+        """Take the next speech event, to find the mouth that moves with the speech."""
         ...
 
     def estimate(self, utterance: Utterance) -> FaceEstimate:
-        """Return whose face spoke the utterance, and the expression on it."""
+        """Return the face of the speaker of an utterance, and its expression."""
         ...
 
     def reset(self) -> None:

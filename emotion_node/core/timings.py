@@ -1,4 +1,4 @@
-"""How long each stage takes."""
+"""Durations of the stages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+
+from emotion_node.datatypes import NS_PER_S
 
 T = TypeVar('T')
 
@@ -57,7 +59,7 @@ class Timings:
             self.add(stage, self.clock() - begin)
 
     def drain(self, stage: str, items: Iterator[T]) -> Iterator[T]:
-        """Yield `items`, and record how long making them took, without what is done with them."""
+        """Yield `items`, and record the time to make them, without the time to use them."""
         spent, begin = 0, self.clock()
         for item in items:
             spent += self.clock() - begin
@@ -69,11 +71,11 @@ class Timings:
         """Return what was measured, by stage, in the order in which stages first ran."""
         result = {}
         for stage, recent in list(self._recent.items()):
-            # One call, so that another thread cannot add in the middle of it.
-            seconds = np.array(list(recent), dtype=np.float64) / 1e9
+            # `list` is one call, so no other thread can add to the deque meanwhile.
+            seconds = np.array(list(recent), dtype=np.float64) / NS_PER_S
             result[stage] = StageSummary(
                 self._count[stage],
-                self._total[stage] / 1e9,
+                self._total[stage] / NS_PER_S,
                 float(np.median(seconds)),
                 float(np.percentile(seconds, 95)),
             )

@@ -1,7 +1,7 @@
 """Reports as messages, by topic.
 
 The same code makes messages of rclpy, messages of `rosbags` and plain dictionaries for JSON:
-it is handed something that makes a message of a named type from its fields.
+`Encoder` takes a function that makes a message of a named type from its fields.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ class Encoder:
         """Return the topics, relative to the node's namespace, and messages of a report.
 
         Args:
-            report: what to tell.
-            total_latency_ns: from the end of speech until now, where a clock can tell; otherwise
-                it is what endpointing and processing took.
+            report: what to encode.
+            total_latency_ns: from the end of speech until now; None where no clock can measure
+                it: the durations of endpointing and processing are then added up.
         """
         match report:
             case SpeechStarted():

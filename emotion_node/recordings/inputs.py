@@ -12,9 +12,7 @@ from emotion_node.config import AudioConfig
 from emotion_node.core.pipeline import Pipeline
 from emotion_node.datatypes import (
     AudioChunk,
-    Reason,
     Report,
-    Transcript,
     TranscriptReport,
     VideoFrame,
 )
@@ -27,7 +25,7 @@ from emotion_node.messages.audio import (
     decode_audio,
 )
 from emotion_node.messages.image import IMAGE_TYPES, decode_image
-from emotion_node.messages.stamps import stamp_or_receipt_ns
+from emotion_node.messages.transcript import decode_transcript
 from emotion_node.recordings.bag import Bag, BagError, Message, Topic
 from emotion_node.recordings.media import probe, read_media
 
@@ -198,9 +196,7 @@ class BagRecording:
                 self._take(image, IMAGE_TYPES, decode_image)
         self._take_named(names.robot_speaking, 'robot_speaking', _BOOL, self._read_mute)
         if transcripts:
-            self._take_named(
-                names.transcript_in, 'transcript_in', _TRANSCRIPT, self._read_transcript
-            )
+            self._take_named(names.transcript_in, 'transcript_in', _TRANSCRIPT, decode_transcript)
 
     def steps(self) -> Iterator[Step]:
         """Yield what the pipeline takes, or everything."""
@@ -254,17 +250,3 @@ class BagRecording:
 
     def _read_mute(self, message: Any, receipt_ns: int) -> Mute:
         return Mute(receipt_ns, bool(message.data))
-
-    def _read_transcript(self, message: Any, receipt_ns: int) -> TranscriptReport:
-        stamp_ns = stamp_or_receipt_ns(message.header, receipt_ns)
-        try:
-            reason = Reason(message.reason)
-        except ValueError:
-            raise MessageError(f'transcript has the unknown reason {message.reason!r}') from None
-        return TranscriptReport(
-            message.utterance_id,
-            stamp_ns,
-            Transcript(
-                message.text, message.confidence, message.locale, bool(message.final), reason
-            ),
-        )

@@ -11,8 +11,9 @@ from std_srvs.srv import SetBool, Trigger
 
 from emotion_msgs.msg import Transcript as TranscriptMessage
 from emotion_msgs.srv import AnalyzeText, GetReaction
-from emotion_node.datatypes import Reason, Transcript, TranscriptReport
-from emotion_node.messages.stamps import stamp_or_receipt_ns, stamp_to_ns
+from emotion_node.datatypes import Reason
+from emotion_node.messages.stamps import stamp_to_ns
+from emotion_node.messages.transcript import decode_transcript
 from emotion_node.ros.node_state import NodeState
 
 _QOS: Final = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -71,7 +72,7 @@ class Requests:
         try:
             estimate = engine.analysis.analyze_text(request.text)
         except Exception as error:  # noqa: BLE001  counted, and reported to the caller
-            self._state.faults('text', error)
+            self._state.faults('text emotion', error)
             response.message = f'{type(error).__name__}: {error}'
             return response
         response.success = estimate.available
@@ -107,22 +108,6 @@ class Requests:
         if self._state.engine is not None:
             report = decode_transcript(message, self._state.now_ns())
             self._state.engine.put_transcript(report)
-
-
-def decode_transcript(message: Any, receipt_ns: int) -> TranscriptReport:
-    """Return the transcript of an emotion_msgs/msg/Transcript.
-
-    Args:
-        message: the message.
-        receipt_ns: when it arrived; replaces a stamp of zero.
-    """
-    stamp_ns = stamp_or_receipt_ns(message.header, receipt_ns)
-    words = message.text.strip()
-    reason = Reason.NONE if words else Reason.NO_SPEECH_RECOGNISED
-    transcript = Transcript(
-        words, float(message.confidence), message.locale, bool(message.final), reason
-    )
-    return TranscriptReport(message.utterance_id, stamp_ns, transcript)
 
 
 def _explain(reason: Reason) -> str:

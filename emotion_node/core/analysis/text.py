@@ -57,7 +57,9 @@ class TextEstimator:
         if reason is Reason.NONE and transcript.confidence < self._min_confidence:
             reason = Reason.LOW_CONFIDENCE
         if reason is not Reason.NONE:
-            return ModalityEmotion.absent(Modality.TEXT, reason, model=self.model.info)
+            return ModalityEmotion.absent(
+                Modality.TEXT, reason, transcript.detail, self.model.info
+            )
         emotion = self._ask(self.model, transcript.text, speaker_id, start_ns)
         return adjust_text_reliability(emotion, transcript)
 

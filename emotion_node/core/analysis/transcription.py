@@ -71,9 +71,9 @@ class TranscriptSource(Protocol):
         ...
 
 
-def no_words(reason: Reason, final: bool = True) -> Transcript:
+def no_words(reason: Reason, final: bool = True, detail: str = '') -> Transcript:
     """Return the transcript of words that are absent."""
-    return Transcript('', 0.0, '', final, reason)
+    return Transcript('', 0.0, '', final, reason, detail)
 
 
 class RecognisedTranscripts:
@@ -92,6 +92,7 @@ class RecognisedTranscripts:
         self._stream = transcriber.stream() if transcriber else None
         self._guard = guard
         self._absent = Reason.NONE
+        self._detail = ''
 
     def accept(self, samples: FloatArray, behind: bool) -> None:
         """Take the next samples of the utterance under way."""
@@ -146,7 +147,7 @@ class RecognisedTranscripts:
 
     def drop(self) -> None:
         """Forget the utterance under way."""
-        self._absent = Reason.NONE
+        self._absent, self._detail = Reason.NONE, ''
         if self._stream is not None:
             self._guard.catch('transcription', self._stream.reset, lambda error: None)
 
@@ -161,11 +162,11 @@ class RecognisedTranscripts:
         return None if self._absent else self._stream
 
     def _no_words(self, final: bool = True) -> Transcript:
-        return no_words(self._absent or Reason.MODEL_OFF, final)
+        return no_words(self._absent or Reason.MODEL_OFF, final, self._detail)
 
     def _fail(self, error: Exception, final: bool = True) -> Transcript:
-        self._absent = Reason.ERROR
-        return no_words(Reason.ERROR, final)
+        self._absent, self._detail = Reason.ERROR, str(error)
+        return self._no_words(final)
 
 
 def _finish(stream: TranscriberStream, utterance: Utterance) -> Transcript:

@@ -27,6 +27,7 @@ from emotion_node.datatypes import (
     Report,
     SpeechDropped,
     SpeechEvent,
+    SpeechPaused,
     SpeechStarted,
     Transcript,
     TranscriptReport,
@@ -158,6 +159,7 @@ def test_a_broken_recogniser_takes_out_the_words_and_nothing_else() -> None:
     assert text.reason is Reason.ERROR
     assert voice.available
     assert emotion.fused.label == 'anger'
+    assert text.detail == 'the recogniser broke'
     assert faults == ['transcription: the recogniser broke']
     assert analysis.counters['faults_transcription'] == 1
 
@@ -264,7 +266,37 @@ class TestWordsFromTheRobotsOwnRecogniser:
         assert not analysis.tick(spoken.decided_ns + SECOND - 1)
         (emotion,) = finals(analysis.tick(spoken.decided_ns + SECOND))
         assert emotion.fused.text.reason is Reason.TIMEOUT
+        assert analysis.counters['transcripts_timed_out'] == 1
         assert not analysis.flush()
+
+    def test_words_that_its_recogniser_doubts_are_published_but_not_used(self) -> None:
+        analysis = make_analysis(config=self.config)
+        spoken = utterance()
+        run(analysis, events(spoken))
+        doubtful = Transcript('so happy', 0.9, 'en', reason=Reason.ERROR, detail='it was noisy')
+        reports = analysis.take_transcript(TranscriptReport('u1', spoken.end_ns, doubtful))
+        (emotion,) = finals(reports)
+        assert emotion.transcript.text == 'so happy'
+        text = emotion.fused.text
+        assert (text.reason, text.detail) == (Reason.ERROR, 'it was noisy')
+
+    def test_words_of_a_pause_are_estimated_before_its_end_is_decided(self) -> None:
+        text = ScriptedText()
+        analysis = make_analysis(config=self.config, text=text)
+        spoken = utterance()
+        *so_far, end = events(spoken)
+        run(analysis, so_far)
+        analysis.take_transcript(self.words('so happy', spoken.end_ns))
+        run(analysis, [SpeechPaused(spoken)])
+        assert [asked for asked, _ in text.asked] == ['so happy']
+        (emotion,) = finals(run(analysis, [end]))
+        assert emotion.fused.label == 'joy'
+        assert len(text.asked) == 1
+
+    def test_an_answer_that_nobody_asked_for_is_counted(self) -> None:
+        analysis = make_analysis('so happy')
+        assert analysis.take_transcript(self.words('so sad', 0)) == []
+        assert analysis.counters['transcripts_ignored'] == 1
 
     def test_old_words_are_not_taken_for_a_new_utterance(self) -> None:
         analysis = make_analysis(config=self.config)
