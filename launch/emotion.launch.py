@@ -1,4 +1,4 @@
-"""Starts emotion_node on a robot's topics, and on request drivers for a microphone and a camera.
+"""Starts emotion_node on a robot's topics, and optionally drivers for a microphone and a camera.
 
 ros2 launch emotion_node emotion.launch.py audio_topic:=/mic/audio image_topic:=/head/image_raw
 """
@@ -23,19 +23,19 @@ PARAMETER_ARGUMENTS = {
     'transcriber': 'transcriber.backend',
     'whisper_model': 'transcriber.whisper_model',
 }
-"""Arguments that set a parameter of the node; left empty, the parameter file decides."""
+"""Arguments that set a parameter of the node; an empty one leaves it to the parameter file."""
 
 ARGUMENTS = (
     (
         'image_topic',
         'image',
-        'Topic of the camera. With image_transport:=compressed "/compressed" is added to it, '
-        'unless it ends so.',
+        'Topic of the camera. With image_transport:=compressed, "/compressed" is appended to it '
+        'unless it is there already.',
     ),
     (
         'image_transport',
         '',
-        'How images come: "raw" (sensor_msgs/Image), "compressed" '
+        'How the camera publishes: "raw" (sensor_msgs/Image), "compressed" '
         '(sensor_msgs/CompressedImage) or "off" (no camera). Empty: as in params_file.',
     ),
     ('audio_topic', 'audio', 'Topic of the microphone.'),
@@ -43,16 +43,16 @@ ARGUMENTS = (
         'audio_type',
         '',
         'Message type of the audio topic, e.g. "audio_common_msgs/msg/AudioStamped"; "auto" '
-        'takes what the graph shows. Empty: as in params_file.',
+        'finds it on the graph. Empty: as in params_file.',
     ),
     (
         'params_file',
         PathJoinSubstitution([FindPackageShare('emotion_node'), 'config', 'emotion_node.yaml']),
         'YAML file with the parameters of the nodes.',
     ),
-    ('namespace', '', 'Namespace of the nodes, and of topics whose names begin without "/".'),
-    ('use_sim_time', 'false', '"true" takes the time from /clock (simulation, recording).'),
-    ('log_level', 'info', 'Least severity that is logged: debug, info, warn, error or fatal.'),
+    ('namespace', '', 'Namespace of the nodes, and of topics whose names do not start with "/".'),
+    ('use_sim_time', 'false', '"true": take the time from /clock (simulation, recording).'),
+    ('log_level', 'info', 'Lowest severity that is logged: debug, info, warn, error or fatal.'),
     ('models_dir', '', 'Folder with the manifest.toml of the models. Empty: as in params_file.'),
     (
         'transcriber',
@@ -65,15 +65,19 @@ ARGUMENTS = (
         '',
         'Folder, hub id or size name of the Whisper model. Empty: as in params_file.',
     ),
-    ('with_microphone', 'false', '"true" also starts microphone_node, where no driver runs.'),
+    (
+        'with_microphone',
+        'false',
+        '"true": also start microphone_node, if there is no driver.',
+    ),
     ('microphone', '', 'Number of the input device or part of its name; empty: the default.'),
-    ('with_camera', 'false', '"true" also starts camera_node, where no driver runs.'),
+    ('with_camera', 'false', '"true": also start camera_node, if there is no driver.'),
     ('camera', '0', 'Number or path of the camera, or path of a video file.'),
 )
 
 
 def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """Return the nodes that the arguments ask for."""
+    """Return the nodes that the arguments request."""
 
     def text(argument: str) -> str:
         return str(LaunchConfiguration(argument).perform(context))

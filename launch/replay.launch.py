@@ -1,4 +1,4 @@
-"""Plays a recording through emotion_node, and ends when it has been played.
+"""Plays a recording to emotion_node, and ends after its end.
 
 ros2 launch emotion_node replay.launch.py bag:=talk.mcap view:=true
 """
@@ -34,20 +34,20 @@ ARGUMENTS = (
     (
         'image_transport',
         'compressed',
-        'How its images were recorded: "raw", "compressed" or "off" (no camera).',
+        'How the camera was recorded: "raw", "compressed" or "off" (no camera).',
     ),
     ('audio_topic', '/audio', 'Topic of the microphone in the recording.'),
-    ('rate', '1.0', 'Times real time.'),
-    ('view', 'false', 'Show the emotions as they come, in a form for people: "true" or "false".'),
+    ('rate', '1.0', 'Speed as a multiple of real time.'),
+    ('view', 'false', 'Show the emotions in the terminal as they come: "true" or "false".'),
     (
         'grace',
         '3.0',
-        'Seconds for which the node runs on after the end, to analyse what was said last.',
+        'Seconds for which the node keeps running after the end, to analyse the last utterance.',
     ),
 )
 
 
-PASSED_ON = ('image_topic', 'image_transport', 'audio_topic')
+FORWARDED = ('image_topic', 'image_transport', 'audio_topic')
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -56,7 +56,7 @@ def generate_launch_description() -> LaunchDescription:
         PythonLaunchDescriptionSource(str(HERE / 'emotion.launch.py')),
         launch_arguments=[
             ('use_sim_time', 'true'),
-            *((name, LaunchConfiguration(name)) for name in PASSED_ON),
+            *((name, LaunchConfiguration(name)) for name in FORWARDED),
         ],
     )
     player = Node(

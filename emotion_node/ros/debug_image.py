@@ -1,4 +1,4 @@
-"""Draws what the node knows over the camera's image."""
+"""Draws faces, cues and the emotion on the camera's frames."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _GREY: Final = (150, 150, 150)
 _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 _GREEN: Final = (80, 220, 80)
 _PANEL: Final = (30, 30, 30)
-_VERDICTS: Final = {
+_EXPRESSION_COLOURS: Final = {
     ExpressionCheck.SHOWN: _GREEN,
     ExpressionCheck.PARTLY_SHOWN: (60, 200, 230),
     ExpressionCheck.NEUTRAL_FACE: (200, 200, 200),
@@ -48,15 +48,15 @@ def draw(
     final: EmotionReport | None,
     interim: EmotionReport | None,
 ) -> Image:
-    """Return the image with what is known written upon it and beneath it.
+    """Return an image with the faces marked and the emotion written below it.
 
     Args:
         image: (height, width, 3) uint8 BGR; not modified.
-        faces: those that are followed in it.
-        state: what the node does now, e.g. "listening" or "muted".
+        faces: the faces tracked in it.
+        state: what the node does while nobody speaks, e.g. "listening" or "disabled".
         speaking: whether somebody speaks now.
-        final: the last utterance's emotion.
-        interim: the estimate of the utterance under way, if there is one.
+        final: emotion of the last utterance.
+        interim: interim estimate of the utterance under way; None when there is none.
     """
     scale = max(1.0, _MIN_WIDTH / image.shape[1])
     size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
@@ -69,7 +69,7 @@ def draw(
     _text(canvas, 'speaking' if speaking else state, 2 * unit, int(1.1 * unit), unit, _WHITE)
     report = interim if speaking and interim is not None else final
     speaker = '' if report is None else report.face_id
-    # The speaker's last, upon all others.
+    # The speaker's face last, on top of all others.
     for face in sorted(faces, key=lambda face: face.face_id == speaker):
         note, cues = '', list[str]()
         if report is not None and face.face_id == speaker:
@@ -81,7 +81,7 @@ def draw(
 
 
 def _cues(report: EmotionReport) -> list[str]:
-    """Return the names of what moves most in the speaker's face."""
+    """Return the strongest facial cues of the speaker, with their intensity."""
     cues = sorted(report.fused.face.facial_cues, key=lambda cue: -cue.intensity)
     return [
         f'{cue.name} {cue.intensity:.1f}' for cue in cues[:_MAX_CUES] if cue.intensity >= _MIN_CUE
@@ -91,21 +91,21 @@ def _cues(report: EmotionReport) -> list[str]:
 def _face(
     canvas: Image, face: SeenFace, scale: float, unit: int, note: str, cues: Sequence[str]
 ) -> None:
-    """Draw a face's box, its id, and below it how likely it is that it speaks now."""
+    """Draw the box of a face, its id, and below it a bar with its speaking score."""
     left, top = round(face.box.left * scale), round(face.box.top * scale)
     right = left + round(face.box.width * scale)
     bottom = top + round(face.box.height * scale)
     colour = _GREEN if note else _WHITE
     line, bar, size = max(1, unit // 12), max(4, unit // 3), int(0.8 * unit)
     cv2.rectangle(canvas, (left, top), (right, bottom), colour, line, cv2.LINE_AA)
-    # Below the line of state even where the face reaches up to it.
+    # Below the state line, even where the face reaches up to it.
     base = max(top - size // 3, int(2.5 * unit))
     _plate(canvas, f'{face.face_id} {note}'.strip(), left, base, size, colour)
     cv2.rectangle(canvas, (left, bottom), (right, bottom + bar), _PANEL, -1)
     end = left + round(face.speaking_score * (right - left))
     if end > left:
         cv2.rectangle(canvas, (left, bottom), (end, bottom + bar), _GREEN, -1)
-    # Upwards from the edge of the image where there is no room below.
+    # Moved up from the edge of the image where there is no room below the face.
     step = int(0.85 * unit)
     base = min(bottom + bar + step, canvas.shape[0] - len(cues) * step + step // 2)
     for number, text in enumerate(cues):
@@ -115,7 +115,7 @@ def _face(
 def _plate(
     canvas: Image, text: str, left: int, base: int, size: int, colour: tuple[int, int, int]
 ) -> None:
-    """Write upon a darkened part of the image, moved aside where it would reach beyond it."""
+    """Write on a darkened part of the image, moved sideways where it would reach beyond it."""
     margin, wide = size // 4, _width(text, size)
     left = max(min(left, canvas.shape[1] - wide - 2 * margin), 0)
     rows = slice(max(base - size, 0), max(base + size // 3, 0))
@@ -123,18 +123,18 @@ def _plate(
     _text(canvas, text, left + margin, base, size, colour)
 
 
-def _panel(canvas: Image, report: EmotionReport, so_far: bool, unit: int) -> None:
-    """Write the words, the emotion and what it rests on."""
+def _panel(canvas: Image, report: EmotionReport, interim: bool, unit: int) -> None:
+    """Write the words, the emotion and its evidence."""
     _words(canvas, report, int(1.2 * unit), unit)
     fused = report.fused
     colour = _COLOURS.get(fused.label, _GREY)
     _text(canvas, fused.label or 'unknown', unit, int(3.1 * unit), int(1.5 * unit), colour)
     lines = []
-    kind = 'so far' if so_far else 'last utterance'
+    kind = 'so far' if interim else 'last utterance'
     lines.append((f'{fused.confidence:.0%}, {kind}' if fused.label else kind, _WHITE))
     if fused.expression_check:
         words = expression_words(fused.expression_check, fused.shown_expression)
-        lines.append((f'face: {words}', _VERDICTS[fused.expression_check]))
+        lines.append((f'face: {words}', _EXPRESSION_COLOURS[fused.expression_check]))
     if fused.audible_or_visible:
         lines.append((AUDIBLE_OR_VISIBLE_WORDS[fused.audible_or_visible], _WHITE))
     lines += [(f'{one.modality}: {one.reason}', _GREY) for one in fused.modalities if one.reason]
@@ -147,7 +147,7 @@ def _panel(canvas: Image, report: EmotionReport, so_far: bool, unit: int) -> Non
 
 
 def _bars(canvas: Image, report: EmotionReport, left: int, unit: int) -> None:
-    """Draw a bar per emotion, and beside it that of the speaker's face where it has one."""
+    """Draw a bar per emotion, and beside it one for the speaker's face where there are scores."""
     fused, face = report.fused.scores, report.fused.face.scores
     row, size = int(0.78 * unit), int(0.7 * unit)
     start, end = left + int(4.3 * unit), canvas.shape[1] - unit
@@ -183,7 +183,7 @@ def _words(canvas: Image, report: EmotionReport, base: int, unit: int) -> None:
 
 
 def _width(text: str, size: int) -> int:
-    """Return how wide a text is, in pixels."""
+    """Return the width of a text, in pixels."""
     (wide, _), _ = cv2.getTextSize(_plain(text), _FONT, size / 38, 1 + size // 32)
     return int(wide)
 
@@ -196,5 +196,5 @@ def _text(
 
 
 def _plain(text: str) -> str:
-    """Return a text in ASCII, which is all that OpenCV's own fonts have."""
+    """Return a text in ASCII: OpenCV's fonts have no other characters."""
     return text.replace('\u2019', "'").encode('ascii', 'replace').decode()

@@ -1,4 +1,4 @@
-"""What `ros2 run` and launch files start: nodes, and commands of the command line."""
+"""Runs nodes and commands as executables of `ros2 run` and of launch files."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def run_node(
     """Run a node until it is interrupted.
 
     Args:
-        name: under which it logs before it exists.
-        make: makes it, in a context that is initialised.
+        name: logger name until the node exists.
+        make: makes the node, in an initialised context.
         args: the command line; `sys.argv` when None.
-        start: called once before the node spins; it logs why when it returns False.
+        start: called once before the node spins; logs the reason when it returns False.
 
     Returns:
         The exit status; 0 when it was interrupted.
     """
-    # SIGINT ends the node as SIGTERM does, by taking its context away: a KeyboardInterrupt could
-    # come anywhere, and a launch system sends the signal a second time, in the middle of the end.
+    # SIGINT ends the node as SIGTERM does, by shutting its context down: a KeyboardInterrupt could
+    # be raised anywhere, and a launch system sends the signal again while the node shuts down.
     signal.signal(signal.SIGINT, lambda *_: None)
     rclpy.init(args=args)
     node: AnyNode | None = None
@@ -58,7 +58,7 @@ def run_node(
     except ExternalShutdownException:
         pass
     except RCLError:
-        # The context may go in the middle of a wait or a start.
+        # The context may be shut down during a wait or a start.
         if rclpy.ok():
             raise
     finally:
@@ -72,8 +72,8 @@ def run_executable(name: str, command: ModuleType, args: list[str] | None = None
     """Run a command with its own arguments and those of ROS.
 
     Args:
-        name: of the executable.
-        command: its module, with `DESCRIPTION`, `EPILOG`, `add_arguments` and `run`.
+        name: name of the executable.
+        command: module of the command, with `DESCRIPTION`, `EPILOG`, `add_arguments` and `run`.
         args: the command line without the name of the program; `sys.argv`'s when None.
 
     Returns:
@@ -94,5 +94,5 @@ def run_executable(name: str, command: ModuleType, args: list[str] | None = None
         return status
 
     status = guard(action)
-    # To a launch system, a process that was asked to end and says so has died.
+    # A launch system takes any status but 0 for a crash, even after an interrupt.
     return 0 if status == 128 + signal.SIGINT else status

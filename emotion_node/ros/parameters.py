@@ -1,4 +1,4 @@
-"""Declaring ROS parameters from records of what there is to know about them."""
+"""Declares ROS parameters from their descriptions in the configuration."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from rclpy.node import Node
 
 from emotion_node.config import PARAMETERS, Config, ConfigError, ParameterInfo, Value, make_config
 
-_OF_ROS = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')
+_ROS_PARAMETERS = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')
 _MAX_INTEGER = 2**63 - 1
 
 
 def declare(node: Node, parameters: Mapping[str, ParameterInfo]) -> dict[str, Value]:
     """Declare parameters, read-only, and return their values by name.
 
-    The node must have been made with `automatically_declare_parameters_from_overrides`, so that
-    a value of the wrong type or out of range gets this package's own message, a misspelt name is
-    noticed, and what YAML makes of unquoted text is taken as it was meant: `1` for a float, `off`
-    for a choice, `0` for the name of a device.
+    The node must have been made with `automatically_declare_parameters_from_overrides`. Then a
+    value of the wrong type or out of range gets this package's own message, a misspelt name is
+    noticed, and unquoted YAML is converted as intended: `1` to a float, `off` to a choice, `0` to
+    the name of a device.
 
     Raises:
-        ConfigError: values that parameters cannot have; all of them, one per line.
+        ConfigError: values that are not allowed; all of them, one per line.
     """
     values: dict[str, Value] = {}
-    faults: list[str] = []
+    errors: list[str] = []
     for name in list(node.get_parameters_by_prefix('')):
-        if name not in parameters and not name.startswith(_OF_ROS):
+        if name not in parameters and not name.startswith(_ROS_PARAMETERS):
             close = difflib.get_close_matches(name, parameters, n=1)
             hint = f'; did you mean {close[0]!r}?' if close else ''
-            node.get_logger().warning(f'there is no parameter {name!r}: it is ignored{hint}')
+            node.get_logger().warning(f'there is no parameter {name!r}; it is ignored{hint}')
     for name, info in parameters.items():
         value: object = info.default
         if node.has_parameter(name):
             value = node.get_parameter(name).value
             node.undeclare_parameter(name)
         try:
-            values[name] = info.check(_as_meant(info, value))
+            values[name] = info.check(_as_intended(info, value))
         except ConfigError as error:
-            faults.append(str(error))
+            errors.append(str(error))
             continue
         node.declare_parameter(name, values[name], descriptor(info), ignore_override=True)
-    if faults:
-        raise ConfigError('\n'.join(faults))
+    if errors:
+        raise ConfigError('\n'.join(errors))
     return values
 
 
@@ -52,12 +52,12 @@ def declare_config(node: Node) -> Config:
     """Declare the parameters of `config.PARAMETERS` and return the configuration they make.
 
     Raises:
-        ConfigError: values that parameters cannot have.
+        ConfigError: values that are not allowed.
     """
     return make_config(declare(node, PARAMETERS))
 
 
-def _as_meant(info: ParameterInfo, value: object) -> object:
+def _as_intended(info: ParameterInfo, value: object) -> object:
     if isinstance(info.default, str):
         if value is False and 'off' in info.choices:
             return 'off'

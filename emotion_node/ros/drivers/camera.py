@@ -30,33 +30,42 @@ PARAMETERS: Final[Mapping[str, ParameterInfo]] = {
     info.name: info
     for info in (
         ParameterInfo('source', '0', 'Number or path of the camera, or path of a video file.'),
-        ParameterInfo('width', 640, 'Width asked of the camera.', 'pixels', 16, 7680),
-        ParameterInfo('height', 480, 'Height asked of the camera.', 'pixels', 16, 4320),
-        ParameterInfo('rate', 15.0, 'Images per second asked of the camera.', 'Hz', 0.1, 240.0),
-        ParameterInfo('loop', False, 'Play a file again and again.'),
+        ParameterInfo('width', 640, 'Requested width of the frames.', 'pixels', 16, 7680),
+        ParameterInfo('height', 480, 'Requested height of the frames.', 'pixels', 16, 4320),
+        ParameterInfo('rate', 15.0, 'Requested frame rate.', 'Hz', 0.1, 240.0),
+        ParameterInfo('loop', False, 'Play a video file in a loop.'),
         ParameterInfo(
             'transport',
             'raw',
-            'How images are published: on "image", or as JPEG on "image/compressed".',
+            'How frames are published: "raw" on image, "compressed" as JPEG on image/compressed.',
             choices=('raw', 'compressed'),
         ),
-        ParameterInfo('jpeg_quality', 85, 'Compressed only: quality of the JPEG.', '', 1, 100),
-        ParameterInfo('frame_id', 'camera', 'Frame of the messages.'),
+        ParameterInfo('jpeg_quality', 85, 'JPEG quality of compressed frames.', '', 1, 100),
+        ParameterInfo('frame_id', 'camera', 'frame_id of the messages.'),
     )
 }
 
-_DEFAULT_RATE = 25.0
+_DEFAULT_RATE: Final = 25.0
+"""Frame rate of a video file that does not state a usable one, in Hz."""
 
 
 class CameraError(UserError):
-    """There is nothing to see; the text says what to do."""
+    """No frames can be read; the text says what to do."""
 
 
 class CameraNode(Node):
-    """Publishes images as they are taken, stamped when they were.
+    """Publishes frames as they are captured, stamped with the time of their capture.
+
+    Args:
+        options: options of rclpy's `Node`.
+
+    Attributes:
+        frames: number of frames published.
+        failures: how often the camera was lost.
+        ended: set when a video file has ended.
 
     Raises:
-        ConfigError: a parameter has a value it cannot have.
+        ConfigError: a parameter has a value that is not allowed.
         CameraError: the camera or file cannot be opened.
     """
 
@@ -75,11 +84,11 @@ class CameraNode(Node):
         kind = CompressedImage if self._compressed else Image
         self._publisher = self.create_publisher(kind, topic, QoSProfile(depth=5))
         self._diagnostics = Diagnostics(self)
-        self.images = 0
+        self.frames = 0
         self.failures = 0
         self.ended = threading.Event()
         self._stopping = threading.Event()
-        self._trouble = ''
+        self._problem = ''
         self._camera = self._open()
         self._thread = threading.Thread(target=self._run, name='camera', daemon=True)
         self._thread.start()
@@ -96,13 +105,13 @@ class CameraNode(Node):
 
     def _open(self) -> cv2.VideoCapture:
         if not self._source.isdecimal() and not Path(self._source).exists():
-            raise CameraError(f'there is no {self._source!r}. {_cameras()}')
+            raise CameraError(f'there is no {self._source!r}. {_found_cameras()}')
         source = int(self._source) if self._source.isdecimal() else self._source
         camera = cv2.VideoCapture(source)
         if not camera.isOpened():
             camera.release()
             what = 'video file' if self._is_file else 'camera'
-            raise CameraError(f'cannot open {what} {self._source!r}. {_cameras()}')
+            raise CameraError(f'cannot open {what} {self._source!r}. {_found_cameras()}')
         if not self._is_file:
             camera.set(cv2.CAP_PROP_FRAME_WIDTH, float(self._values['width']))
             camera.set(cv2.CAP_PROP_FRAME_HEIGHT, float(self._values['height']))
@@ -119,75 +128,75 @@ class CameraNode(Node):
         retry_s = FIRST_RETRY_S
         due = time.monotonic()
         while not self._stopping.is_set():
-            taken, image = self._camera.read()
-            if taken:
+            captured, image = self._camera.read()
+            if captured:
                 retry_s = FIRST_RETRY_S
-                self._trouble = ''
+                self._problem = ''
                 if self._is_file:
                     due = self._wait_for(due)
                 self._publish(np.asarray(image, np.uint8))
             elif not self._is_file:
-                self._lost(retry_s)
+                self._reopen(retry_s)
                 retry_s = min(2 * retry_s, LAST_RETRY_S)
-            elif self._values['loop'] and self.images:
+            elif self._values['loop'] and self.frames:
                 self._camera.release()
                 self._camera = cv2.VideoCapture(self._source)
             else:
-                self.get_logger().info(f'{self._source} has ended: {self.images} images')
+                self.get_logger().info(f'{self._source} has ended: {self.frames} frames')
                 self.ended.set()
                 break
         self._camera.release()
 
     def _wait_for(self, due: float) -> float:
-        """Wait until a file's next image is due, and return when the one after it will be."""
+        """Wait until a file's next frame is due; returns when the frame after it is due."""
         self._stopping.wait(max(0.0, due - time.monotonic()))
         rate = self._camera.get(cv2.CAP_PROP_FPS)
         return max(due, time.monotonic() - 1.0) + 1.0 / (
             rate if 0.0 < rate < 1000.0 else _DEFAULT_RATE
         )
 
-    def _lost(self, retry_s: float) -> None:
+    def _reopen(self, retry_s: float) -> None:
         self.failures += 1
-        self._trouble = f'{self._source} gives no images; trying again every {retry_s:g} s'
-        self.get_logger().error(self._trouble)
+        self._problem = f'{self._source} delivers no frames; retrying in {retry_s:g} s'
+        self.get_logger().error(self._problem)
         self._camera.release()
         self._stopping.wait(retry_s)
         if not self._stopping.is_set():
             source = int(self._source) if self._source.isdecimal() else self._source
             self._camera = cv2.VideoCapture(source)
 
-    def _publish(self, image: npt.NDArray[np.uint8]) -> None:
+    def _publish(self, frame: npt.NDArray[np.uint8]) -> None:
         stamp = self.get_clock().now().to_msg()
         message: Any
         if self._compressed:
             quality = [cv2.IMWRITE_JPEG_QUALITY, int(self._values['jpeg_quality'])]
             message = CompressedImage(format='bgr8; jpeg compressed bgr8')
-            message.data.frombytes(cv2.imencode('.jpg', image, quality)[1].data)
+            message.data.frombytes(cv2.imencode('.jpg', frame, quality)[1].data)
         else:
-            height, width, _ = image.shape
+            height, width, _ = frame.shape
             message = Image(height=height, width=width, encoding='bgr8', step=3 * width)
-            message.data.frombytes(np.ascontiguousarray(image).data)
+            message.data.frombytes(np.ascontiguousarray(frame).data)
         message.header.stamp = stamp
         message.header.frame_id = str(self._values['frame_id'])
         if self.context.ok():
             self._publisher.publish(message)
-            self.images += 1
+            self.frames += 1
 
     def _diagnose(self) -> None:
         if self.ended.is_set():
             raise ExternalShutdownException
         status = Status('camera')
-        status.values = {'images': self.images, 'failures': self.failures}
-        if self._trouble:
-            status.add(DiagnosticStatus.ERROR, self._trouble)
+        status.values = {'frames': self.frames, 'failures': self.failures}
+        if self._problem:
+            status.add(DiagnosticStatus.ERROR, self._problem)
         else:
-            status.add(DiagnosticStatus.OK, 'seeing')
+            status.add(DiagnosticStatus.OK, 'publishing frames')
         self._diagnostics.publish([status])
 
 
-def _cameras() -> str:
+def _found_cameras() -> str:
     found = sorted(str(one) for one in Path('/dev').glob('video*'))
-    return f'Cameras here: {", ".join(found) or "none"}'
+    return f'Cameras found: {", ".join(found) or "none"}'
 
 
 def main(args: list[str] | None = None) -> int:

@@ -30,40 +30,44 @@ PARAMETERS: Final[Mapping[str, ParameterInfo]] = {
         ParameterInfo(
             'device',
             '',
-            'Number of the input device, or part of its name; empty takes the default.',
+            'Number of the input device, or part of its name; empty: the default device.',
         ),
         ParameterInfo(
             'sample_rate',
             16000,
-            'Samples per second and channel.',
+            'Sample rate.',
             'Hz',
             MIN_SAMPLE_RATE,
             MAX_SAMPLE_RATE,
         ),
-        ParameterInfo('channels', 1, 'Channels to record.', '', 1, 32),
-        ParameterInfo('chunk', 0.02, 'Audio per message.', 's', 0.005, 0.5),
-        ParameterInfo('frame_id', 'microphone', 'Frame of the messages.'),
+        ParameterInfo('channels', 1, 'Number of channels.', '', 1, 32),
+        ParameterInfo('chunk', 0.02, 'Length of the audio in one message.', 's', 0.005, 0.5),
+        ParameterInfo('frame_id', 'microphone', 'frame_id of the messages.'),
     )
 }
 
-_QUEUE_SECONDS = 5.0
-_MAX_WANDER_NS = 100_000_000
-_READINGS = 100
+_QUEUE_SECONDS: Final = 5.0
+
+_MAX_DEVIATION_NS: Final = 100_000_000
+"""A reading further than this from the expected stamp is a jump, not jitter."""
+
+_READINGS: Final = 100
+"""Readings over which the deviation of the clock is averaged."""
 
 
 class MicrophoneError(UserError):
-    """There is nothing to record from; the text says what to do."""
+    """Nothing can be recorded; the text says what to do."""
 
 
 class StampTracker:
     """Turns noisy readings of a clock into stamps of consecutive chunks.
 
     The time at which the operating system hands over a buffer jitters by milliseconds, and the
-    sound card's clock drifts against the system's. Stamps therefore follow the count of samples
-    and lie where the mean of the last readings puts them.
+    sound card's clock drifts against the system's. Stamps therefore advance by the number of
+    samples, and are corrected by the mean deviation of the last readings.
 
     Args:
-        rate: samples per second.
+        rate: sample rate in Hz.
     """
 
     def __init__(self, rate: int) -> None:
@@ -75,12 +79,12 @@ class StampTracker:
         """Return the stamp of the first of `samples` samples.
 
         Args:
-            reading_ns: when that sample was taken, as read from the clock.
+            reading_ns: when that sample was recorded, as read from the clock.
             samples: number of samples.
-            continuous: False when samples went missing before this chunk.
+            continuous: False when samples were lost before this chunk.
         """
         expected = self._next_ns
-        if expected is None or not continuous or abs(reading_ns - expected) > _MAX_WANDER_NS:
+        if expected is None or not continuous or abs(reading_ns - expected) > _MAX_DEVIATION_NS:
             stamp = float(reading_ns)
             self._readings = 1
         else:
@@ -93,8 +97,15 @@ class StampTracker:
 class MicrophoneNode(Node):
     """Publishes audio as it is recorded, stamped with the time of its first sample.
 
+    Args:
+        options: options of rclpy's `Node`.
+
+    Attributes:
+        chunks: number of messages published.
+        overflows: how often PortAudio lost audio because it was not read in time.
+
     Raises:
-        ConfigError: a parameter has a value it cannot have.
+        ConfigError: a parameter has a value that is not allowed.
         MicrophoneError: PortAudio or the device is missing.
     """
 
@@ -111,7 +122,7 @@ class MicrophoneNode(Node):
         self.overflows = 0
         self.chunks = 0
         self._continuous = True
-        self._heard_at = time.monotonic()
+        self._last_audio_at = time.monotonic()
         self._tracker = StampTracker(self._rate)
         self._publisher = self.create_publisher(AudioChunk, 'audio', QoSProfile(depth=100))
         self._queue: WorkQueue[tuple[int, bytes]] = WorkQueue(
@@ -123,7 +134,7 @@ class MicrophoneNode(Node):
         self._open()
         self._worker.start()
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(DRIVER_PERIOD_S, self._watch, clock=steady)
+        self.create_timer(DRIVER_PERIOD_S, self._check, clock=steady)
 
     def destroy_node(self) -> None:
         """Close the device, then leave the graph."""
@@ -153,25 +164,25 @@ class MicrophoneNode(Node):
         except (ValueError, sounddevice.PortAudioError) as error:
             raise MicrophoneError(
                 f'cannot record from device {self._device or "(default)"!r} with '
-                f'{self._channels} channel(s) at {self._rate} Hz: {error}. '
-                f'Input devices here:\n{_devices(sounddevice)}'
+                f'{self._channels} channels at {self._rate} Hz: {error}. '
+                f'Input devices found:\n{_input_devices(sounddevice)}'
             ) from error
-        self._heard_at = time.monotonic()
+        self._last_audio_at = time.monotonic()
         self.get_logger().info(
-            f'recording from {name}: {self._channels} channel(s) at {self._rate} Hz'
+            f'recording from {name}: {self._channels} channels at {self._rate} Hz'
         )
 
     def _on_audio(self, data: Any, frames: int, when: Any, status: Any) -> None:
-        # On PortAudio's thread, which must not wait.
+        # Runs on PortAudio's thread, which must not be blocked.
         now_ns = int(self.get_clock().now().nanoseconds)
-        self._heard_at = time.monotonic()
+        self._last_audio_at = time.monotonic()
         if status.input_overflow:
             self.overflows += 1
             self._continuous = False
         chunk_s = frames / self._rate
         age_s = when.currentTime - when.inputBufferAdcTime
         if not chunk_s <= age_s <= chunk_s + self._stream.latency:
-            # PulseAudio tells of ages of up to a second for a while after the start.
+            # PulseAudio reports ages of up to a second for a while after the start.
             age_s = chunk_s
         stamp_ns = self._tracker.stamp(now_ns - round(age_s * NS_PER_S), frames, self._continuous)
         self._continuous = True
@@ -194,8 +205,8 @@ class MicrophoneNode(Node):
         if self.context.ok():
             self.get_logger().error(f'{stage}: {error}', throttle_duration_sec=LOG_PERIOD_S)
 
-    def _watch(self) -> None:
-        silent_s = time.monotonic() - self._heard_at
+    def _check(self) -> None:
+        silent_s = time.monotonic() - self._last_audio_at
         status = Status('microphone')
         status.values = {
             'messages': self.chunks,
@@ -205,10 +216,10 @@ class MicrophoneNode(Node):
         if self.overflows or self._queue.dropped:
             status.add(
                 DiagnosticStatus.WARN,
-                f'{self.overflows} overflow(s): audio was lost, the machine is too busy',
+                f'{self.overflows} overflows: audio was lost because the machine is too busy',
             )
             self.get_logger().warning(
-                f'{self.overflows} overflow(s), {self._queue.dropped_cost:.1f} s given up so far',
+                f'{self.overflows} overflows, {self._queue.dropped_cost:.1f} s dropped so far',
                 throttle_duration_sec=LOG_PERIOD_S,
             )
         if silent_s > DEVICE_SILENCE_S:
@@ -227,7 +238,7 @@ class MicrophoneNode(Node):
         if self._stream is not None:
             self._stream.close(ignore_errors=True)
             self._stream = None
-        # PortAudio looks for devices only when it is initialised.
+        # PortAudio searches for devices only when it is initialised.
         sounddevice._terminate()
         sounddevice._initialize()
         self._continuous = False
@@ -245,7 +256,7 @@ def _portaudio() -> Any:
     return sounddevice
 
 
-def _devices(sounddevice: Any) -> str:
+def _input_devices(sounddevice: Any) -> str:
     found = [
         f'  {index}: {device["name"]} ({device["max_input_channels"]} channels, '
         f'{device["default_samplerate"]:.0f} Hz)'

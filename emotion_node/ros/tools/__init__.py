@@ -1,1 +1,1 @@
-"""Nodes that play recordings and show emotions."""
+"""Commands with a node of their own: play a recording, show emotions."""

@@ -1,7 +1,6 @@
-"""Publishes a recording's messages at the pace of recording.
+"""Publishes the messages of a recording at the speed of the recording.
 
-Messages go out as they were recorded, byte for byte; nothing in them changes, their stamps least
-of all.
+Messages are published as they were recorded, byte for byte; their stamps are not changed either.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from rclpy.duration import Duration
 from rclpy.node import Node
@@ -29,15 +29,15 @@ from emotion_node.messages.stamps import ns_to_stamp
 from emotion_node.recordings.bag import Bag, BagError, Message, Topic
 from emotion_node.ros.message_types import message_class
 
-_DEFAULT_DEPTH = 100
-_DISCOVERY_S = 0.2
-"""A publisher may learn of a match before the subscriber does."""
+_DEFAULT_DEPTH: Final = 100
+_DISCOVERY_S: Final = 0.2
+"""A publisher may discover a match earlier than its subscriber, by up to this time."""
 
 
 def offered_qos(topic: Topic) -> QoSProfile:
-    """Return the quality of service to play a topic with: that of its first publisher.
+    """Return the quality of service to play a topic with: that of its first recorded publisher.
 
-    A recorded depth of 0 means that it was not known. Without a record it is sensor data's.
+    A recorded depth of 0 means unknown. Without a record, it is that of sensor data.
     """
     if not topic.qos:
         return qos_profile_sensor_data
@@ -55,7 +55,7 @@ def offered_qos(topic: Topic) -> QoSProfile:
 
 @dataclass(frozen=True, slots=True)
 class _Tick:
-    """A moment at which /clock is published."""
+    """A time at which /clock is published."""
 
     stamp_ns: int
 
@@ -63,12 +63,12 @@ class _Tick:
 def with_clock(
     messages: Iterator[Message], start_ns: int, period_ns: int
 ) -> Iterator[Message | _Tick]:
-    """Yield messages with ticks of the clock between them, in order.
+    """Yield messages and the ticks of /clock between them, in order.
 
     Args:
-        messages: in the order of their stamps, or nearly.
-        start_ns: first tick.
-        period_ns: between ticks; 0 for none.
+        messages: messages, roughly in the order of their stamps.
+        start_ns: time of the first tick.
+        period_ns: time between ticks; 0 for no ticks.
     """
     tick_ns = start_ns
     for message in messages:
@@ -84,14 +84,14 @@ class Player:
     """Publishes a bag's messages.
 
     Args:
-        node: to publish with.
-        bag: opened.
+        node: node that publishes.
+        bag: an open bag.
         topics: names of the topics to play; all when empty.
         clock: whether to publish /clock.
 
     Attributes:
-        skipped: why topics are not played.
-        published: messages so far.
+        skipped: a line for each topic that cannot be played, with the reason.
+        published: number of messages so far.
 
     Raises:
         BagError: a topic is not in the bag, or no topic can be played.
@@ -126,22 +126,22 @@ class Player:
         """Wait until every topic has a subscriber.
 
         Returns:
-            The topics that had none in time.
+            The topics that had no subscriber in time.
         """
         deadline = time.monotonic() + timeout_s
         while True:
-            alone = [
+            unmatched = [
                 publisher.topic_name
                 for publisher in self._publishers.values()
                 if publisher.get_subscription_count() == 0
             ]
             left_s = deadline - time.monotonic()
-            if not alone or left_s <= 0:
+            if not unmatched or left_s <= 0:
                 break
             time.sleep(min(0.02, left_s))
-        if len(alone) < len(self._publishers):
+        if len(unmatched) < len(self._publishers):
             time.sleep(_DISCOVERY_S)
-        return alone
+        return unmatched
 
     def play(
         self,
@@ -154,11 +154,11 @@ class Player:
         """Publish everything once, at the pace of recording.
 
         Args:
-            rate: times real time.
-            offset_ns: how much of the beginning to leave out.
-            clock_period_ns: between messages on /clock; 0 for none.
-            progress: told the time of recording that has been reached.
-            end_ns: time of recording at which to stop; None for the end.
+            rate: speed as a multiple of real time.
+            offset_ns: length of the beginning to skip.
+            clock_period_ns: time between messages on /clock; 0 for no /clock.
+            progress: called with the time of the recording that has been reached.
+            end_ns: time of the recording at which to stop; None for its end.
         """
         start_ns = self._bag.start_ns + offset_ns
         begin = time.monotonic_ns()
@@ -180,7 +180,7 @@ class Player:
                 self.published += 1
 
     def finish(self, timeout_s: float = 5.0) -> None:
-        """Wait until reliable subscribers have everything."""
+        """Wait until reliable subscribers have received everything."""
         for publisher in self._publishers.values():
             publisher.wait_for_all_acked(Duration(seconds=timeout_s))
 

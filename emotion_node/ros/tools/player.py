@@ -1,4 +1,4 @@
-"""Plays recordings onto ROS topics: a `ros2 bag play` that needs rclpy and nothing else of ROS."""
+"""Plays recordings on ROS topics: a `ros2 bag play` that needs rclpy and nothing else of ROS."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from emotion_node.ros.executable import run_executable
 from emotion_node.ros.tools.playback import Player
 
 DESCRIPTION = """\
-Play a rosbag2 recording, MCAP or SQLite, onto ROS topics, with the time of recording on /clock.
+Play a rosbag2 recording, MCAP or SQLite, on ROS topics, with the time of the recording on /clock.
 
 Messages are published as they were recorded, stamps included, with the reliability and
-durability that their publishers offered. Start the nodes that listen with use_sim_time:=true.
+durability that their publishers offered. Start the subscribing nodes with use_sim_time:=true.
 """
 EPILOG = """\
 Examples:
@@ -33,30 +33,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     parser.add_argument('bag', type=Path, metavar='BAG', help='folder, .mcap or .db3 file')
     parser.add_argument(
-        '--rate', type=_positive, default=1.0, help='times real time (default 1)', metavar='R'
+        '--rate',
+        type=_positive,
+        default=1.0,
+        help='speed as a multiple of real time (default 1)',
+        metavar='R',
     )
-    parser.add_argument('--loop', action='store_true', help='begin again at the end')
+    parser.add_argument('--loop', action='store_true', help='start again at the end')
     parser.add_argument(
         '--start-offset',
         type=_not_negative,
         default=0.0,
         metavar='S',
-        help='leave out the first seconds',
+        help='skip the first seconds',
     )
     parser.add_argument(
         '--duration',
         type=_positive,
         metavar='S',
-        help='stop after so many seconds of the recording',
+        help='stop after this many seconds of the recording',
     )
     parser.add_argument(
         '--clock',
         type=_not_negative,
         default=100.0,
         metavar='HZ',
-        help='messages on /clock per second of the recording; 0 for none (default 100)',
+        help='messages on /clock per second of the recording; 0 for no /clock (default 100)',
     )
-    parser.add_argument('--topics', nargs='+', default=[], metavar='NAME', help='only these')
+    parser.add_argument(
+        '--topics', nargs='+', default=[], metavar='NAME', help='play only these topics'
+    )
     parser.add_argument(
         '--remap',
         action='append',
@@ -69,10 +75,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_not_negative,
         default=5.0,
         metavar='S',
-        help='wait at most so long until every topic has a subscriber, so that none misses the '
+        help='wait up to this long until every topic has a subscriber, so that none misses the '
         'beginning (default 5)',
     )
-    parser.add_argument('-q', '--quiet', action='store_true', help='no progress line')
+    parser.add_argument('-q', '--quiet', action='store_true', help='show no progress')
 
 
 def _positive(text: str) -> float:
@@ -93,11 +99,11 @@ def run(args: argparse.Namespace, ros_args: Sequence[str] = ()) -> int:
     """Play a bag.
 
     Args:
-        args: as `add_arguments` describes them.
-        ros_args: `--ros-args` and what follows.
+        args: arguments that `add_arguments` adds.
+        ros_args: `--ros-args` and what follows it.
     """
     remaps = [part for rule in args.remap for part in ('-r', _remap(rule))]
-    # No handlers for signals: an interrupt ends the program here, not the context below it.
+    # No signal handlers of rclpy: an interrupt must end the program, not only its context.
     rclpy.init(
         args=[*ros_args, '--ros-args', *remaps],
         signal_handler_options=SignalHandlerOptions.NO,
@@ -120,9 +126,9 @@ def _play(args: argparse.Namespace, node: Node, bag: Bag) -> None:
         _say(f'not played: {line}')
     if bag.damage:
         _say(bag.damage)
-    alone = player.wait_for_subscribers(args.wait_for_subscribers)
-    if alone and args.wait_for_subscribers:
-        _say(f'nobody subscribes to {", ".join(alone)}; playing all the same')
+    unmatched = player.wait_for_subscribers(args.wait_for_subscribers)
+    if unmatched and args.wait_for_subscribers:
+        _say(f'nobody subscribes to {", ".join(unmatched)}; playing anyway')
     offset_ns = int(args.start_offset * NS_PER_S)
     length_ns = bag.end_ns - bag.start_ns
     if offset_ns > length_ns:

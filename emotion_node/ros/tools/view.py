@@ -1,4 +1,4 @@
-"""Shows the emotions that a running node publishes, here or on a robot."""
+"""Shows the emotions that a running node publishes, on this machine or on a robot."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from emotion_node.messages.json_records import as_record
 from emotion_node.ros.executable import run_executable
 
 DESCRIPTION = """\
-Show the emotions that a running node publishes, as they come: when, who, the words, a bar per
-emotion, what each modality says or why it says nothing, and how long it took.
+Show the emotions that a running node publishes, as they come: time, speaker, words, a bar per
+emotion, the label of each modality or why it is absent, and the latency.
 
-The node may run on another machine: set ROS_DOMAIN_ID as it is there.
+The node may run on another machine: set the same ROS_DOMAIN_ID as there.
 """
 EPILOG = """\
 Examples:
@@ -43,13 +43,16 @@ _WIDTH = 100
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument(
-        '--topic', default='emotion', metavar='NAME', help='topic of emotions (default emotion)'
+        '--topic',
+        default='emotion',
+        metavar='NAME',
+        help='topic of the emotions (default emotion)',
     )
-    parser.add_argument('--namespace', default='', help="the node's, such as /robot")
-    parser.add_argument('--interim', action='store_true', help='interim estimates too')
-    parser.add_argument('--json', action='store_true', help='a line of JSON per emotion')
+    parser.add_argument('--namespace', default='', help='namespace of the node, such as /robot')
+    parser.add_argument('--interim', action='store_true', help='show interim estimates too')
+    parser.add_argument('--json', action='store_true', help='print a line of JSON per emotion')
     parser.add_argument(
-        '--save', type=Path, metavar='FILE', help='write a line of JSON per emotion to a file too'
+        '--save', type=Path, metavar='FILE', help='also write a line of JSON per emotion to a file'
     )
     parser.add_argument(
         '--count', type=int, default=0, metavar='N', help='end after N final emotions'
@@ -59,23 +62,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         metavar='S',
-        help='end when no emotion has come for so long, with status 1 if none came at all',
+        help='end when no emotion has arrived for this long, with status 1 if none arrived at all',
     )
 
 
 class Viewer:
-    """Shows what comes on a topic of emotions.
+    """Shows the messages on a topic of emotions.
 
     Args:
-        node: to subscribe with.
+        node: node that subscribes.
         topic: relative to the node's namespace.
         interim: whether to show interim estimates too.
-        display: where emotions are shown; None for JSON on standard output.
-        save: gets a line of JSON for each.
+        display: shows the emotions; None for JSON on standard output.
+        save: file that gets a line of JSON per emotion; None for no file.
 
     Attributes:
-        finals: final emotions so far.
-        last_at: `time.monotonic()` of the last emotion, or of the beginning.
+        finals: number of final emotions so far.
+        last_at: `time.monotonic()` of the last emotion, or of the start.
     """
 
     def __init__(
@@ -121,11 +124,11 @@ def run(args: argparse.Namespace, ros_args: Sequence[str] = ()) -> int:
     """Show emotions until interrupted, or until there were enough.
 
     Args:
-        args: as `add_arguments` describes them.
-        ros_args: `--ros-args` and what follows.
+        args: arguments that `add_arguments` adds.
+        ros_args: `--ros-args` and what follows it.
 
     Returns:
-        0; or 1 when the time was over before any emotion came.
+        0; or 1 when no emotion arrived before the timeout.
     """
     rclpy.init(args=list(ros_args), signal_handler_options=SignalHandlerOptions.NO)
     save = None if args.save is None else args.save.open('w', encoding='utf-8')
@@ -149,13 +152,13 @@ def run(args: argparse.Namespace, ros_args: Sequence[str] = ()) -> int:
 def _watch(
     args: argparse.Namespace, node: Node, executor: SingleThreadedExecutor, viewer: Viewer
 ) -> int:
-    told = False
+    waiting_reported = False
     begin = time.monotonic()
     while not args.count or viewer.finals < args.count:
         executor.spin_once(timeout_sec=_SPIN_S)
         now = time.monotonic()
-        if not told and now - begin > 1.0:
-            told = True
+        if not waiting_reported and now - begin > 1.0:
+            waiting_reported = True
             if not node.count_publishers(viewer.topic):
                 _say(f'waiting for a node that publishes {viewer.topic}')
         if args.timeout and now - viewer.last_at > args.timeout:

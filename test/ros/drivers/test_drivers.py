@@ -77,12 +77,12 @@ def test_images_can_be_compressed(bench: Robot, video: Path) -> None:
 def test_file_that_ends_is_over(bench: Robot, video: Path) -> None:
     with camera(bench, source=str(video)) as node:
         bench.until(node.ended.is_set, 'the end')
-        assert node.images == 6
+        assert node.frames == 6
 
 
 def test_missing_camera_is_named(bench: Robot) -> None:
     with (
-        pytest.raises(CameraError, match=r"there is no '/dev/video77'\. Cameras here: "),
+        pytest.raises(CameraError, match=r"there is no '/dev/video77'\. Cameras found: "),
         camera(bench, source='/dev/video77'),
     ):
         pytest.fail('opened a camera that is not there')
@@ -101,7 +101,7 @@ def test_file_that_is_no_video_is_named(bench: Robot, tmp_path: Path) -> None:
 def test_missing_microphone_is_explained(bench: Robot) -> None:
     """Without PortAudio its package is named, without the device those that are there."""
     with (
-        pytest.raises(MicrophoneError, match=r'libportaudio2|Input devices here:'),
+        pytest.raises(MicrophoneError, match=r'libportaudio2|Input devices found:'),
         bench.beside(
             lambda context: MicrophoneNode(
                 context=context, parameter_overrides=overrides({'device': 'no such microphone'})
