@@ -1,8 +1,8 @@
-"""Show real recordings end to end, utterance by utterance beside the truth.
+"""Show real recordings end to end, utterance by utterance, compared with the truth.
 
-They are a few clips of MELD with images, and two of its dialogues with sound alone: far too few
-to measure anything. This is a table to look at, with no claim of significance. Utterances of a
-dialogue were cut out one by one; between them is 0.8 s of near silence here.
+They are a few clips of MELD with video, and two of its dialogues with audio only: too few to
+measure anything. The table shows examples, without any claim of significance. The utterances of a
+dialogue are separate files in MELD; here, 0.8 s of near silence lies between them.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ from emotion_node.factory import Models, load_models
 from emotion_node.labels import LABELS
 
 FOLDER: Final = 'meld_clips'
-NOTE: Final = 'Too few to measure anything: a table to look at, with no claim of significance.'
+NOTE: Final = 'Too few to measure anything: examples, without any claim of significance.'
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One true utterance and what was found of it.
+    """One true utterance and what the node found in its place.
 
     Attributes:
         recording: which clip or dialogue, and which utterance.
         speaker, emotion, text: as MELD has them.
-        found: utterances that the node heard in its place.
+        found: number of utterances that the node found in its place.
         label, confidence, words: of the longest of these; empty and 0 where there is none.
         speaker_id, face_id: likewise.
-        modalities: label of each modality, or in brackets why it is absent.
+        modalities: label of each modality, or in brackets the reason why it is absent.
     """
 
     recording: str
@@ -59,7 +59,7 @@ class Row:
     modalities: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it by name."""
+        """Return the fields by name."""
         return {name: getattr(self, name) for name in self.__slots__}
 
 
@@ -73,7 +73,7 @@ def finals(reports: Sequence[Report]) -> list[EmotionReport]:
 def make_row(
     recording: str, speaker: str, emotion: str, text: str, found: Sequence[EmotionReport]
 ) -> Row:
-    """Return an utterance beside what was found in its place."""
+    """Return the row of a true utterance and the utterances found in its place."""
     if not found:
         return Row(recording, speaker, emotion, text)
     chosen = max(found, key=lambda one: one.end_ns - one.start_ns)
@@ -93,7 +93,7 @@ def make_row(
 
 
 def dialogue_rows(dialogue: MeldDialogue, reports: Sequence[Report]) -> list[Row]:
-    """Return the utterances of a dialogue; each found one stands where most of it lies."""
+    """Return the rows of a dialogue; each found utterance goes to the one it overlaps most."""
     places: dict[int, list[EmotionReport]] = {}
     for one in finals(reports):
         shared = [
@@ -141,7 +141,7 @@ def clip_rows(folder: Path, config: Config, models: Models) -> list[Row]:
 
 
 def speaker_pairs(rows: Sequence[Row]) -> dict[str, int]:
-    """Return how the speakers of pairs of utterances of one dialogue were told.
+    """Compare the speakers of pairs of utterances of one dialogue with the truth.
 
     Returns:
         `same_right`, `same_wrong`, `different_right`, `different_wrong`; utterances with an
@@ -151,9 +151,9 @@ def speaker_pairs(rows: Sequence[Row]) -> dict[str, int]:
     for one, other in itertools.combinations([row for row in rows if row.speaker_id], 2):
         if one.recording.split(',')[0] != other.recording.split(',')[0]:
             continue
-        told = one.speaker_id == other.speaker_id
-        right = told == (one.speaker == other.speaker)
-        key = ('same_' if told else 'different_') + ('right' if right else 'wrong')
+        same = one.speaker_id == other.speaker_id
+        right = same == (one.speaker == other.speaker)
+        key = ('same_' if same else 'different_') + ('right' if right else 'wrong')
         counts[key] += 1
     return counts
 
@@ -225,7 +225,7 @@ def run(args: argparse.Namespace) -> int:
             table.add_row(*row)
         Console().print(table)
     print(
-        "{right} of {utterances} labels are MELD's; {heard} were heard. {note}".format(**figures)
+        "{right} of {utterances} labels are MELD's; {heard} were found. {note}".format(**figures)
     )
     for reason in figures['skipped']:
         print(f'skipped: {reason}')

@@ -12,17 +12,19 @@ EVALUATIONS: Final[Mapping[str, Command]] = {
     'voice': Command(
         'voice emotion on acted speech and non-speech sounds', 'emotion_lab.evaluation.voice'
     ),
-    'face': Command('expressions on FER+ and on people who talk', 'emotion_lab.evaluation.face'),
+    'face': Command(
+        'expressions on FER+ and on neutral people who talk', 'emotion_lab.evaluation.face'
+    ),
     'expression': Command(
-        'whether faces are said to show what people saw in them',
+        'whether expressions in faces of FER+ are recognised as shown',
         'emotion_lab.evaluation.expression',
     ),
     'speaker': Command(
-        'who of several faces speaks, in scenes made of GRID talkers',
+        'active speaker detection, in scenes made of GRID talkers',
         'emotion_lab.evaluation.speaker',
     ),
     'endpointing': Command(
-        'when the end of an utterance is decided, and how often wrongly',
+        'latency and errors of endpointing',
         'emotion_lab.evaluation.endpointing',
     ),
     'vad': Command('the voice activity detectors', 'emotion_lab.evaluation.vad'),
@@ -30,15 +32,16 @@ EVALUATIONS: Final[Mapping[str, Command]] = {
         'speech recognition on labelled speech', 'emotion_lab.evaluation.transcription'
     ),
     'hallucinations': Command(
-        'what Whisper says where nobody speaks', 'emotion_lab.evaluation.hallucinations'
+        'what Whisper transcribes where there is no speech',
+        'emotion_lab.evaluation.hallucinations',
     ),
     'fusion': Command(
         'the fusion, on MELD with simulated voices and faces',
         'emotion_lab.evaluation.fusion',
     ),
     'clips': Command(
-        'real clips and dialogues end to end, beside the truth',
+        'real clips and dialogues end to end, compared with the truth',
         'emotion_lab.evaluation.clips',
     ),
-    'all': Command('all of these, where their data are', 'emotion_lab.evaluation.everything'),
+    'all': Command('all of these for which there are data', 'emotion_lab.evaluation.everything'),
 }

@@ -1,9 +1,9 @@
-"""Measure whether faces are said to show what people saw in them.
+"""Measure the expression check: are the expressions of FER+ recognised as shown?
 
-Faces of FER+ dev on whose emotion at least seven of ten people agreed, as single images against
-the neutral face of people in general: for each emotion, how often its check says that it is shown
-or partly shown, in faces that show it and in neutral ones. Its thresholds were chosen on FER+
-train. In use, a face is held against the person's own neutral face, and over an utterance.
+Faces of FER+ dev on whose emotion at least seven of ten people agreed are compared, as single
+images, with an average neutral face. For each emotion: how often the check says that it is shown
+or partly shown, in faces with that label and in neutral ones. The thresholds were chosen on FER+
+train. In the node, a face is compared with the person's own neutral face, over an utterance.
 """
 
 from __future__ import annotations
@@ -32,17 +32,19 @@ from emotion_node.interfaces import FaceFinder
 from emotion_node.labels import LABELS, NEUTRAL
 
 AGREED: Final = 7
-MOST: Final = 150
-"""Faces per label."""
-MAGNIFIED: Final = 5
+"""Votes, of ten, from which on a face counts."""
+MAX_FACES: Final = 150
+"""Per label."""
+SCALE: Final = 5
+"""By which the small faces are enlarged."""
 
 
 def cues_of(image: Image, finder: FaceFinder) -> tuple[FacialCue, ...]:
-    """Return what moves in a grey face of (`SIDE`, `SIDE`); nothing where no face is found."""
-    large = cv2.resize(image, None, fx=MAGNIFIED, fy=MAGNIFIED, interpolation=cv2.INTER_CUBIC)
+    """Return the facial cues of a grey face of (`SIDE`, `SIDE`); empty where none is found."""
+    large = cv2.resize(image, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC)
     colour = np.asarray(cv2.cvtColor(large, cv2.COLOR_GRAY2BGR), np.uint8)
-    middle = (MAGNIFIED * SIDE - 1) / 2
-    mesh = finder.fit(colour, FaceRegion(middle, middle, 1.3 * MAGNIFIED * SIDE, 0.0))
+    middle = (SCALE * SIDE - 1) / 2
+    mesh = finder.fit(colour, FaceRegion(middle, middle, 1.3 * SCALE * SIDE, 0.0))
     if mesh is not None:
         mesh = finder.fit(colour, region_of(mesh.landmarks)) or mesh
     head = None if mesh is None else find_head(mesh.landmarks)
@@ -53,15 +55,27 @@ def cues_of(image: Image, finder: FaceFinder) -> tuple[FacialCue, ...]:
 
 
 def expression_figures(finder: FaceFinder, data: Path | None) -> dict[str, Any]:
-    """Return by emotion the shares of faces in which it is shown or partly shown."""
+    """Return by emotion the shares of faces in which it is shown or partly shown.
+
+    Args:
+        finder: of landmarks.
+        data: folder of the data sets, as in `datasets.data_root`.
+
+    Returns:
+        By label except neutral: number of `faces`, share `shown` in these, and share
+        `shown_in_neutral` in neutral faces; None where there are no faces.
+
+    Raises:
+        DatasetError: FER+ is missing.
+    """
     faces = read_ferplus('dev', data)
     rng = np.random.default_rng(0)
     cues: dict[str, list[tuple[FacialCue, ...]]] = {}
     console = Console(stderr=True)
     for place, label in enumerate(LABELS):
-        chosen = rng.permutation(np.flatnonzero(faces.votes[:, place] >= AGREED))[:MOST]
-        looked = track(chosen, label, console=console, transient=True)
-        found = [cues_of(faces.images[row], finder) for row in looked]
+        chosen = rng.permutation(np.flatnonzero(faces.votes[:, place] >= AGREED))[:MAX_FACES]
+        rows = track(chosen, label, console=console, transient=True)
+        found = [cues_of(faces.images[row], finder) for row in rows]
         cues[label] = [one for one in found if one]
     return {
         label: {

@@ -1,9 +1,9 @@
-"""Measure what Whisper says where nobody speaks, and what the filter against it costs.
+"""Measure Whisper's hallucinations in non-speech sounds, and the cost of the filter against them.
 
-Sounds without speech go straight to Whisper, as if the voice activity detector had taken each of
-them for speech: near silence, white and pink noise, mains hum, knocks and music (all synthetic,
-see `mixtures`), and what lies between the lines in MELD's recordings: the audience's laughter,
-steps, rooms. Speech is that of `evaluate transcription`, cut as the node cuts it.
+Non-speech sounds go straight to Whisper, as if the voice activity detector had classified each as
+speech: near silence, white and pink noise, mains hum, knocks and music (all synthetic, see
+`data.sounds`), and the audio between the utterances of MELD's recordings: laughter of the
+audience, steps, rooms. Speech is that of `evaluate transcription`, segmented as in the node.
 """
 
 from __future__ import annotations
@@ -38,29 +38,29 @@ from emotion_node.factory import Models, build_hearing, load_vad
 from emotion_node.recordings.truth import words_of
 
 SECONDS: Final = (0.6, 4.0)
-"""Range of the lengths of synthetic sounds."""
+"""Range of the lengths of synthetic sounds, in s."""
 LEVELS_DB: Final = (-45.0, -15.0)
-"""Range of their levels, in dB of full scale."""
+"""Range of the levels of synthetic sounds, in dB of full scale."""
 MIN_BETWEEN: Final = 0.5
-"""Seconds that MELD's characters are silent at least."""
+"""Shortest stretch between utterances that counts, in s."""
 SEED: Final = 1
 
 
 @dataclass(slots=True)
 class Tally:
-    """What Whisper made of some recordings.
+    """Counts of Whisper's segments in some recordings.
 
     Attributes:
-        sound: what they are.
-        stretches: how many Whisper was given.
-        spoken: those in which it said something.
-        believed: those of which something was left by the filter.
-        evidence: of each, for what it said (see `backends.hallucinations.evidence`).
-        words: number of words that were really said.
-        wrong_unfiltered: word errors, every word that Whisper said being believed.
+        sound: name of the recordings.
+        stretches: stretches of audio that Whisper transcribed.
+        spoken: of these, those with any words in Whisper's output.
+        believed: of these, those of which words remained after the filter.
+        words: number of words in the true text.
+        wrong_unfiltered: word errors without the filter.
         wrong: word errors after the filter.
-        inventions: what was believed though nobody spoke.
-        refused: what was not believed though somebody spoke.
+        evidence: for each segment, as in `backends.hallucinations.evidence`.
+        inventions: segments that remained although there is no speech.
+        refused: segments that were removed although there is speech.
     """
 
     sound: str
@@ -76,13 +76,13 @@ class Tally:
 
 
 def silences(count: int, rng: np.random.Generator) -> Iterator[FloatArray]:
-    """Yield the noise of a quiet sound card."""
+    """Yield `count` sounds of the noise of a quiet sound card."""
     for _ in range(count):
         yield scaled(rng.standard_normal(_length(rng)), FLOOR_DB)
 
 
 def noises(kind: str, count: int, rng: np.random.Generator) -> Iterator[FloatArray]:
-    """Yield noise of a kind (see `make_noise`), of many lengths and levels."""
+    """Yield `count` sounds of a kind of noise (see `make_noise`), of random length and level."""
     for _ in range(count):
         noise = make_noise(kind, _length(rng), [], rng)
         yield np.clip(scaled(noise, rng.uniform(*LEVELS_DB)), -1, 1)
@@ -92,19 +92,19 @@ def _length(rng: np.random.Generator) -> int:
     return round(rng.uniform(*SECONDS) * SAMPLE_RATE)
 
 
-class Ears:
-    """The node's hearing, which cuts recordings into what is speech and what is not."""
+class Splitter:
+    """Splits recordings into speech and non-speech, by the node's hearing."""
 
     def __init__(self) -> None:
         self._config = Config()
         self._models = Models(load_vad(self._config), None, None)
 
     def utterances(self, samples: FloatArray) -> list[FloatArray]:
-        """Return what is speech, with the padding that the recogniser gets."""
+        """Return the samples of each utterance, with the padding that the recogniser gets."""
         return [utterance.samples for utterance in self._find(samples)]
 
     def between(self, samples: FloatArray) -> Iterator[FloatArray]:
-        """Yield what lies before, between and after the utterances."""
+        """Yield the samples before, between and after the utterances."""
         begin = 0
         found = [(one.start_ns, one.end_ns) for one in self._find(samples)]
         for start_ns, end_ns in (*found, (len(samples) * NS_PER_SAMPLE, 0)):
@@ -123,7 +123,13 @@ class Ears:
 def tally(
     sound: str, clips: Sequence[tuple[str, Sequence[FloatArray]]], transcriber: WhisperTranscriber
 ) -> Tally:
-    """Let Whisper hear clips, each of which is the words said in it, and its stretches."""
+    """Transcribe clips with Whisper, and count.
+
+    Args:
+        sound: name of the clips.
+        clips: true text of each clip, empty for non-speech, and its stretches of audio.
+        transcriber: Whisper.
+    """
     total = Tally(sound, 0, 0, 0, 0, 0, 0, [], [], [])
     for text, stretches in track(clips, sound, console=Console(stderr=True), transient=True):
         everything: list[str] = []
@@ -171,27 +177,27 @@ def run(args: argparse.Namespace) -> int:
 def tally_all(args: argparse.Namespace) -> list[Tally]:
     """Return the tallies of synthetic sounds and of all recordings that are there."""
     transcriber = WhisperTranscriber(args.whisper_model)
-    ears = Ears()
+    splitter = Splitter()
     rng = np.random.default_rng(SEED)
     kinds = {'silence': list(silences(args.count, rng))}
     kinds |= {kind: list(noises(kind, args.count, rng)) for kind in NOISES if kind != BABBLE}
     tallies = [tally(kind, [('', clips)], transcriber) for kind, clips in kinds.items()]
     for name, clips in sources(args.demo, data_root(args.data)):
         if name.startswith('MELD'):
-            between = [piece for _, samples in clips for piece in ears.between(samples)]
+            between = [piece for _, samples in clips for piece in splitter.between(samples)]
             tallies.append(tally('MELD, between the lines', [('', between)], transcriber))
-        cut = [(text, ears.utterances(samples)) for text, samples in clips]
+        cut = [(text, splitter.utterances(samples)) for text, samples in clips]
         tallies.append(tally(name, cut, transcriber))
     return tallies
 
 
 def markdown(tallies: Sequence[Tally]) -> str:
-    """Return the figures as a Markdown table, and what the filter got wrong.
+    """Return the figures as a Markdown table, and the errors of the filter.
 
-    Evidence is told as lowest, median and highest.
+    Evidence is given as minimum, median and maximum.
     """
     lines = [
-        '| sound | stretches | with words | evidence | believed | words wrong, unfiltered '
+        '| sound | stretches | with words | evidence | kept | words wrong, unfiltered '
         '| filtered |',
         '|---|--:|--:|--:|--:|--:|--:|',
     ]
@@ -205,8 +211,8 @@ def markdown(tallies: Sequence[Tally]) -> str:
         cells = [one.sound, one.stretches, one.spoken, spread, one.believed, *errors]
         lines.append(f'| {" | ".join(map(str, cells))} |')
     for title, texts in (
-        ('Believed where nobody spoke', [text for one in tallies for text in one.inventions]),
-        ('Not believed where somebody spoke', [text for one in tallies for text in one.refused]),
+        ('Kept where nobody spoke', [text for one in tallies for text in one.inventions]),
+        ('Removed where somebody spoke', [text for one in tallies for text in one.refused]),
     ):
         lines += ['', f'{title}: ' + ('; '.join(texts) or 'nothing')]
     return '\n'.join(lines)

@@ -1,4 +1,4 @@
-"""MELD dialogues that there is the sound of, as one recording each."""
+"""MELD dialogues with audio, each as one recording."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from emotion_node.labels import LABELS
 
 FOLDER: Final = 'meld_wav'
 PAUSE_S: Final = 0.8
-"""Silence between utterances: MELD cut them out one by one."""
+"""Silence between utterances, in s, because MELD has each utterance as a separate file."""
 CHUNK_S: Final = 0.1
 HISS: Final = 1e-4
-"""Amplitude of the noise in pauses; digital silence is nothing that a microphone gives."""
+"""Amplitude of the noise in pauses; no microphone gives digital silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class TrueUtterance:
     """One utterance as MELD has it.
 
     Attributes:
-        speaker: who speaks.
+        speaker: name of the speaker.
         label: index into `labels.LABELS`.
-        text: what is said.
+        text: the words.
         start_ns, end_ns: where its file lies in the recording.
     """
 
@@ -54,7 +54,7 @@ class MeldDialogue:
 
     Attributes:
         number: of the dialogue in MELD train.
-        utterances: in the order of speaking.
+        utterances: in order.
         samples: (n,) float32 at `SAMPLE_RATE`.
     """
 
@@ -63,7 +63,7 @@ class MeldDialogue:
     samples: FloatArray
 
     def chunks(self) -> Iterator[AudioChunk]:
-        """Yield the recording as a microphone does; its first sample has stamp 0."""
+        """Yield the recording in chunks, as a microphone does; its first sample has stamp 0."""
         step = round(CHUNK_S * SAMPLE_RATE)
         for begin in range(0, len(self.samples), step):
             part = self.samples[begin : begin + step, None]

@@ -1,9 +1,8 @@
-"""Sound whose speech is known: acted speech at known places in silence and in noise.
+"""Audio with known speech: acted utterances at known positions in silence and in noise.
 
-Speech is RAVDESS (Livingstone and Russo, PLoS ONE 13(5), 2018), which was recorded in a studio.
-What lies between a clip's first and last sound, as `speech.find_speech` finds them, is the
-utterance. Clips with an inner pause of `MAX_PAUSE` or more are left out, so that each is one
-utterance beyond doubt.
+Speech is RAVDESS (Livingstone and Russo, PLoS ONE 13(5), 2018), a studio recording. An utterance
+reaches from the first to the last sound of a clip, as `speech.find_speech` finds them. Clips with
+an inner pause of `MAX_PAUSE` or more are left out, so that each is clearly one utterance.
 """
 
 from __future__ import annotations
@@ -22,20 +21,22 @@ from emotion_lab.data.speech import find_speech, read_audio
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray
 
 MAX_PAUSE: Final = 0.3
+"""Shortest inner pause for which a clip is left out, in s."""
 MARGIN: Final = 0.05
-"""Seconds of the clip kept, faded, before and after its speech."""
+"""Part of the clip that is kept and faded, before and after its speech, in s."""
 PAUSES: Final = (0.7, 3.0)
 """Range of the pauses between utterances, in s."""
 FLOOR_DB: Final = -72.0
 """Level of the white noise in "silence", that of a quiet sound card, in dB of full scale."""
 NOISE_DB: Final = -40.0
-"""Level of all other noise before the mixture's gain."""
+"""Level of all other noise before the mixture's gain, in dB of full scale."""
 GAINS_DB: Final = (-12.0, 6.0)
+"""Range of the mixture's gain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One utterance without what is around it.
+    """One utterance, trimmed.
 
     Attributes:
         samples: (n,) float32 at `SAMPLE_RATE`, with `MARGIN` before and after, faded.
@@ -51,12 +52,12 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """A minute of sound and where its speech is.
+    """Audio with the positions of its utterances.
 
     Attributes:
         noise: one of `NOISES`, or "silence".
         snr_db: level of each utterance above the noise; None for silence, where utterances keep
-            the level of their recording, soft ones included.
+            their recorded level, which may be low.
         samples: (n,) float32 at `SAMPLE_RATE`.
         truth: (start, end) of each utterance, in samples.
     """
@@ -68,17 +69,17 @@ class Mixture:
 
     @property
     def condition(self) -> str:
-        """Name of the row it counts for; babble, being speech, has one of its own."""
+        """Name of its condition in tables; babble, which is speech, has one of its own."""
         if self.snr_db is None or self.noise == BABBLE:
             return self.noise
         return f'{self.snr_db:g} dB'
 
 
 def read_clips(ravdess: Path, actors: range, limit: int, rng: np.random.Generator) -> list[Clip]:
-    """Return `limit` utterances of these actors in random order, all emotions among them.
+    """Return `limit` utterances of these actors, of all emotions, in random order.
 
     Raises:
-        DatasetError: there are no such files.
+        DatasetError: there are none.
     """
     paths = sorted(
         path for path in ravdess.glob('*-*.*') if int(path.stem.rsplit('-', 1)[-1]) in actors
@@ -99,9 +100,9 @@ def read_clips(ravdess: Path, actors: range, limit: int, rng: np.random.Generato
 
 
 def cut_out(samples: FloatArray) -> Clip | None:
-    """Return what lies between the first and the last sound of (n,) samples.
+    """Trim (n,) samples to the utterance between the first and the last sound.
 
-    None where there is no sound, or a pause of `MAX_PAUSE` in it.
+    None where there is no sound, or an inner pause of `MAX_PAUSE` or more.
     """
     sounds = find_speech(samples)
     pauses = [later[0] - earlier[1] for earlier, later in pairwise(sounds)]
@@ -124,7 +125,16 @@ def make_mixture(
     babble: Sequence[FloatArray],
     rng: np.random.Generator,
 ) -> Mixture:
-    """Return a mixture of as many of the clips, in order, as fit into `duration` seconds."""
+    """Mix as many of the clips, in order, as fit into `duration` seconds.
+
+    Args:
+        clips: utterances.
+        noise: one of `NOISES`, or "silence".
+        snr_db: as in `Mixture`.
+        duration: in s.
+        babble: voices for the noise "babble".
+        rng: source of all random choices.
+    """
     samples = np.zeros(round(duration * SAMPLE_RATE), np.float32)
     truth = []
     position = round(rng.uniform(*PAUSES) * SAMPLE_RATE)
@@ -144,7 +154,7 @@ def make_mixture(
 
 
 def read_babble(emodb: Path, limit: int, rng: np.random.Generator) -> list[FloatArray]:
-    """Return utterances of EMO-DB's ten speakers (German), all at the same level.
+    """Return utterances of EMO-DB's ten speakers (German), at equal level.
 
     Raises:
         DatasetError: there are none.

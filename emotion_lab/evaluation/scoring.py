@@ -1,4 +1,4 @@
-"""How well found utterances match true ones."""
+"""Compare found utterances with true ones."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from emotion_node.datatypes import NS_PER_S
+from emotion_node.datatypes import NS_PER_MS, NS_PER_S
 
 MIN_OVERLAP_NS: Final = NS_PER_S // 10
-"""Utterances that share less than this are taken as different ones."""
+"""Utterances that overlap by less than this are different ones."""
 FRAME_NS: Final = NS_PER_S // 100
 
 Span = tuple[int, int]
@@ -21,17 +21,17 @@ Span = tuple[int, int]
 
 @dataclass(slots=True)
 class Score:
-    """Sums over any amount of sound; scores of parts can be added.
+    """Sums over any amount of audio; scores of parts can be added.
 
     Attributes:
-        frames, frame_errors: frames of 10 ms, and those on which truth and finding differ.
-        true: utterances there are.
-        missed: of these, found nowhere.
-        false: found where there are none.
-        split: of the true ones, found in more than one part.
-        merged: of the found ones, made of more than one.
+        frames, frame_errors: frames of 10 ms, and those that are classified wrongly.
+        true: true utterances.
+        missed: of these, those that were not found.
+        false: found utterances without a true one.
+        split: true utterances that were found in several parts.
+        merged: found utterances that cover several true ones.
         start_errors_ns, end_errors_ns: found minus true, where one was found as one.
-        endpointing_ns: from the true end until it was decided, likewise.
+        endpointing_ns: from the true end to its decision, likewise.
     """
 
     frames: int = 0
@@ -51,7 +51,7 @@ class Score:
         return self
 
     def as_dict(self) -> dict[str, float | None]:
-        """Return the figures as people read them: percent and milliseconds.
+        """Return the figures by name, in percent and milliseconds.
 
         None where no utterance was found as one.
         """
@@ -78,8 +78,8 @@ def score(
     Args:
         truth: true utterances in order, without overlap.
         found: found ones likewise.
-        decided_ns: when the end of each found one was decided.
-        length_ns: length of the sound; it begins at 0.
+        decided_ns: stamp at which the end of each found one was decided.
+        length_ns: length of the audio, which begins at 0.
     """
     result = Score(frames=length_ns // FRAME_NS, true=len(truth))
     result.frame_errors = int(np.sum(_mask(truth, length_ns) != _mask(found, length_ns)))
@@ -111,4 +111,4 @@ def _mask(spans: Sequence[Span], length_ns: int) -> npt.NDArray[np.bool_]:
 
 
 def _ms(values_ns: Sequence[int], percentile: float) -> float | None:
-    return float(np.percentile(values_ns, percentile)) / 1e6 if values_ns else None
+    return float(np.percentile(values_ns, percentile)) / NS_PER_MS if values_ns else None

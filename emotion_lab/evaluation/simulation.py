@@ -1,14 +1,14 @@
-"""SIMULATED voices and faces for the utterances of MELD, whose sound and images are not at hand.
+"""SIMULATED voices and faces for the utterances of MELD, whose audio and video are not available.
 
-For each utterance an answer of a voice model to an actor that it had not heard (RAVDESS), and one
-of a face model to a face that it had not seen (FER+), are drawn among those with the utterance's
-label. They are then degraded until each modality alone scores what it scores on MELD in the
-literature (`TARGETS`): some answers are given to another label, some are another person's
-altogether, and all are shaken. What is drawn depends on the seed alone.
+For each utterance, an answer of a voice model to an actor outside its training data (RAVDESS) and
+an answer of a face model to a face outside its training data (FER+) are drawn among those with the
+utterance's label. They are then degraded until each modality alone scores what the literature
+reports for it on MELD (`TARGETS`): some answers are replaced by answers to another label, some by
+answers to a random person, and all get noise. The draws depend only on the seed.
 
-Errors of a simulated modality are independent of what was said and of the other modality, which
-real ones are not: gains measured so are what fusion can make of witnesses that good, not what
-they will be on a robot.
+Errors of a simulated modality are independent of the text and of the other modality; those of real
+ones are not. The gains are therefore what fusion can reach with modalities of that accuracy, not
+what it reaches on a robot.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ from emotion_node.labels import LABELS, Modality
 from emotion_node.model_store.manifest import find_model
 
 TARGETS: Final = {Modality.VOICE: 0.40, Modality.FACE: 0.35}
-"""Weighted F1 of one modality alone on MELD in the literature, about."""
+"""Approximate weighted F1 of one modality alone on MELD in the literature."""
 SEED: Final = 7
-SHAKEN: Final = 1.5
-"""Standard deviation of the noise on the logarithms of fully degraded answers."""
+NOISE_STD: Final = 1.5
+"""Standard deviation of the noise on the log scores of fully degraded answers."""
 SHARES: Final = (0.471, 0.174, 0.068, 0.111, 0.121, 0.027, 0.027)
-"""Of the labels in MELD train: what answers given to another label are drawn by."""
+"""Shares of the labels in MELD train, by which the labels of replaced answers are drawn."""
 
 _FLOOR: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Answers of a model to people that it was not trained on.
+    """Answers of a model to people outside its training data.
 
     Attributes:
         scores: (n, 7) probabilities.
         labels: (n,) true labels.
-        reliability: (n,) 0..1, as told by the model; 1 where it tells none.
+        reliability: (n,) 0..1, from the model; 1 where it has none.
     """
 
     scores: Array
@@ -56,7 +56,7 @@ class Pool:
 
     @property
     def weighted_f1(self) -> float:
-        """Of its answers as they are."""
+        """Weighted F1 of the answers without degradation."""
         return weighted_f1(confusion(self.labels, self.scores.argmax(1)))
 
 
@@ -67,8 +67,8 @@ class Simulated:
     Attributes:
         scores: (n, 7) probabilities, one for each utterance.
         reliability: (n,) 0..1.
-        degraded: 0..1, by how much the answers had to be degraded.
-        weighted_f1: that it reaches alone.
+        degraded: 0..1, level of degradation that was needed.
+        weighted_f1: of this modality alone.
     """
 
     scores: Array
@@ -78,34 +78,33 @@ class Simulated:
 
 
 def voice_pool(model: str = 'voice', models: str = '') -> Pool:
-    """Return what voice models say of RAVDESS actors held out, stored beside the shipped model.
+    """Return the stored answers of voice models to held-out RAVDESS actors.
 
     Raises:
-        ModelError: there is no voice model, or nothing stored beside it.
+        ModelError: there is no voice model, or no stored answers for it.
     """
     return pool_of_voices(load_answers(find_model(model, models)))
 
 
 def pool_of_voices(answers: HeldOutAnswers) -> Pool:
-    """Return the answers to RAVDESS, clean."""
+    """Return the answers to clean RAVDESS clips."""
     rows = answers.corpora == RAVDESS
-    told = answers.under('clean')[rows]
-    return Pool(told[:, : len(LABELS)], answers.labels[rows], told[:, -1])
+    clean = answers.under('clean')[rows]
+    return Pool(clean[:, : len(LABELS)], answers.labels[rows], clean[:, -1])
 
 
 def face_pool(
     model: str = 'face', models: str = '', data: Path | None = None, cache: Path | None = None
 ) -> Pool:
-    """Return what the face model says of FER+ test, on which it was not trained.
+    """Return the answers of the face model to FER+ test, which is outside its training data.
 
-    It is asked anew unless its answers are kept. They lose contempt as they do in the node, and
-    faces in which most people saw contempt are left out.
+    Contempt is removed from the answers as in the node, and faces labelled contempt are left out.
 
     Args:
         model: its key in the manifest.
         models: folder of the manifest.
         data: folder of the data sets, as in `datasets.data_root`.
-        cache: folder where answers are kept, by the model's checksum; None to keep none.
+        cache: folder where answers are stored, by the model's checksum; None to store none.
 
     Raises:
         ModelError: there is no face model, or it cannot be used.
@@ -114,12 +113,12 @@ def face_pool(
     entry = find_model(model, models, EXPRESSIONS)
     place = cache and cache / f'face-{entry.file("weights").sha256[:12]}.npz'
     if place and place.is_file():
-        with np.load(place) as kept:
-            return pool_of_faces(kept['scores'], kept['labels'])
+        with np.load(place) as stored:
+            return pool_of_faces(stored['scores'], stored['labels'])
     faces = read_ferplus('test', data)
     backend = OnnxFaceEmotion(entry)
-    shown = track(faces.images, 'FER+ test', console=Console(stderr=True), transient=True)
-    scores = np.array([backend.run(face) for face in shown], np.float64)
+    images = track(faces.images, 'FER+ test', console=Console(stderr=True), transient=True)
+    scores = np.array([backend.run(face) for face in images], np.float64)
     if place:
         place.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(place, scores=scores, labels=faces.labels)
@@ -127,7 +126,12 @@ def face_pool(
 
 
 def pool_of_faces(scores: Array, labels: IntArray) -> Pool:
-    """Return the answers (n, 8) over `EXPRESSIONS` to faces with these labels, in seven labels."""
+    """Return (n, 8) scores of `EXPRESSIONS` as a pool of seven labels.
+
+    Args:
+        scores: (n, 8) probabilities.
+        labels: (n,) indices into `EXPRESSIONS`; faces labelled contempt are left out.
+    """
     known = labels < len(LABELS)
     seven = scores[known, : len(LABELS)]
     rest = np.maximum(seven.sum(axis=1), _FLOOR)
@@ -135,14 +139,14 @@ def pool_of_faces(scores: Array, labels: IntArray) -> Pool:
 
 
 def simulate(pool: Pool, truth: IntArray, target: float, seed: int = SEED) -> Simulated:
-    """Return an answer for each utterance, degraded until they score `target` alone.
+    """Draw an answer for each utterance, and degrade the answers until they score `target`.
 
-    Where the pool is worse than that by itself, its answers are not degraded.
+    Answers of a pool that is worse than that are not degraded.
 
     Args:
-        pool: what is drawn from; a label that it lacks is drawn among all.
+        pool: answers to draw from; for a label that it lacks, all are drawn from.
         truth: (n,) labels of the utterances.
-        target: weighted F1.
+        target: weighted F1 of the modality alone.
         seed: of all draws.
     """
     draws = _Draws(pool, truth, seed)
@@ -160,7 +164,7 @@ def simulate(pool: Pool, truth: IntArray, target: float, seed: int = SEED) -> Si
 
 
 class _Draws:
-    """All that is drawn once, whatever the level of degradation."""
+    """The draws, which are the same for every level of degradation."""
 
     def __init__(self, pool: Pool, truth: IntArray, seed: int) -> None:
         rng = np.random.default_rng(seed)
@@ -169,7 +173,7 @@ class _Draws:
         self._when = rng.random(n)
         other_label = rng.choice(len(LABELS), n, p=np.array(SHARES) / sum(SHARES))
         places = rng.random((3, n))
-        self._noise = rng.normal(0, SHAKEN, (n, len(LABELS)))
+        self._noise = rng.normal(0, NOISE_STD, (n, len(LABELS)))
         right = _draw(pool.labels, truth, places[0])
         mislabelled = _draw(pool.labels, other_label, places[1])
         stranger = (places[2] * len(pool.labels)).astype(np.int64)
@@ -177,7 +181,7 @@ class _Draws:
         self._wrong = np.where(rng.random(n) < 0.5, mislabelled, stranger)
 
     def degrade(self, level: float) -> tuple[Array, Array]:
-        """Return scores and reliability; `level` is the share of answers that are not right."""
+        """Return (n, 7) scores and (n,) reliability; `level` is the share of replaced answers."""
         rows = np.where(self._when < level, self._wrong, self._right)
         logs = np.log(np.maximum(self._pool.scores[rows], _FLOOR)) + level * self._noise
         scores = np.exp(logs - logs.max(axis=1, keepdims=True))
@@ -185,7 +189,7 @@ class _Draws:
 
 
 def _draw(labels: IntArray, wanted: IntArray, places: Array) -> IntArray:
-    """Return for each wanted label the index of an answer to it."""
+    """Return the index of an answer to each wanted label."""
     found = np.empty(len(wanted), np.int64)
     for label in np.unique(wanted):
         rows = np.flatnonzero(labels == label)

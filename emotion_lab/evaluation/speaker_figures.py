@@ -158,14 +158,14 @@ def _is_seen(face_id: str, report: FacesReport) -> bool:
 def score_scenes(talkers: Sequence[Talker], clips: Clips, vad: Vad) -> dict[str, Score]:
     """Return the scores of all scenes, by condition and, for two faces, by shift."""
     by_name = {talker.name: talker for talker in talkers}
-    heard = {
+    events_of = {
         (talker.name, shift_ms): find_speech(talker, shift_ms, vad)
         for talker, shift_ms in product(talkers, SHIFTS_MS)
     }
     scores: dict[str, Score] = {}
     console = Console(stderr=True)
     for scene in track(make_scenes(list(by_name)), 'scenes', console=console, transient=True):
-        events = heard[scene.voice, scene.shift_ms]
+        events = events_of[scene.voice, scene.shift_ms]
         score = play(scene, clips, by_name[scene.voice], events)
         rows = [scene.condition]
         if scene.condition in ('two_still', 'two_mouthing'):

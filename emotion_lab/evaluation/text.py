@@ -1,7 +1,7 @@
 """Measure the text model on MELD: the shipped file, one utterance per call, as at run time.
 
-Each utterance is read with the turns before it, its speakers told apart by letters, as
-transcribed by people and under the conditions of `data.noise`.
+Each utterance is classified with the turns before it and letters for its speakers, as transcribed
+by people and under the conditions of `data.noise`.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from emotion_lab.data.samples import (
     without_speakers,
 )
 from emotion_node.backends.text_onnx import OnnxTextEmotion
+from emotion_node.datatypes import NS_PER_MS
 from emotion_node.model_store.manifest import find_model
 
 ALONE: Final = 'alone'
@@ -48,18 +49,18 @@ READINGS: Final = (
     Speakers.UNKNOWN.value,
     ALONE,
 )
-"""Ways of reading a split besides that as transcribed with letters: under the conditions of noise,
-with speakers' names, with nobody known, and without any past."""
+"""Variants of the split besides that as transcribed with letters: under the conditions of noise,
+with speakers' names, with unknown speakers, and without the turns before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One pass over a split and what came of it.
+    """The answers of one pass over a split.
 
     Attributes:
         scores: (n, 7) probabilities.
         truth: (n,) true labels.
-        latencies_ms: (n,) time of each call.
+        latencies_ms: (n,) inference time of each call.
     """
 
     scores: Array
@@ -75,16 +76,16 @@ class Reading:
 def read_all(
     backend: OnnxTextEmotion, samples: Sequence[Sample], speakers: Speakers, title: str
 ) -> Reading:
-    """Return the model's answers to `samples`, one call each."""
+    """Run the model on `samples`, one call each, and return its answers."""
     scores, latencies = [], []
     for sample in track(samples, title, console=Console(stderr=True), transient=True):
-        given = without_speakers(sample) if speakers is Speakers.UNKNOWN else sample
+        masked = without_speakers(sample) if speakers is Speakers.UNKNOWN else sample
         begin_ns = time.perf_counter_ns()
         answer = backend.estimate(
-            given.text, given.history, given.speaker_id, names=speakers is Speakers.NAMES
+            masked.text, masked.history, masked.speaker_id, names=speakers is Speakers.NAMES
         )
         scores.append(answer.scores)
-        latencies.append((time.perf_counter_ns() - begin_ns) / 1e6)
+        latencies.append((time.perf_counter_ns() - begin_ns) / NS_PER_MS)
     return Reading(
         np.array(scores, dtype=np.float64),
         np.array([sample.label for sample in samples], dtype=np.int64),
@@ -108,19 +109,19 @@ def evaluate_text(
         models: folder of the manifest, as in `models.models_dir`.
         data: folder of the data sets, as in `datasets.data_root`.
         threads: threads of the model.
-        readings: which of `READINGS` to make besides that as transcribed.
+        readings: which of `READINGS` to measure besides the split as transcribed.
 
     Returns:
         `weighted_f1`, its 95 % bootstrap interval over dialogues `weighted_f1_interval`,
         `macro_f1`, `f1` by label, `accuracy`, `ece` (15 bins), `latency_ms_p50` and
         `latency_ms_p95` of one call, `file_mb` of all the model's files, and what was measured;
-        by condition X but gold, `X_weighted_f1`, its interval, `X_macro_f1` and `X_ece`; with
-        names for letters `names_weighted_f1`, with nobody known `unknown_weighted_f1`, and
-        without any past `alone_weighted_f1`.
+        by condition X except gold, `X_weighted_f1`, its interval, `X_macro_f1` and `X_ece`; with
+        names instead of letters `names_weighted_f1`, with unknown speakers
+        `unknown_weighted_f1`, and without the turns before `alone_weighted_f1`.
 
     Raises:
         ModelError: the model cannot be used.
-        DatasetError: the data are not there.
+        DatasetError: MELD is missing.
     """
     samples = meld_samples(split, CONDITIONS['gold'], data)
     entry = find_model(model, models)
@@ -205,12 +206,12 @@ def _table(figures: dict[str, Any]) -> Table:
                 f'weighted F1, {condition.description}',
                 _with_interval(figures, f'{name}_weighted_f1'),
             )
-            table.add_row('macro F1 of these', f'{figures[f"{name}_macro_f1"]:.3f}')
-            table.add_row('calibration error of these', f'{figures[f"{name}_ece"]:.3f}')
+            table.add_row('  macro F1', f'{figures[f"{name}_macro_f1"]:.3f}')
+            table.add_row('  calibration error', f'{figures[f"{name}_ece"]:.3f}')
     for name, description in (
-        ('names', "speakers' names for letters"),
+        ('names', "speakers' names instead of letters"),
         ('unknown', 'speakers unknown'),
-        ('alone', 'without what was said before'),
+        ('alone', 'without the turns before'),
     ):
         if f'{name}_weighted_f1' in figures:
             table.add_row(f'weighted F1, {description}', f'{figures[f"{name}_weighted_f1"]:.3f}')

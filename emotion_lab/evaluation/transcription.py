@@ -1,4 +1,4 @@
-"""Measure speech recognition on the utterances that the node hears: words wrong, and time."""
+"""Measure speech recognition on utterances as the node segments them: word errors and time."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from emotion_lab.data.recordings import join, read_meld_recordings, read_samples
 from emotion_node.config import AudioConfig, TranscriberConfig, make_config
 from emotion_node.core.hearing.stream import Hearing
 from emotion_node.datatypes import (
+    NS_PER_MS,
+    NS_PER_S,
     SAMPLE_RATE,
     AudioChunk,
     FloatArray,
@@ -34,13 +36,13 @@ from emotion_node.recordings.inputs import BagRecording, TopicNames
 from emotion_node.recordings.truth import read_truth, words_of
 
 PADDING_S: Final = 0.5
-"""Silence left around the demo's utterances."""
+"""Audio kept before and after the demo's utterances, in s."""
 CLIPS_PER_ACTOR: Final = 5
 STATEMENTS: Final = {'01': 'Kids are talking by the door', '02': 'Dogs are sitting by the door'}
-"""What RAVDESS actors say, by the fifth number of the file's name."""
+"""The sentences of RAVDESS, by the fifth number of the file's name."""
 
 Clip = tuple[str, FloatArray]
-"""What is said, and (n,) samples at `SAMPLE_RATE`."""
+"""True text, and (n,) samples at `SAMPLE_RATE`."""
 
 
 def demo_clips(bag: Path) -> Iterator[Clip]:
@@ -51,13 +53,13 @@ def demo_clips(bag: Path) -> Iterator[Clip]:
     samples = join(chunks)
     begin_ns = chunks[0].stamp_ns
     for one in read_truth(bag / 'truth.json'):
-        start = round((one.start_ns - begin_ns) / 1e9 * SAMPLE_RATE - PADDING_S * SAMPLE_RATE)
-        end = round((one.end_ns - begin_ns) / 1e9 * SAMPLE_RATE + PADDING_S * SAMPLE_RATE)
+        start = round((one.start_ns - begin_ns) / NS_PER_S * SAMPLE_RATE - PADDING_S * SAMPLE_RATE)
+        end = round((one.end_ns - begin_ns) / NS_PER_S * SAMPLE_RATE + PADDING_S * SAMPLE_RATE)
         yield one.text, samples[max(start, 0) : end]
 
 
 def ravdess_clips(folder: Path) -> Iterator[Clip]:
-    """Yield some clips of every actor, the same each time."""
+    """Yield `CLIPS_PER_ACTOR` clips of every actor; deterministic."""
     rng = np.random.default_rng(0)
     by_actor: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob('03-01-*')):
@@ -68,7 +70,7 @@ def ravdess_clips(folder: Path) -> Iterator[Clip]:
 
 
 def meld_clips(root: Path) -> Iterator[Clip]:
-    """Yield the recordings of MELD utterances that come with their text."""
+    """Yield the recordings of MELD utterances that have a text."""
     for one in read_meld_recordings(root):
         yield one.text, one.samples
 
@@ -77,17 +79,17 @@ def transcription_figures(
     name: str,
     clips: Sequence[Clip],
     stream: TranscriberStream,
-    hear: Callable[[], Hearing],
+    make_hearing: Callable[[], Hearing],
     period: float,
 ) -> dict[str, Any]:
     """Transcribe the utterances that the node's hearing finds in each clip.
 
     Args:
         name: of the data.
-        clips: what is said, and how it sounds.
+        clips: true text and samples of each.
         stream: of the recogniser.
-        hear: makes a hearing.
-        period: s of sound after which the words so far are asked for, again and again.
+        make_hearing: returns a new hearing.
+        period: s of audio between partial transcripts.
 
     Returns:
         `data`, number of `clips` and `words`, `word_error_rate`, `confidence` (mean over
@@ -97,7 +99,7 @@ def transcription_figures(
     errors = words = accepting_ns = length = unasked = 0
     finishing_ns, confidences = [], []
     for text, samples in track(clips, name, console=Console(stderr=True), transient=True):
-        hearing = hear()
+        hearing = make_hearing()
         chunk = AudioChunk(0, samples[:, None], SAMPLE_RATE)
         said: list[str] = []
         for event in (*hearing.push(chunk), *hearing.flush()):
@@ -123,21 +125,21 @@ def transcription_figures(
         expected = words_of(text)
         errors += word_errors(expected, said)
         words += len(expected)
-    p50, p95 = np.percentile(finishing_ns, (50, 95)) / 1e6
+    p50, p95 = np.percentile(finishing_ns, (50, 95)) / NS_PER_MS
     return {
         'data': name,
         'clips': len(clips),
         'words': words,
         'word_error_rate': errors / words,
         'confidence': float(np.mean(confidences)),
-        'real_time_factor': accepting_ns / 1e9 / (length / SAMPLE_RATE),
+        'real_time_factor': accepting_ns / NS_PER_S / (length / SAMPLE_RATE),
         'finish_ms_p50': float(p50),
         'finish_ms_p95': float(p95),
     }
 
 
 def sources(demo: Path, root: Path) -> Iterator[tuple[str, list[Clip]]]:
-    """Yield the data sets that are there, by name; say on standard error which are not.
+    """Yield the available data sets by name; print on standard error which are missing.
 
     Args:
         demo: the bag of the demo conversation.
@@ -157,7 +159,7 @@ def sources(demo: Path, root: Path) -> Iterator[tuple[str, list[Clip]]]:
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare where the recordings and Whisper are."""
+    """Declare the arguments that name the recordings and Whisper."""
     parser.add_argument(
         '--whisper-model',
         default=TranscriberConfig().whisper_model,
@@ -195,11 +197,11 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     stream = transcriber.stream()
     models = Models(load_vad(config), transcriber, None)
 
-    def hear() -> Hearing:
+    def make_hearing() -> Hearing:
         return build_hearing(config, models)
 
     figures = [
-        transcription_figures(name, clips, stream, hear, config.interim.period)
+        transcription_figures(name, clips, stream, make_hearing, config.interim.period)
         for name, clips in sources(args.demo, data_root(args.data))
     ]
     info = transcriber.info
@@ -217,7 +219,7 @@ def run(args: argparse.Namespace) -> int:
 def markdown(figures: Sequence[dict[str, Any]]) -> str:
     """Return the figures as a Markdown table."""
     lines = [
-        '| speech | clips | words | wrong | confidence | while speaking | after the end |',
+        '| speech | clips | words | word errors | confidence | while speaking | after the end |',
         '|---|--:|--:|--:|--:|--:|--:|',
     ]
     lines += [

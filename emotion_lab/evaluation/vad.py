@@ -1,10 +1,10 @@
 """Measure voice activity detection, as the node runs it, on speech at known places.
 
-Mixtures (see `mixtures`) are a minute each: RAVDESS utterances 0.7 to 3 s apart, in silence and in
-white and pink noise, mains hum, knocks, music and the babble of eight people, at 20, 10 and 5 dB
-(the babble in a row of its own: it is speech, only not the partner's). Each detector hears them
-through resampler, framing and segmenter with the default parameters. Thresholds were chosen on the
-actors of "dev" (1 to 12); "test" are the others.
+Mixtures (see `mixtures`) take a minute each: RAVDESS utterances 0.7 to 3 s apart, in silence and
+in white and pink noise, mains hum, knocks, music and the babble of eight people, at 20, 10 and
+5 dB. Babble has a row of its own, because it is speech too. Each detector runs with resampler,
+framing and segmenter at their default parameters. Thresholds were chosen on the actors of "dev"
+(1 to 12); "test" has the others.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SEEDS: Final = {'dev': 1, 'test': 2}
 
 
 def make_mixtures(half: str, rounds: int, root: Path | None = None) -> list[Mixture]:
-    """Return `rounds` minutes per noise and signal-to-noise ratio, and as many of silence.
+    """Return `rounds` minutes for each noise and signal-to-noise ratio, and as many of silence.
 
     Raises:
         DatasetError: RAVDESS or EMO-DB is missing.
@@ -135,7 +135,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--half', choices=sorted(ACTORS), default='test', help='actors; default %(default)s'
     )
     parser.add_argument(
-        '--rounds', type=int, default=1, help='times 24 minutes of sound; default %(default)s'
+        '--rounds',
+        type=int,
+        default=1,
+        help='number of rounds, of 24 minutes of audio each; default %(default)s',
     )
     parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
     parser.add_argument(
