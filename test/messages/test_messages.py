@@ -165,7 +165,9 @@ class TestAudio:
             (SimpleNamespace(), 'is no audio message'),
         ],
     )
-    def test_what_cannot_be_heard_is_refused_with_a_reason(self, message: Any, text: str) -> None:
+    def test_audio_that_cannot_be_used_is_refused_with_a_reason(
+        self, message: Any, text: str
+    ) -> None:
         with pytest.raises(MessageError, match=text):
             decode_audio(message, RECEIPT, CONFIG)
 
@@ -215,12 +217,12 @@ class TestImages:
         message.width = 6
         np.testing.assert_array_equal(decode_image(message, RECEIPT).decode(), self.red)
 
-    def test_a_jpeg_is_decoded_when_somebody_looks(self) -> None:
+    def test_a_jpeg_is_decoded_when_it_is_used(self) -> None:
         data = cv2.imencode('.jpg', self.red)[1].tobytes()
         frame = decode_image(SimpleNamespace(header=header(), format='jpeg', data=data), RECEIPT)
         assert abs(frame.decode().astype(int) - self.red).max() < 5
 
-    def test_a_broken_jpeg_says_so_when_somebody_looks(self) -> None:
+    def test_a_broken_jpeg_says_so_when_it_is_used(self) -> None:
         message = SimpleNamespace(header=header(), format='jpeg', data=b'no image')
         frame = decode_image(message, RECEIPT)
         with pytest.raises(MessageError, match='cannot be decoded'):
@@ -235,7 +237,7 @@ class TestImages:
             ({'height': 0}, 'size of 6x0'),
         ],
     )
-    def test_what_cannot_be_seen_is_refused_with_a_reason(
+    def test_images_that_cannot_be_used_are_refused_with_a_reason(
         self, change: dict[str, Any], text: str
     ) -> None:
         message = image('bgr8', self.red)
@@ -278,7 +280,7 @@ def test_constants_of_messages_are_the_members_of_the_enums() -> None:
         assert len(written) == len(constants(file))
 
 
-def test_an_utterance_is_told_on_its_topics() -> None:
+def test_an_utterance_is_published_on_its_topics() -> None:
     analysis = scripted_analysis(
         Config(), ScriptedTranscriber(['so happy']), ScriptedText(), None, None
     )
@@ -290,7 +292,7 @@ def test_an_utterance_is_told_on_its_topics() -> None:
         for pair in encoder.encode(report)
     ]
     topics = [topic for topic, _ in sent]
-    # Faces are told frame by frame, whoever speaks.
+    # Faces are published frame by frame, independent of speech.
     assert set(topics) == set(OUTPUT_TOPICS) - {'faces'}
     assert topics[0] == 'speech_activity'
     assert topics[-1] == 'emotion'

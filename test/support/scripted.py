@@ -50,10 +50,10 @@ class PastTurn:
     text: str
 
 
-def known(told: FloatArray | None) -> FloatArray:
+def known(scores: FloatArray | None) -> FloatArray:
     """Return scores that have to be there."""
-    assert told is not None
-    return told
+    assert scores is not None
+    return scores
 
 
 class Ticker:
@@ -70,7 +70,7 @@ class Ticker:
 
 @dataclass
 class ScriptedTranscriber:
-    """Says its next line at each end; the share of it that has been "heard" so far before that."""
+    """Recognises its next line at each end; before that, the share of it that fits the audio."""
 
     lines: list[str]
     fail_at: str = ''
@@ -88,8 +88,8 @@ class ScriptedTranscriber:
 
     def partial(self) -> Transcript:
         words = self.lines[0].split()
-        heard = min(len(words), sum(self.accepted) * 2 // SAMPLE_RATE)
-        text = ' '.join(words[:heard])
+        recognised = min(len(words), sum(self.accepted) * 2 // SAMPLE_RATE)
+        text = ' '.join(words[:recognised])
         reason = Reason.NONE if text else Reason.NO_SPEECH_RECOGNISED
         return Transcript(text, 0.5, 'en', False, reason)
 
@@ -126,7 +126,7 @@ class ScriptedText:
 
 @dataclass
 class ScriptedVoice:
-    """Always hears anger, and remembers how much it was given; or breaks."""
+    """Always finds anger, and remembers how many samples it was given; or breaks."""
 
     broken: bool = False
     given: list[int] = field(default_factory=list)
@@ -141,7 +141,7 @@ class ScriptedVoice:
 
 @dataclass
 class ScriptedVision:
-    """Sees no face at all."""
+    """Finds no face."""
 
     frames: list[int] = field(default_factory=list)
     info: ModelInfo = field(default_factory=lambda: ModelInfo('face', '1'))

@@ -32,7 +32,7 @@ class Perceived:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """What the voice told before the utterance was known to have ended.
+    """What is known of the voice before the utterance is known to have ended.
 
     Attributes:
         utterance: as it would be.

@@ -1,4 +1,4 @@
-"""What becomes of an utterance once it is heard."""
+"""From the speech events of an utterance to its reports."""
 
 from __future__ import annotations
 
@@ -101,15 +101,15 @@ def test_voice_and_face_take_part_when_there_are_models() -> None:
     analysis = make_analysis('good morning', voice=voice, vision=vision)
     spoken = utterance()
     (emotion,) = finals(run(analysis, events(spoken)))
-    text, heard, seen = emotion.fused.modalities
-    assert text.weight > heard.weight > 0.0
-    assert text.weight + heard.weight == pytest.approx(1.0)
-    assert heard.label == 'anger'
-    assert seen.reason is Reason.NO_FACE
+    text, voice_emotion, face_emotion = emotion.fused.modalities
+    assert text.weight > voice_emotion.weight > 0.0
+    assert text.weight + voice_emotion.weight == pytest.approx(1.0)
+    assert voice_emotion.label == 'anger'
+    assert face_emotion.reason is Reason.NO_FACE
     assert voice.given[-1] == len(spoken.samples)
 
 
-def test_interim_estimates_come_at_a_fixed_period_and_hear_more_and_more() -> None:
+def test_interim_estimates_come_at_a_fixed_period_from_more_and_more_audio() -> None:
     voice = ScriptedVoice()
     analysis = make_analysis('well I am so very happy today', voice=voice)
     spoken = utterance(start_s=5.0, length_s=3.0)
@@ -122,7 +122,7 @@ def test_interim_estimates_come_at_a_fixed_period_and_hear_more_and_more() -> No
     assert all(not one.transcript.final for one in during)
 
 
-def test_interim_words_that_have_not_changed_are_not_judged_again() -> None:
+def test_interim_words_that_have_not_changed_are_not_estimated_again() -> None:
     text = ScriptedText()
     analysis = make_analysis('yes', text=text)
     during = interims(run(analysis, events(utterance(length_s=4.0))))
@@ -164,7 +164,7 @@ def test_a_broken_recogniser_takes_out_the_words_and_nothing_else() -> None:
     assert analysis.counters['faults_transcription'] == 1
 
 
-def test_an_interim_estimate_tells_why_there_are_no_words_now() -> None:
+def test_an_interim_estimate_says_why_there_are_no_words() -> None:
     transcriber = ScriptedTranscriber(['never said'])
     analysis = make_analysis(transcriber=transcriber)
     happenings = list(events(utterance(length_s=2.0)))
@@ -201,7 +201,7 @@ def test_under_load_interims_go_first_then_words_and_utterances_never() -> None:
     assert analysis.counters['transcripts_dropped'] == 1
 
 
-def test_words_understood_too_poorly_are_told_but_not_used() -> None:
+def test_words_recognised_too_poorly_are_published_but_not_used() -> None:
     config = make_config({'transcriber.min_confidence': 0.95})
     (emotion,) = finals(run(make_analysis('so happy', config=config), events(utterance())))
     assert emotion.transcript.text == 'so happy'
@@ -293,7 +293,7 @@ class TestWordsFromTheRobotsOwnRecogniser:
         assert emotion.fused.label == 'joy'
         assert len(text.asked) == 1
 
-    def test_an_answer_that_nobody_asked_for_is_counted(self) -> None:
+    def test_a_transcript_that_is_not_asked_for_is_counted(self) -> None:
         analysis = make_analysis('so happy')
         assert analysis.take_transcript(self.words('so sad', 0)) == []
         assert analysis.counters['transcripts_ignored'] == 1

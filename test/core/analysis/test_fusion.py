@@ -62,14 +62,14 @@ def test_any_subset_gives_a_distribution_or_nothing(
 
 
 @pytest.mark.parametrize('method', METHODS)
-def test_a_modality_of_weight_zero_has_no_say_even_alone(method: str) -> None:
+def test_a_modality_of_weight_zero_is_ignored_even_alone(method: str) -> None:
     fused = Fusion(FusionConfig(method=method, voice_weight=0.0)).fuse(
         absent(Modality.TEXT), present(Modality.VOICE, anger=1.0), absent(Modality.FACE)
     )
     assert fused.scores is None
 
 
-def test_a_doubtful_modality_counts_for_less() -> None:
+def test_an_unreliable_modality_counts_less() -> None:
     text, voice = present(Modality.TEXT, joy=1.0), present(Modality.VOICE, anger=1.0)
     doubtful = dataclasses.replace(voice, reliability=0.5)
     fused = Fusion(FusionConfig(method='linear', voice_weight=0.3)).fuse(
@@ -83,7 +83,7 @@ def test_a_doubtful_modality_counts_for_less() -> None:
     assert fused.scores is None
 
 
-def test_each_modality_tells_valence_and_arousal_itself() -> None:
+def test_each_modality_has_its_own_valence_and_arousal() -> None:
     text = present(Modality.TEXT, neutral=1.0)
     voice = dataclasses.replace(present(Modality.VOICE, neutral=1.0), valence=-0.5, arousal=0.8)
     fused = Fusion(FusionConfig(method='linear', voice_weight=0.3)).fuse(
@@ -108,7 +108,7 @@ def test_valence_and_arousal_follow_the_scores() -> None:
 
 
 def drawn(seed: int) -> tuple[ModalityEmotion, ModalityEmotion, ModalityEmotion]:
-    """Return three answers as different as can be."""
+    """Return three estimates at random."""
     rng = np.random.default_rng(seed)
     text, voice, face = (
         dataclasses.replace(
@@ -133,7 +133,9 @@ def fused_scores(
 @pytest.mark.parametrize('method', METHODS)
 @pytest.mark.parametrize('place', range(3))
 @pytest.mark.parametrize('seed', range(10))
-def test_one_modality_alone_is_believed_as_it_is(method: str, place: int, seed: int) -> None:
+def test_the_scores_of_a_single_modality_stay_as_they_are(
+    method: str, place: int, seed: int
+) -> None:
     evidence = [absent(modality) for modality in MODALITIES]
     evidence[place] = drawn(seed)[place]
     config = FusionConfig(method=method, temperature=1.7)
@@ -143,9 +145,7 @@ def test_one_modality_alone_is_believed_as_it_is(method: str, place: int, seed: 
 
 @pytest.mark.parametrize('method', METHODS[:2])
 @pytest.mark.parametrize('seed', range(10))
-def test_a_modality_that_tells_no_more_than_its_prior_changes_nothing(
-    seed: int, method: str
-) -> None:
+def test_a_modality_whose_scores_are_its_prior_changes_nothing(seed: int, method: str) -> None:
     text, voice, face = drawn(seed)
     nothing = np.array(PRIORS[Modality.VOICE], np.float32)
     empty = dataclasses.replace(voice, scores=nothing / nothing.sum())
@@ -172,7 +172,7 @@ def test_an_absent_modality_shifts_nothing_to_neutral(method: str, seed: int) ->
 
 
 @pytest.mark.parametrize('method', METHODS)
-def test_two_that_agree_are_surer_than_one_where_answers_are_multiplied(method: str) -> None:
+def test_two_that_agree_are_more_certain_than_one_where_scores_are_multiplied(method: str) -> None:
     text, voice = present(Modality.TEXT, joy=0.6), present(Modality.VOICE, joy=0.6)
     both = fused_scores(
         FusionConfig(method=method, temperature=1.0), text, voice, absent(Modality.FACE)
@@ -185,7 +185,7 @@ def test_two_that_agree_are_surer_than_one_where_answers_are_multiplied(method: 
 
 @pytest.mark.parametrize('robust', [True, False])
 def test_the_prior_is_counted_once(robust: bool) -> None:
-    """Whoever hears only what the prior says twice knows no more than the prior."""
+    """Two modalities whose scores are the prior are fused to the prior."""
     prior = np.array(PRIORS[Modality.TEXT], np.float32)
     text = ModalityEmotion.from_scores(Modality.TEXT, prior / prior.sum(), ModelInfo())
     uniform = np.full(7, 1 / 7, np.float32)
@@ -193,8 +193,8 @@ def test_the_prior_is_counted_once(robust: bool) -> None:
     same = dict.fromkeys(MODALITIES, PRIORS[Modality.TEXT])
     leaning = dataclasses.replace(voice, scores=text.scores)
     fusion = Fusion(FusionConfig(temperature=1.0), LogLinearPool(robust, same))
-    for heard in (leaning, absent(Modality.VOICE)):
-        fused = fusion.fuse(text, heard, absent(Modality.FACE))
+    for second in (leaning, absent(Modality.VOICE)):
+        fused = fusion.fuse(text, second, absent(Modality.FACE))
         np.testing.assert_allclose(known(fused.scores), known(text.scores), rtol=1e-5)
 
 
@@ -211,7 +211,7 @@ def test_only_the_ratios_of_weights_and_reliabilities_count(seed: int, method: s
 
 
 @pytest.mark.parametrize('method', METHODS)
-def test_the_less_reliable_a_modality_the_nearer_is_the_answer_to_that_without_it(
+def test_the_less_reliable_a_modality_the_less_it_changes(
     method: str,
 ) -> None:
     text, voice, _ = drawn(3)
@@ -220,15 +220,16 @@ def test_the_less_reliable_a_modality_the_nearer_is_the_answer_to_that_without_i
     alone = fused_scores(config, text, absent(Modality.VOICE), away)
     gaps = [
         np.abs(
-            fused_scores(config, text, dataclasses.replace(voice, reliability=trust), away) - alone
+            fused_scores(config, text, dataclasses.replace(voice, reliability=reliability), away)
+            - alone
         ).sum()
-        for trust in (1.0, 0.5, 0.1, 0.01)
+        for reliability in (1.0, 0.5, 0.1, 0.01)
     ]
     assert gaps == sorted(gaps, reverse=True)
     assert gaps[-1] < 0.1 * gaps[0]
 
 
-def test_no_witness_can_rule_a_label_out_for_good() -> None:
+def test_no_modality_can_rule_a_label_out() -> None:
     never = present(Modality.VOICE, joy=1.0)
     fused = fused_scores(
         FusionConfig(), present(Modality.TEXT, anger=0.999), never, absent(Modality.FACE)
@@ -237,7 +238,7 @@ def test_no_witness_can_rule_a_label_out_for_good() -> None:
     assert fused.sum() == pytest.approx(1.0, abs=1e-6)
 
 
-def test_a_temperature_flattens_what_several_say_and_changes_no_label() -> None:
+def test_a_temperature_flattens_pooled_scores_and_changes_no_label() -> None:
     evidence = drawn(5)
     plain = fused_scores(FusionConfig(), *evidence)
     flat = fused_scores(FusionConfig(temperature=2.0), *evidence)
@@ -246,7 +247,7 @@ def test_a_temperature_flattens_what_several_say_and_changes_no_label() -> None:
 
 
 @pytest.mark.parametrize('method', METHODS)
-def test_a_doubtful_answer_has_no_label_and_keeps_its_scores(method: str) -> None:
+def test_an_uncertain_emotion_has_no_label_but_keeps_its_scores(method: str) -> None:
     text, away = present(Modality.TEXT, joy=0.4), absent(Modality.VOICE)
     config = FusionConfig(method=method, min_confidence=0.5)
     fused = Fusion(config).fuse(text, away, absent(Modality.FACE))
@@ -257,7 +258,7 @@ def test_a_doubtful_answer_has_no_label_and_keeps_its_scores(method: str) -> Non
     assert sure.label == 'joy'
 
 
-def test_a_lighter_witness_however_sure_cannot_outvote_a_sure_text() -> None:
+def test_a_low_weight_modality_cannot_outvote_a_confident_text() -> None:
     text, face = present(Modality.TEXT, joy=0.9), present(Modality.FACE, anger=0.9999)
     away = absent(Modality.VOICE)
     robust = Fusion(FusionConfig(method='robust')).fuse(text, away, face)

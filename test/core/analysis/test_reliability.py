@@ -72,12 +72,12 @@ def test_words_that_were_hard_to_recognise_count_less_but_never_nothing() -> Non
 
 
 @pytest.mark.parametrize('noise', [0.001, 0.01, 0.05, 0.14])
-def test_the_noise_around_speech_tells_how_clean_it_is(noise: float) -> None:
+def test_the_signal_to_noise_ratio_is_measured_against_the_padding(noise: float) -> None:
     expected = 10 * np.log10(0.2**2 / 2 / noise**2)
     assert snr_db(speech(2.0, noise)) == pytest.approx(expected, abs=2.0)
 
 
-def test_noise_is_unknown_where_nothing_is_around_the_speech() -> None:
+def test_the_ratio_is_unknown_without_padding_or_sound() -> None:
     assert snr_db(speech(2.0, 0.05, padding_s=0.0)) is None
     silent = speech(1.0, 0.0)
     assert snr_db(dataclasses.replace(silent, samples=0 * silent.samples)) is None

@@ -1,4 +1,4 @@
-"""Work in pauses that may be the end: it changes when answers come, never what they say."""
+"""Work in pauses that may be the end changes when reports come, not what they say."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ class Room:
         hearing = Hearing(config.audio, config.segmenter, 0.3, LoudnessVad(), SoxrResampler)
         self.pipeline = Pipeline(hearing, self.analysis)
 
-    def hear(self, pieces: list[tuple[float, float]], size: int = 320) -> list[Report]:
-        """Return what is told of noise made of (seconds, level) pieces."""
+    def run(self, pieces: list[tuple[float, float]], size: int = 320) -> list[Report]:
+        """Return the reports on noise made of (seconds, level) pieces."""
         reports: list[Report] = []
         for chunk in chunks(sound(*pieces), [size]):
             reports += self.pipeline.push_audio(chunk)
         return [*reports, *self.pipeline.flush()]
 
 
-def told(reports: list[Report]) -> list[Any]:
+def as_values(reports: list[Report]) -> list[Any]:
     """Return reports as plain values, without how long anything took."""
     found = []
     for report in reports:
@@ -83,20 +83,20 @@ def test_whatever_is_said_the_answers_are_the_same(
     said: list[tuple[float, float]], size: int
 ) -> None:
     plain, eager = Room(speculate=False), Room(speculate=True)
-    assert told(plain.hear(said)) == told(eager.hear(said, size))
+    assert as_values(plain.run(said)) == as_values(eager.run(said, size))
 
 
-def test_an_end_that_was_foreseen_asks_nothing_again() -> None:
+def test_an_end_that_was_speculated_on_asks_nothing_again() -> None:
     room = Room(speculate=True, interim=False)
-    room.hear([(0.5, 0.0), (1.0, 0.1), (1.0, 0.0)])
+    room.run([(0.5, 0.0), (1.0, 0.1), (1.0, 0.0)])
     counters = room.analysis.counters
     assert (counters['speculations_used'], counters['speculations_dropped']) == (1, 0)
     assert len(room.voice.given) == 1
 
 
-def test_speech_that_resumes_is_counted_and_heard_to_its_end() -> None:
+def test_speech_that_resumes_is_counted_and_analysed_to_its_end() -> None:
     room = Room(speculate=True)
-    reports = room.hear([(0.5, 0.0), (1.0, 0.1), (0.3, 0.0), (1.0, 0.1), (1.0, 0.0)])
+    reports = room.run([(0.5, 0.0), (1.0, 0.1), (0.3, 0.0), (1.0, 0.1), (1.0, 0.0)])
     counters = room.analysis.counters
     assert (counters['speculations_used'], counters['speculations_dropped']) == (1, 1)
     finals = [
@@ -105,7 +105,7 @@ def test_speech_that_resumes_is_counted_and_heard_to_its_end() -> None:
     assert len(finals) == 1
 
 
-def test_under_load_pauses_are_let_pass() -> None:
+def test_under_load_pauses_are_not_speculated_on() -> None:
     room = Room(speculate=True)
     hearing = room.pipeline.hearing
     for chunk in chunks(sound((0.5, 0.0), (1.0, 0.1), (1.0, 0.0))):
@@ -120,7 +120,7 @@ def test_a_fault_in_a_pause_takes_out_what_it_would_have_taken_out_at_the_end() 
     for speculate in (True, False):
         room = Room(speculate, interim=False)
         room.voice.broken = True
-        room.hear([(0.5, 0.0), (0.35, 0.1), (1.0, 0.0)])
+        room.run([(0.5, 0.0), (0.35, 0.1), (1.0, 0.0)])
         assert room.analysis.counters['faults_voice_emotion'] == 1
         assert room.analysis.counters['utterances'] == 1
 

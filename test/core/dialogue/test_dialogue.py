@@ -77,13 +77,13 @@ def test_speakers_are_told_apart_and_the_text_model_knows_them() -> None:
     assert [words for words, _ in text.asked] == ['hello', 'hi', 'how are you']
 
 
-def test_whoever_is_not_seen_is_nobody_known() -> None:
+def test_a_speaker_who_is_not_seen_is_unknown() -> None:
     _, text, emotions = talk(['hello', 'hi'], ['', 'f1'])
     assert [one.speaker_id for one in emotions] == ['', 's1']
     assert text.speakers == ['', 's1']
 
 
-def test_a_mood_of_before_shows_in_the_next_answer_of_the_same_speaker() -> None:
+def test_an_earlier_emotion_makes_the_same_more_likely_for_the_same_speaker() -> None:
     joy = LABELS.index('joy')
     lines = ['so happy', 'well']
     on = make_config({'interim.enabled': False, 'dialogue.transition_power': 0.3})
@@ -92,9 +92,9 @@ def test_a_mood_of_before_shows_in_the_next_answer_of_the_same_speaker() -> None
     unknown = talk(lines, ['f1', ''], on)[2][1]
     off = make_config({'interim.enabled': False, 'dialogue.transition_power': 0.0})
     without = talk(lines, ['f1', 'f1'], off)[2][1]
-    told = [float(known(one.fused.scores)[joy]) for one in (without, unknown, other, same)]
-    assert told[0] == pytest.approx(told[1])
-    assert told[1] < told[2] < told[3]
+    shares = [float(known(one.fused.scores)[joy]) for one in (without, unknown, other, same)]
+    assert shares[0] == pytest.approx(shares[1])
+    assert shares[1] < shares[2] < shares[3]
 
 
 def test_the_partner_reacts() -> None:
@@ -109,7 +109,7 @@ def test_the_partner_reacts() -> None:
     assert analysis.reaction().problem == 'nothing was heard yet'
 
 
-def test_shifting_time_changes_no_answer() -> None:
+def test_shifting_time_changes_no_emotion() -> None:
     lines, faces = ['so happy', 'well', 'happy'], ['f1', 'f2', 'f1']
     for plain, moved in zip(
         talk(lines, faces)[2], talk(lines, faces, start_s=1_000_001.0)[2], strict=True
@@ -118,7 +118,7 @@ def test_shifting_time_changes_no_answer() -> None:
         assert plain.speaker_id == moved.speaker_id
 
 
-def test_a_doubtful_emotion_is_told_without_a_label_and_is_remembered_as_it_is() -> None:
+def test_an_uncertain_emotion_has_no_label_and_is_remembered_as_it_is() -> None:
     config = make_config({'interim.enabled': False, 'fusion.min_confidence': 0.99})
     analysis, _, (emotion,) = talk(['so happy'], ['f1'], config)
     assert emotion.fused.label == ''
@@ -136,7 +136,7 @@ class Mumbler(ScriptedTranscriber):
         return dataclasses.replace(super().finish(), confidence=self.confidence)
 
 
-def test_doubtful_words_leave_more_say_to_the_voice() -> None:
+def test_uncertain_words_leave_more_weight_to_the_voice() -> None:
     def voice_share(confidence: float) -> float:
         analysis = scripted_analysis(
             make_config({'interim.enabled': False}),
