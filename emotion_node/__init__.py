@@ -1,13 +1,13 @@
 """Perceive the emotion that a robot's partner expresses, utterance by utterance.
 
-The way of the data, and the room of each step::
+The way of the data, and the file of each step::
 
-    microphone -> core/hearing (utterances) ---------------------+
-    camera     -> core/vision (face tracks, active speaker) -----+
-                                                                 v
-    core/analysis: transcript, then text, voice and face emotion, then fusion <- core/dialogue
-                                                                 v
-                    messages -> ros (topics) or annotate (bags, JSON, a report)
+    microphone -> core/hearing/stream: timeline, audio_buffer, segmenter -> utterances --+
+    camera     -> core/vision/stream: tracker, face_memory, active_speaker -> speaker ---+
+                                                                                         v
+          core/analysis/analysis: transcription, text, perception (voice and face), fusion
+                                                                                         v
+               messages/reports -> ros/outputs (topics) or annotate (JSON files, a report)
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Records of faces in images.
+"""Records of faces in images and video frames.
 
 Coordinates are pixels of the whole image, x to the right and y down; (0, 0) is the centre of its
 first pixel. Left and right are the viewer's.
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 Landmarks = npt.NDArray[np.float32]
-"""(468 or 478, 3), numbered as in MediaPipe's face mesh; z grows away from the camera and has the
+"""(468 or 478, 3), numbered as in MediaPipe's face mesh; z increases away from the camera, on the
 scale of x."""
 Image = npt.NDArray[np.uint8]
 """(height, width, 3) BGR."""
@@ -35,11 +35,11 @@ class Box(NamedTuple):
 
     @property
     def area(self) -> float:
-        """Its area; 0 when it is turned inside out."""
+        """Its area; 0 when its width or height is negative."""
         return max(self.width, 0.0) * max(self.height, 0.0)
 
     def intersection(self, other: Box) -> Box:
-        """Return what both cover; its width or height is negative where they do not meet."""
+        """Return the intersection; its width or height is negative where there is none."""
         left, top = max(self.left, other.left), max(self.top, other.top)
         right = min(self.left + self.width, other.left + other.width)
         bottom = min(self.top + self.height, other.top + other.height)
@@ -56,9 +56,9 @@ class FaceRegion(NamedTuple):
     """A square around a face, turned with the head.
 
     Attributes:
-        x, y: its centre.
-        side: its length.
-        angle: by which it is turned clockwise, in radians.
+        x, y: centre in pixels.
+        side: length in pixels.
+        angle: clockwise rotation in radians.
     """
 
     x: float
@@ -69,10 +69,10 @@ class FaceRegion(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FaceDetection:
-    """A face that a detector found.
+    """A detected face.
 
     Attributes:
-        box: from brows to chin, roughly.
+        box: roughly from the brows to the chin.
         confidence: 0..1.
     """
 
@@ -85,10 +85,10 @@ class FaceMesh:
     """The landmarks of one face.
 
     Attributes:
-        landmarks: in the image.
+        landmarks: in pixels of the image.
         crop: (n, n, 3) uint8 BGR, the region in which they were found, upright.
-        region: which part of the image the crop is.
-        blendshapes: 0..1 by name, where the model gives some.
+        region: part of the image that the crop shows.
+        blendshapes: 0..1 by name, where the model gives them.
     """
 
     landmarks: Landmarks
@@ -99,11 +99,11 @@ class FaceMesh:
 
 @dataclass(frozen=True, slots=True)
 class FaceSequence:
-    """One face over the images of an utterance, as an expression model has kept them.
+    """One face over the frames of an utterance, as rows of an expression model.
 
     Attributes:
         stamps_ns: (n,) int64, rising.
-        rows: (n, width) float32, what `FaceEmotion.observe` made of each image.
+        rows: (n, width) float32, from `FaceEmotion.observe` for each frame.
         quality: (n,) float32 0..1, how well the face shows: near enough, and turned to the camera.
     """
 
@@ -114,13 +114,13 @@ class FaceSequence:
 
 @dataclass(frozen=True, slots=True)
 class TrackedFace:
-    """One face in one image, known by its track.
+    """One face in one frame, identified by its track.
 
     Attributes:
         face_id: stable while the face is tracked: "f1", "f2", ...
         box: of the landmarks.
         confidence: 0..1, of the last detection.
-        mesh: its landmarks.
+        mesh: the landmarks.
     """
 
     face_id: str
@@ -131,10 +131,10 @@ class TrackedFace:
 
 @dataclass(frozen=True, slots=True)
 class FacePeak:
-    """The image in which a face shows something most.
+    """The frame in which a face shows an emotion most.
 
     Attributes:
-        stamp_ns: of the image.
+        stamp_ns: of the frame.
         box: of the face in it.
     """
 
@@ -144,12 +144,12 @@ class FacePeak:
 
 @dataclass(frozen=True, slots=True)
 class SeenFace:
-    """What is told of one face in one image.
+    """What is reported of one face in one frame.
 
     Attributes:
         face_id, box, confidence: as in `TrackedFace`.
-        speaking_score: 0..1, how likely it is that this face speaks what is heard now; 0 while
-            nobody speaks.
+        speaking_score: 0..1, probability that this face is the current speaker's; 0 while nobody
+            speaks.
     """
 
     face_id: str

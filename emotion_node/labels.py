@@ -1,4 +1,4 @@
-"""The seven emotion labels, in the one order used everywhere, and their places on the circumplex.
+"""The seven emotion labels, in the one order used everywhere, on the circumplex.
 
 The labels are MELD's (Poria et al., 2019): Ekman's six basic emotions and neutral.
 """
@@ -33,7 +33,7 @@ disgusted in Russell and Mehrabian, "Evidence for a three-factor theory of emoti
 Research in Personality 11 (1977), rounded to two digits. Neutral is the origin by definition.
 """
 
-_PLACES: Final = np.array([CIRCUMPLEX[label] for label in LABELS])
+_POSITIONS: Final = np.array([CIRCUMPLEX[label] for label in LABELS])
 
 
 class Modality(enum.StrEnum):
@@ -49,7 +49,7 @@ MODALITIES: Final = (Modality.TEXT, Modality.VOICE, Modality.FACE)
 
 
 def valence_arousal(scores: npt.NDArray[np.float32]) -> tuple[float, float]:
-    """Return the expected place on the circumplex under a distribution over the labels.
+    """Return the expected position on the circumplex for a distribution over the labels.
 
     Args:
         scores: (7,) probabilities in the order of `LABELS`.
@@ -57,5 +57,5 @@ def valence_arousal(scores: npt.NDArray[np.float32]) -> tuple[float, float]:
     Returns:
         Valence and arousal, each in -1..1.
     """
-    valence, arousal = scores @ _PLACES
+    valence, arousal = scores @ _POSITIONS
     return float(valence), float(arousal)

@@ -90,7 +90,7 @@ def expression_figures(finder: FaceFinder, data: Path | None) -> dict[str, Any]:
 
 def _share(label: str, faces: list[tuple[FacialCue, ...]]) -> float | None:
     shown = (ExpressionCheck.SHOWN, ExpressionCheck.PARTLY_SHOWN)
-    found = [check(label, cues).verdict in shown for cues in faces]
+    found = [check(label, cues).result in shown for cues in faces]
     return float(np.mean(found)) if found else None
 
 

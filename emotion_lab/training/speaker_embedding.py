@@ -92,15 +92,15 @@ def fit(voices: Voices, dimensions: int = DIMENSIONS) -> tuple[Array, Array]:
 
 
 def pair_similarity(voices: Voices, mean: Array, projection: Array) -> tuple[Array, Array]:
-    """Return likenesses of pairs of one speaker, and of pairs of two of the same corpus."""
+    """Return similarities of pairs of one speaker, and of pairs of two of the same corpus."""
     rng = np.random.default_rng(0)
-    signed = np.where(np.isnan(voices.features), 0.0, voices.features - mean) @ projection
-    first, second = rng.integers(0, len(signed), (2, PAIRS))
+    embedded = np.where(np.isnan(voices.features), 0.0, voices.features - mean) @ projection
+    first, second = rng.integers(0, len(embedded), (2, PAIRS))
     corpus = np.array([name.split()[0] for name in voices.speakers])
     fair = (first != second) & (corpus[first] == corpus[second])
     first, second = first[fair], second[fair]
     alike = np.array(
-        [similarity(signed[a], signed[b]) for a, b in zip(first, second, strict=True)]
+        [similarity(embedded[a], embedded[b]) for a, b in zip(first, second, strict=True)]
     )
     same = voices.speakers[first] == voices.speakers[second]
     return alike[same], alike[~same]

@@ -1,4 +1,4 @@
-"""Measurements over the last while, by time."""
+"""Rows of measurements, addressed by time."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ Stamps = npt.NDArray[np.int64]
 
 
 class Trace:
-    """Rows of measurements with their stamps, oldest first; the oldest are forgotten.
+    """A ring buffer of rows of measurements with their stamps.
 
     Args:
         width: measurements in a row.
-        capacity: rows that are held at least.
+        capacity: at least this many of the latest rows are held.
     """
 
     def __init__(self, width: int, capacity: int) -> None:
-        # Twice the room: the latest half moves to the front when the end is reached.
+        # Twice the space: the latest half moves to the front when the end is reached.
         self._stamps = np.zeros(2 * capacity, np.int64)
         self._rows = np.zeros((2 * capacity, width), np.float32)
         self._capacity = capacity
@@ -45,5 +45,5 @@ class Trace:
 
     @property
     def last_ns(self) -> int | None:
-        """Stamp of the latest row; None when there is none."""
+        """Stamp of the latest row; None while there are no rows."""
         return int(self._stamps[self._size - 1]) if self._size else None

@@ -1,4 +1,4 @@
-"""People in front of a camera: a scene of scripted faces, and the recorded one."""
+"""People in front of a camera: synthetic scenes, and the recorded conversation."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 from emotion_node.backends.faces_mediapipe import MediaPipeFaces
 from emotion_node.config import AudioConfig
 from emotion_node.core.vision.geometry import box_of
-from emotion_node.datatypes import FloatArray, ModelInfo, VideoFrame
+from emotion_node.datatypes import NS_PER_MS, FloatArray, ModelInfo, VideoFrame
 from emotion_node.faces import Box, FaceDetection, FaceMesh, FaceRegion, Image
 from emotion_node.recordings.bag import Bag
 from emotion_node.recordings.inputs import BagRecording, TopicNames
 from support.recordings import CONVERSATION
 
-FRAME_NS = 40_000_000
+FRAME_NS = 40 * NS_PER_MS
 WIDTH, HEIGHT = 640, 480
 FACE = 100.0
-"""Width of a scripted face, in pixels."""
+"""Width of a synthetic face, in pixels."""
 
 Place = Callable[[float], tuple[float, float] | None]
-"""Where a face is at a time in seconds; None where it is not seen."""
+"""Centre of a face at a time in seconds; None while it is out of view."""
 
 
 @cache
@@ -55,16 +55,16 @@ def real_landmarks() -> FloatArray:
 
 @dataclass
 class SyntheticPerson:
-    """A scripted person.
+    """A person with a scripted path and a random appearance.
 
     Attributes:
-        place: of the middle of the face.
-        looks: seed of what the face looks like.
+        place: centre of the face.
+        appearance: seed of the colours of the face.
         size: width of the face in pixels.
     """
 
     place: Place
-    looks: int
+    appearance: int
     size: float = FACE
 
     def landmarks(self, seconds: float) -> FloatArray | None:
@@ -79,43 +79,47 @@ class SyntheticPerson:
         return points
 
     def crop(self) -> Image:
-        cells = np.random.default_rng(self.looks).integers(0, 255, (8, 8, 3), np.uint8)
+        cells = np.random.default_rng(self.appearance).integers(0, 255, (8, 8, 3), np.uint8)
         return np.kron(cells, np.ones((24, 24, 1), np.uint8))
 
 
 @dataclass
 class SyntheticScene:
-    """Scripted people (an `interfaces.FaceFinder`); its images only tell the time.
+    """A scene of synthetic people (an `interfaces.FaceFinder`); its images are blank.
 
     Attributes:
-        people: who is there.
-        missed: times in seconds at which the detector finds nobody.
-        ghosts: boxes that the detector takes for faces.
+        people: those in the scene; earlier ones hide later ones.
+        missed: times in seconds at which the detector misses all faces.
+        false_detections: boxes that the detector mistakes for faces.
+        detections: how often the detector has run.
+        now: time of the latest image, in seconds.
     """
 
     people: list[SyntheticPerson]
     missed: Callable[[float], bool] = lambda seconds: False
-    ghosts: tuple[Box, ...] = ()
-    looks: int = 0
+    false_detections: tuple[Box, ...] = ()
+    detections: int = 0
     now: float = 0.0
-    info: ModelInfo = field(default_factory=lambda: ModelInfo('scene', '1'))
+    info: ModelInfo = field(default_factory=lambda: ModelInfo('synthetic', '1'))
 
-    def image(self, stamp_ns: int, seconds: float) -> Image:
-        """Return the image of a moment, always of the same grey; `now` tells the rest."""
+    def image(self, seconds: float) -> Image:
+        """Return the image of a moment, always the same grey, and move the people there."""
         self.now = seconds
         return np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
 
     def detect(self, image: Image, view: Box) -> list[FaceDetection]:
-        self.looks += 1
+        self.detections += 1
         if self.missed(self.now):
             return []
         meshes = [one.landmarks(self.now) for one in self.people]
-        boxes = [box_of(points) for points in meshes if points is not None] + list(self.ghosts)
+        boxes = [box_of(points) for points in meshes if points is not None] + list(
+            self.false_detections
+        )
         inside = [box for box in boxes if view.intersection(box).area > 0.9 * box.area]
         return [FaceDetection(box, 0.9) for box in inside]
 
     def fit(self, image: Image, region: FaceRegion) -> FaceMesh | None:
-        """Return the face nearest to the middle of the region; one in front hides those behind."""
+        """Return the face nearest to the centre of the region; one in front hides those behind."""
         best: tuple[float, FaceMesh] | None = None
         for one in self.people:
             points = one.landmarks(self.now)
@@ -137,15 +141,15 @@ class SyntheticScene:
 
 
 def still(x: float, y: float = 240.0) -> Place:
-    """Stay at a place."""
+    """Return a path that stays at a place."""
     return lambda seconds: (x, y)
 
 
 def away(place: Place, start_s: float, end_s: float) -> Place:
-    """Be out of sight for a while."""
+    """Return a path that is out of view for a while."""
     return lambda seconds: None if start_s <= seconds < end_s else place(seconds)
 
 
 def walk(start_x: float, speed: float, y: float = 240.0) -> Place:
-    """Walk by at a speed in pixels per second."""
+    """Return a path at a speed in pixels per second."""
     return lambda seconds: (start_x + speed * seconds, y)

@@ -1,4 +1,4 @@
-"""Faces over time as a landmark model is shown them, made of one real face."""
+"""Sequences of landmarks for landmark models, made from one real face."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from emotion_node.core.vision.face_points import POINTS, WIDTH, read_points
-from emotion_node.datatypes import FloatArray
+from emotion_node.datatypes import NS_PER_MS, NS_PER_S, FloatArray
 from emotion_node.faces import FaceMesh, FaceRegion, FaceSequence
 from support.face_scenes import real_landmarks
 
 CROP = np.zeros((8, 8, 3), np.uint8)
-FRAME_NS = 40_000_000
+FRAME_NS = 40 * NS_PER_MS
 BROWS, MOUTH_CORNERS, LOWER_LIPS = (
     slice(17, 27),
     (48, 49, 53, 54, 55, 59, 60, 64),
@@ -33,10 +33,10 @@ def resting() -> FloatArray:
 def moving(
     seed: int, frames: int = 50, smile: float = 0.0, brows: float = 0.0, start_ns: int = 0
 ) -> FaceSequence:
-    """Return a face that talks, smiles and raises its brows, by so many cm."""
+    """Return a face that talks, smiles and raises its brows, by `smile` and `brows` in cm."""
     rng = np.random.default_rng(seed)
     points = np.tile(resting().reshape(1, len(POINTS), 2), (frames, 1, 1))
-    seconds = np.arange(frames) * FRAME_NS / 1e9
+    seconds = np.arange(frames) * FRAME_NS / NS_PER_S
     swell = np.sin(np.pi * np.arange(frames) / frames)
     talk = 0.4 * (1 - np.cos(2 * np.pi * (3 * seconds + rng.random())))
     points[:, LOWER_LIPS, 1] += talk[:, None]

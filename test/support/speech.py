@@ -1,4 +1,4 @@
-"""Pieces of sound for tests, and what hears them."""
+"""Pieces of audio for tests, and checks of what is made of them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from emotion_node.interfaces import TranscriberStream
 
 FRAME = 320
 STAMP = 1_700_000_000_123_456_789
-"""Some time in 2023, on no round number."""
+"""A time in 2023 that is not a round number."""
 
 
 class LoudnessVad:
-    """Calls speech what is loud: for each frame 0 or 1, at once."""
+    """A detector for which loud frames are speech: probability 0 or 1, without delay."""
 
     name = 'loudness'
     frame_samples = FRAME
@@ -75,7 +75,7 @@ def silence(seconds: float) -> FloatArray:
 
 
 def feed(stream: TranscriberStream, samples: FloatArray, sizes: Iterable[int] = ()) -> Transcript:
-    """Give samples to a stream in chunks of the sizes given, the rest in one, and finish."""
+    """Feed samples to a stream in chunks of the given sizes, the rest in one, and finish."""
     for size in sizes:
         stream.accept(samples[:size])
         samples = samples[size:]
@@ -89,7 +89,7 @@ def chunks(
     start_ns: int = STAMP,
     rate: int = SAMPLE_RATE,
 ) -> list[AudioChunk]:
-    """Return `samples`, (n,) or (n, channels), in chunks of these sizes, again and again."""
+    """Return `samples`, (n,) or (n, channels), in chunks of these sizes, repeated."""
     sizes = list(sizes) or [rate // 50]
     result: list[AudioChunk] = []
     first = 0
@@ -112,10 +112,10 @@ def seconds(stamp_ns: int, since_ns: int = STAMP) -> float:
 
 
 def check_order(events: Iterable[SpeechEvent]) -> None:
-    """Assert what holds for all events whatever the input.
+    """Assert what holds for all events, whatever the input.
 
     Each utterance is STARTED, AUDIO without holes, then ENDED or DROPPED; none begins before the
-    one before it has ended; names are never used twice.
+    previous one has ended; ids are never used twice.
     """
     under_way = ''
     seen: set[str] = set()
@@ -150,5 +150,5 @@ def _check_utterance(utterance: Utterance, audio: list[SpeechAudio]) -> None:
     assert utterance.samples_start_ns <= utterance.start_ns <= utterance.end_ns
     assert utterance.end_ns <= samples_end_ns <= utterance.decided_ns
     assert audio[0].stamp_ns == utterance.samples_start_ns
-    given = np.concatenate([block.samples for block in audio])
-    np.testing.assert_array_equal(given[: len(utterance.samples)], utterance.samples)
+    reported = np.concatenate([block.samples for block in audio])
+    np.testing.assert_array_equal(reported[: len(utterance.samples)], utterance.samples)

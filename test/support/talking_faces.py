@@ -1,4 +1,4 @@
-"""Faces with mouths of their own, and the voice that goes with one of them."""
+"""Synthetic faces whose mouths move, and the voice that belongs to one of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from emotion_node.core.vision.stream import FaceVision
 from emotion_node.datatypes import (
+    NS_PER_MS,
     SAMPLE_RATE,
     FaceEstimate,
     FacesReport,
@@ -20,14 +21,14 @@ from emotion_node.faces import Box, FaceMesh, FaceRegion, Image, TrackedFace
 from support.face_scenes import SyntheticPerson, still
 from support.scripted import SECOND, events, utterance
 
-FRAME_NS = 40_000_000
+FRAME_NS = 40 * NS_PER_MS
 IMAGE = np.zeros((4, 4, 3), np.uint8)
 BOX = Box(200, 100, 150, 200)
 CROP = np.zeros((192, 192, 3), np.uint8)
 
 
 def opening(seed: int, length_s: float = 6.0) -> FloatArray:
-    """Return how far somebody's mouth is open, 0..1, every 10 ms."""
+    """Return how far a mouth is open, 0..1, every 10 ms."""
     steps = np.random.default_rng(seed).normal(size=round(length_s * 100) + 100)
     smooth = np.convolve(steps, np.hanning(20), 'same')[50:-50]
     opened: FloatArray = ((smooth - smooth.min()) / np.ptp(smooth)).astype(np.float32)
@@ -35,7 +36,7 @@ def opening(seed: int, length_s: float = 6.0) -> FloatArray:
 
 
 def spoken(seed: int, start_s: float = 1.0, length_s: float = 3.0) -> Utterance:
-    """Return an utterance whose loudness goes with a mouth."""
+    """Return an utterance whose loudness follows a mouth."""
     one = utterance(1, start_s, length_s)
     times = start_s + np.arange(len(one.samples)) / SAMPLE_RATE
     loud = 10 ** (np.interp(times, np.arange(600) / 100, opening(seed)) * 1.5 - 2.5)
@@ -44,13 +45,13 @@ def spoken(seed: int, start_s: float = 1.0, length_s: float = 3.0) -> Utterance:
 
 
 class TalkingFaces:
-    """Faces in a row, each with a mouth of its own (a `core.vision.stream.Tracker`).
+    """Faces that move their mouths (a `core.vision.stream.Tracker`).
 
     Args:
-        mouths: seed of each mouth; None for one that keeps still.
+        mouths: seed of the movement of each mouth; None for one that keeps still.
     """
 
-    info = ModelInfo('audience', '1')
+    info = ModelInfo('synthetic', '1')
 
     def __init__(self, *mouths: int | None) -> None:
         self.mouths = {f'f{k}': seed for k, seed in enumerate(mouths, 1)}
@@ -82,13 +83,13 @@ def frame(stamp_ns: int) -> VideoFrame:
 def live(
     vision: FaceVision, said: Utterance, start_ns: int = 0, until_s: float = 5.0
 ) -> tuple[list[FacesReport], FaceEstimate]:
-    """Let the camera see and the microphone hear; return what is told."""
-    happenings = [(0, 0, event) for event in events(said)]
-    for k, (_, _, event) in enumerate(happenings):
-        ended = said.decided_ns if k == len(happenings) - 1 else 0
-        happenings[k] = (max(ended, getattr(event, 'stamp_ns', said.start_ns)), 1, event)
+    """Process frames and speech events in the order of time; return reports and estimate."""
+    timed_events = [(0, 0, event) for event in events(said)]
+    for k, (_, _, event) in enumerate(timed_events):
+        ended = said.decided_ns if k == len(timed_events) - 1 else 0
+        timed_events[k] = (max(ended, getattr(event, 'stamp_ns', said.start_ns)), 1, event)
     frames = range(start_ns, start_ns + round(until_s * SECOND), FRAME_NS)
-    steps = [*happenings, *((stamp_ns, 0, frame(stamp_ns)) for stamp_ns in frames)]
+    steps = [*timed_events, *((stamp_ns, 0, frame(stamp_ns)) for stamp_ns in frames)]
     reports = []
     for _, _, step in sorted(steps, key=lambda one: one[:2]):
         if isinstance(step, VideoFrame):

@@ -109,13 +109,13 @@ def check_expression(
     answer = check(fused.label, fused.face.facial_cues if face.peaks else ())
     checked = dataclasses.replace(
         fused,
-        expression_check=answer.verdict,
+        expression_check=answer.result,
         shown_expression=answer.shown_expression,
         audible_or_visible=audible_or_visible(fused.label, fused.voice, fused.face),
     )
     if not face.peaks or not fused.label:
         return checked, None
-    other = answer.verdict is ExpressionCheck.OTHER_EXPRESSION
+    other = answer.result is ExpressionCheck.OTHER_EXPRESSION
     expression = answer.shown_expression if other else fused.label
     return checked, face.peaks[LABELS.index(expression)]
 

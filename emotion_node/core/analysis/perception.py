@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from emotion_node.config import DialogueConfig
 from emotion_node.core.analysis.guard import Guard, failed
 from emotion_node.core.dialogue.speakers import Speakers
-from emotion_node.core.voice.prosody import Prosody
-from emotion_node.core.voice.vocal_cues import VocalCues, measure_utterance
+from emotion_node.core.voice.prosody import Prosody, measure_prosody
+from emotion_node.core.voice.vocal_cues import VocalCues
 from emotion_node.datatypes import FaceEstimate, ModalityEmotion, Reason, Utterance, VocalCue
 from emotion_node.interfaces import Vision, VoiceEmotion
 from emotion_node.labels import Modality
@@ -125,7 +125,7 @@ class Perception:
         if self._voice is None:
             return None
         return self._guard.attempt(
-            'vocal cues', lambda: measure_utterance(utterance), lambda error: None
+            'vocal cues', lambda: measure_prosody(utterance.speech), lambda error: None
         )
 
     def _compare_prosody(

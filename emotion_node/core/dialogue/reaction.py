@@ -1,4 +1,4 @@
-"""What changed in a partner since some moment, such as when the robot began to speak."""
+"""How a partner's emotion changed since some moment, such as when the robot began to speak."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from emotion_node.core.dialogue.turns import DialogueTurn
+from emotion_node.datatypes import NS_PER_S
 from emotion_node.labels import LABELS
 
 
 @dataclass(frozen=True, slots=True)
 class AverageEmotion:
-    """What several utterances of one speaker express together.
+    """The average emotion of several utterances of one speaker.
 
     Attributes:
         label: most likely emotion; empty when nothing is known.
         confidence: its probability.
         valence, arousal: -1..1; 0 when nothing is known.
         scores: (7,) probabilities; None when nothing is known.
-        utterance_ids: of those that it rests on, oldest first.
+        utterance_ids: of the utterances averaged, oldest first.
     """
 
     label: str = ''
@@ -34,15 +35,15 @@ class AverageEmotion:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What changed in one speaker.
+    """How the emotion of one speaker changed.
 
     Attributes:
         speaker_id: whose reaction it is; empty when unknown.
-        before, after: the moods on both sides of the moment.
-        valence_change, arousal_change: after less before, -2..2; 0 unless both are known.
-        strength: 0..1, how far the emotion moved: the total variation distance of the scores.
+        before, after: the average emotions before and after the moment.
+        valence_change, arousal_change: after minus before, -2..2; 0 unless both are known.
+        strength: 0..1, how much the emotion changed: the total variation distance of the scores.
         speakers: all who spoke since, in the order of their last words.
-        problem: for people, why there is no reaction or only half of one; empty otherwise.
+        problem: a message for the user why `before` or `after` is unknown; empty otherwise.
     """
 
     speaker_id: str = ''
@@ -56,7 +57,7 @@ class Reaction:
 
     @property
     def known(self) -> bool:
-        """Whether something was heard on both sides."""
+        """Whether the emotions before and after are both known."""
         return self.before.scores is not None and self.after.scores is not None
 
 
@@ -64,20 +65,19 @@ def find_reaction(
     turns: Sequence[DialogueTurn],
     since_ns: int | None = None,
     speaker_id: str = '',
-    half_life_ns: int = 60_000_000_000,
+    half_life_ns: int = 60 * NS_PER_S,
 ) -> Reaction:
-    """Return what changed in a speaker at a moment.
+    """Return how the emotion of a speaker changed at a moment.
 
-    An utterance counts as after the moment when it ended after it. Of several, the nearer to the
-    moment count more among those before, the later more among those after: an utterance counts
-    half as much as another that ended `half_life_ns` nearer or later.
+    An utterance is after the moment when it ended after it. On each side, later utterances weigh
+    more: a weight halves with each `half_life_ns` by which an utterance is older than the last.
 
     Args:
         turns: the dialogue, oldest first.
         since_ns: the moment, on the clock of the turns; None for the one just before the last
             utterance (of the speaker, where one is named).
-        speaker_id: whose reaction; empty for that of whoever spoke last since then. Utterances
-            of unknown speakers are taken as those of one speaker.
+        speaker_id: whose reaction; empty for the speaker of the last utterance since then.
+            Utterances of unknown speakers count as those of one speaker.
         half_life_ns: more than 0.
     """
     if speaker_id and all(turn.speaker_id != speaker_id for turn in turns):
@@ -85,16 +85,16 @@ def find_reaction(
     if not turns:
         return Reaction(problem='nothing was heard yet')
     if since_ns is None:
-        asked = [turn for turn in turns if not speaker_id or turn.speaker_id == speaker_id]
-        since_ns = asked[-1].end_ns - 1
+        own_turns = [turn for turn in turns if not speaker_id or turn.speaker_id == speaker_id]
+        since_ns = own_turns[-1].end_ns - 1
     later = [turn for turn in turns if turn.end_ns > since_ns]
     speakers = tuple(reversed(dict.fromkeys(turn.speaker_id for turn in reversed(later))))
     whose = speaker_id or (speakers[-1] if speakers else turns[-1].speaker_id)
     own = [turn for turn in turns if turn.speaker_id == whose]
     earlier = [turn for turn in own if turn.end_ns <= since_ns]
     after = [turn for turn in own if turn.end_ns > since_ns]
-    old = _mood(earlier, half_life_ns)
-    new = _mood(after, half_life_ns)
+    old = _average(earlier, half_life_ns)
+    new = _average(after, half_life_ns)
     problem = ''
     if new.scores is None:
         problem = (
@@ -115,8 +115,8 @@ def find_reaction(
     )
 
 
-def _mood(turns: Sequence[DialogueTurn], half_life_ns: int) -> AverageEmotion:
-    """Return the mean of what utterances express, weighed by how late they are."""
+def _average(turns: Sequence[DialogueTurn], half_life_ns: int) -> AverageEmotion:
+    """Return the average emotion of utterances, weighted by how recent they are."""
     known = [turn for turn in turns if turn.scores is not None]
     if not known:
         return AverageEmotion()

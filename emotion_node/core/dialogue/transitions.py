@@ -1,8 +1,8 @@
 """How emotions follow each other in a dialogue, as a prior for the next utterance.
 
-People stay in a mood, and catch each other's. How often which emotion follows which was counted
-in MELD train (`emotion_lab.training.transitions` makes the table): after the same speaker's last
-turn, and after the last turn of somebody else.
+An emotion tends to last, and to spread to others. How often each emotion follows each other one
+was counted in MELD train (`emotion_lab.training.transitions` makes the table): after the same
+speaker's last turn, and after the last turn of another speaker.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from emotion_node.config import DialogueConfig
 from emotion_node.core.dialogue.turns import DialogueTurn
-from emotion_node.datatypes import SCORE_FLOOR, FusedScores
+from emotion_node.datatypes import NS_PER_S, SCORE_FLOOR, FusedScores
 from emotion_node.labels import LABELS
 
 FILE: Final = 'transitions.toml'
@@ -32,12 +32,12 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Transitions:
-    """What follows what.
+    """Probabilities of emotions, given those of earlier turns.
 
     Attributes:
-        shares: (7,) how often each label is met at all.
+        shares: (7,) probability of each label, whatever came before.
         own: (7, 7) probability of the column after the row in the same speaker's last turn.
-        other: (7, 7) likewise after the last turn of somebody else.
+        other: (7, 7) likewise after the last turn of another speaker.
     """
 
     shares: Array
@@ -46,49 +46,50 @@ class Transitions:
 
     @classmethod
     def from_counts(cls, shares: Any, own: Any, other: Any) -> Transitions:
-        """Return the probabilities of counts (7,), (7, 7) and (7, 7)."""
+        """Return the probabilities for counts of shape (7,), (7, 7) and (7, 7)."""
         tables = [np.asarray(table, np.float64) + SMOOTHING for table in (shares, own, other)]
         n = len(LABELS)
-        if [table.shape for table in tables] != [(n,), (n, n), (n, n)]:
-            raise ValueError(f'expected tables over {n} labels')
+        shapes = [table.shape for table in tables]
+        if shapes != [(n,), (n, n), (n, n)]:
+            raise ValueError(f'expected tables over {n} labels, got shapes {shapes}')
         total, rows, others = (table / table.sum(axis=-1, keepdims=True) for table in tables)
         return cls(total, rows, others)
 
 
 @functools.cache
 def counted_transitions() -> Transitions:
-    """Return what was counted in MELD train."""
+    """Return the transitions counted in MELD train."""
     file = resources.files('emotion_node.core.dialogue') / FILE
     tables = tomllib.loads(file.read_text(encoding='utf-8'))
     return Transitions.from_counts(tables['shares'], tables['own'], tables['other'])
 
 
 class TransitionFilter:
-    """Holds an answer against the emotions of the turns before it; causal.
+    """Applies the prior of earlier turns to fused scores; causal.
 
-    The probabilities that the last turn of the same speaker and the last of another one give to
-    the labels, relative to how often they are met at all, are raised to a power and multiplied
-    onto the answer. What a turn said fades with its age. Where nobody is known, and before
-    anything was said, an answer stays as it is.
+    The prior is the probability of each label after the last turn of the same speaker and the last
+    one of another, relative to its share in general. It is raised to a power and multiplied with
+    the scores. The effect of a turn fades with its age. Scores stay unchanged where the speaker is
+    unknown and before the first turn.
 
     Args:
         config: power and half-life.
-        transitions: what follows what, by default as counted.
+        transitions: probabilities, by default as counted.
     """
 
     def __init__(self, config: DialogueConfig, transitions: Transitions | None = None) -> None:
         self._power = config.transition_power
-        self._half_life_ns = config.half_life * 1e9
+        self._half_life_ns = config.half_life * NS_PER_S
         self._transitions = transitions or counted_transitions()
 
     def apply(
         self, fused: FusedScores, turns: Sequence[DialogueTurn], speaker_id: str, stamp_ns: int
     ) -> FusedScores:
-        """Return the answer as it is after those turns.
+        """Return fused scores with the prior of earlier turns applied.
 
         Args:
-            fused: the answer by itself.
-            turns: those before it, oldest first.
+            fused: the scores by themselves.
+            turns: the turns before it, oldest first.
             speaker_id: who speaks; empty when unknown.
             stamp_ns: start of the utterance.
         """
@@ -99,7 +100,7 @@ class TransitionFilter:
         return dataclasses.replace(fused, scores=np.asarray(scores / scores.sum(), np.float32))
 
     def prior(self, turns: Sequence[DialogueTurn], speaker_id: str, stamp_ns: int) -> Array:
-        """Return (7,) by how much each label is more likely than it is anyway."""
+        """Return (7,) by which factor each label is more likely than in general."""
         ratio = np.ones(len(LABELS))
         if not speaker_id:
             return ratio

@@ -17,8 +17,8 @@ class DialogueTurn:
         speaker_id: who spoke; empty when unknown.
         start_ns, end_ns: when.
         text: what was said; empty when no words were recognised.
-        label: its fused emotion; empty when nothing was known or it was too doubtful.
-        scores: (7,) fused probabilities; None when nothing was known.
+        label: its fused emotion; empty when unknown or below the minimum confidence.
+        scores: (7,) fused probabilities; None when unknown.
         valence, arousal: -1..1.
     """
 
@@ -37,6 +37,9 @@ class Dialogue:
     """Remembers the last turns, oldest first.
 
     `turns` may be read by another thread while turns are added.
+
+    Args:
+        config: how many turns are kept, and for how long they count.
     """
 
     def __init__(self, config: DialogueConfig) -> None:
@@ -50,7 +53,7 @@ class Dialogue:
         self.turns = turns[max(0, len(turns) - self._max_turns) :]
 
     def before(self, stamp_ns: int) -> tuple[DialogueTurn, ...]:
-        """Return the turns that ended before `stamp_ns` and are not too old for it."""
+        """Return the turns that ended before `stamp_ns` and no longer than `max_age` before it."""
         oldest = stamp_ns - self._max_age_ns
         return tuple(turn for turn in self.turns if oldest <= turn.end_ns <= stamp_ns)
 

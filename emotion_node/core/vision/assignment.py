@@ -1,4 +1,4 @@
-"""The cheapest way to pair things up."""
+"""Assignment of rows to columns at the least total cost."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy.typing as npt
 
 
 def assign(cost: npt.NDArray[np.floating[Any]], limit: float) -> list[tuple[int, int]]:
-    """Return pairs of (row, column), in the order of rows, that together cost least.
+    """Return pairs of (row, column), in the order of rows, of least total cost.
 
     The Hungarian method with potentials (Kuhn, 1955; Jonker and Volgenant, Computing 38, 1987),
-    for the few faces of an image.
+    for the few faces of a frame.
 
     Args:
         cost: (rows, columns), finite.
-        limit: what it costs to leave a row and a column without each other: a pair that costs as
-            much is not made.
+        limit: cost of leaving a row and a column unpaired: pairs that cost this or more are not
+            made.
     """
     rows, columns = cost.shape
     if not rows or not columns:
         return []
     size = rows + columns
-    # Each may also stay alone, at half of the limit.
+    # Each row and column may also stay unpaired, at half of the limit.
     padded = np.full((size, size), limit / 2)
     padded[:rows, :columns] = np.minimum(cost, limit)
     padded[rows:, columns:] = 0.0

@@ -1,17 +1,17 @@
-"""Whether the face shows the emotion that was understood: the analysts' question, per utterance.
+"""Whether the speaker's face shows the fused emotion, per utterance.
 
 Which movements belong to which emotion is from Ekman and Friesen, "Unmasking the Face" (1975), in
 the numbers of the table of emotion prototypes in Ekman, Friesen and Hager, "Facial Action Coding
 System: Investigator's Guide" (2002). Two things differ. Speaking parts the lips and drops the jaw
-(25, 26), so these two, which belong to surprise and fear, say nothing here. And landmarks tell
-raised brows from lowered ones, but not whether raised brows are drawn together as well (1+4), so
-4 counts only for anger and disgust.
+(25, 26), so these two, which belong to surprise and fear, are left out here. And landmarks
+distinguish raised brows from lowered ones, but do not show whether raised brows are drawn together
+as well (1+4), so 4 counts only for anger and disgust.
 
 Thresholds and weights are chosen on FER+ training faces (Barsoum et al., ICMI 2016; 40 to 116 per
-label on which most judges agree, as single images against the neutral face of people in
-general) and GRID talkers (Cooke et al., JASA 120(5), 2006; neutral, 89 stretches of speech of 0.5
-to 2 s, all of which are to be neutral faces). `python -m emotion_lab evaluate expression`
-measures them on FER+ dev. Fear is taken for surprise and anger for disgust, as they share cues.
+label on which most annotators agree, as single images against the average neutral face) and GRID
+talkers (Cooke et al., JASA 120(5), 2006; neutral, 89 stretches of speech of 0.5 to 2 s, all of
+which should be neutral faces). `python -m emotion_lab evaluate expression` measures them on FER+
+dev. Fear is confused with surprise and anger with disgust, since they share cues.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ from emotion_node.datatypes import (
 )
 from emotion_node.labels import LABELS, NEUTRAL
 
-MIN_IMAGES: Final = 5
-"""Fewer in which the face shows do not tell an expression from a tremble."""
+MIN_FRAMES: Final = 5
+"""With fewer frames of the face, an expression cannot be distinguished from noise."""
 NOTICED, FULL = 0.1, 0.5
-"""Intensities from which a movement begins to count, and from which it counts in full."""
+"""Intensities from which on a movement counts, and counts in full."""
 AT_LEAST_PARTLY, AT_LEAST_ANOTHER, AT_LEAST_SHOWN = 0.45, 0.65, 0.7
-"""Strengths from which an emotion is shown partly, is named in place of another, is shown."""
+"""Strengths from which on an emotion is partly shown, replaces another as shown, is shown."""
 CONTRADICTION: Final = 0.5
-"""How much a full movement that does not belong to an emotion takes from its strength."""
+"""By how much a full movement that contradicts an emotion lowers its strength."""
 MARGIN: Final = 0.25
-"""Voice and face differ when the probabilities that they give an emotion do so by this much."""
-SMOOTHING: Final = MIN_IMAGES
-"""Images over which a movement is averaged before the strongest moment is looked for."""
+"""Voice and face differ when their probabilities of an emotion differ by at least this."""
+SMOOTHING: Final = MIN_FRAMES
+"""Frames over which a movement is averaged before its peak is searched for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prototype:
-    """How an emotion shows.
+    """How a face shows an emotion.
 
     Attributes:
-        cues: action units, any of which is the cue, and how much it counts.
-        against: action units that speak against the emotion.
+        cues: groups of action units, any of which is the cue, with the weight of the cue.
+        against: action units that contradict the emotion.
     """
 
     cues: Sequence[tuple[tuple[int, ...], float]]
@@ -67,21 +67,21 @@ PROTOTYPES: Final[Mapping[str, Prototype]] = {
     'fear': Prototype([((1,), 1), ((2,), 0.5), ((5,), 1), ((7, 20), 1.5)], (12,)),
     'disgust': Prototype([((9, 10), 1), ((6, 7), 1), ((4,), 0.5)], (1, 2, 12)),
 }
-"""By label; neutral has none. Lip pressor (24) is measured as 23."""
+"""By label; neutral has none. Lip pressor (24) counts as 23."""
 
 _COLUMNS: Final = {unit.number: column for column, unit in enumerate(UNITS)}
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """An answer.
+    """The result of a check.
 
     Attributes:
-        verdict: whether the face shows the emotion; `NOT_CHECKED` when there is none to look for.
+        result: whether the face shows the emotion; `NOT_CHECKED` when there is none to check.
         shown_expression: the label that the face shows, as in `datatypes.FusedScores`.
     """
 
-    verdict: ExpressionCheck = ExpressionCheck.NOT_CHECKED
+    result: ExpressionCheck = ExpressionCheck.NOT_CHECKED
     shown_expression: str = ''
 
 
@@ -92,8 +92,8 @@ def check(label: str, cues: Sequence[FacialCue]) -> Check:
     shows is `OTHER_EXPRESSION` only when another one shows clearly.
 
     Args:
-        label: the fused emotion's; empty when nothing is known.
-        cues: all of `UNITS`, of the speaker's face; none where it is not visible.
+        label: of the fused emotion; empty when it is unknown.
+        cues: all of `UNITS`, of the speaker's face; empty where it is not visible.
     """
     if not label:
         return Check()
@@ -117,14 +117,14 @@ def check(label: str, cues: Sequence[FacialCue]) -> Check:
 
 
 def strengths(intensities: FloatArray) -> FloatArray:
-    """Return how fully each emotion shows.
+    """Return how strongly a face shows each emotion, by frame.
 
     Args:
         intensities: (n, len(UNITS)), 0..1.
 
     Returns:
-        (n, 7) in the order of `LABELS`, 0..1: the weighted share of its cues that show, less what
-        speaks against it. For neutral, how strongly the face shows anything.
+        (n, 7) in the order of `LABELS`, 0..1: the weighted share of its cues that show, minus its
+        contradictions. For neutral, the strength of the strongest emotion.
     """
     moved = np.clip((intensities - NOTICED) / (FULL - NOTICED), 0.0, 1.0)
     result = np.zeros((len(intensities), len(LABELS)), np.float32)
@@ -137,23 +137,25 @@ def strengths(intensities: FloatArray) -> FloatArray:
     return result
 
 
-def strongest(intensities: FloatArray) -> list[int]:
-    """Return in which image each emotion shows most, one per label.
+def find_peaks(intensities: FloatArray) -> list[int]:
+    """Return the index of the frame in which each emotion shows most, one per label.
 
-    Nothing when there are fewer than `MIN_IMAGES`.
+    Frames in which the eyes are closed are used only where there are no others.
 
     Args:
-        intensities: (n, len(UNITS)), 0..1, frame by frame. Images in which the eyes are
-            closed are taken only where there are no others.
+        intensities: (n, len(UNITS)), 0..1, frame by frame.
+
+    Returns:
+        (7) indices in the order of `LABELS`; none when n is less than `MIN_FRAMES`.
     """
     count = len(intensities)
-    if count < MIN_IMAGES:
+    if count < MIN_FRAMES:
         return []
     window = np.ones(SMOOTHING)
     near = np.convolve(np.ones(count), window, 'same')
     smooth = np.apply_along_axis(np.convolve, 0, intensities, window, 'same') / near[:, None]
     strength = strengths(smooth.astype(np.float32))
-    # Where nothing of an emotion shows, whatever moves most; speech is not among it.
+    # Where no cue of an emotion shows, the frame in which most moves, apart from speech.
     moving = [_COLUMNS[unit] for unit in _EXPRESSIVE]
     strength += 0.01 * smooth[:, moving].mean(axis=1, keepdims=True).astype(np.float32)
     strength -= intensities[:, [_COLUMNS[43]]] > FULL
@@ -169,15 +171,15 @@ def belongs(label: str, action_unit: int) -> bool:
 def audible_or_visible(
     label: str, voice: ModalityEmotion, face: ModalityEmotion
 ) -> AudibleOrVisible:
-    """Return which of voice and face expresses an emotion more, where one plainly does.
+    """Return which of voice and face expresses an emotion clearly more.
 
     Args:
-        label: the fused emotion's; neutral is no expression and neither heard nor seen.
-        voice: the voice's estimate.
-        face: the face's.
+        label: of the fused emotion.
+        voice: estimate of the voice.
+        face: estimate of the face.
 
     Returns:
-        `NONE` when both express it about alike, when one of them is absent, and for neutral.
+        `NONE` when both express it about equally, when one of them is absent, and for neutral.
     """
     if voice.scores is None or face.scores is None or label in ('', NEUTRAL):
         return AudibleOrVisible.NONE
@@ -189,9 +191,9 @@ def audible_or_visible(
 
 
 def _any(moved: FloatArray, units: tuple[int, ...]) -> FloatArray:
-    """Return in each image the strongest of some movements, (n,)."""
-    strongest_of: FloatArray = moved[:, [_COLUMNS[unit] for unit in units]].max(axis=1)
-    return strongest_of
+    """Return the strongest of some movements by frame, (n,)."""
+    strongest: FloatArray = moved[:, [_COLUMNS[unit] for unit in units]].max(axis=1)
+    return strongest
 
 
 _EXPRESSIVE: Final = sorted(

@@ -1,4 +1,4 @@
-"""The 68 landmarks of iBUG in the frame of the head, for models over landmark sequences.
+"""The 68 landmarks of iBUG in head coordinates, for models over landmark sequences.
 
 The numbering is that of the 300 faces in-the-wild challenge (Sagonas et al., Image and Vision
 Computing 47, 2016), which dlib's landmarks made common: jaw 0 to 16, brows 17 to 26, nose 27 to
@@ -33,33 +33,33 @@ MIRRORED: Final = (
     *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55),
     *(64, 63, 62, 61, 60, 67, 66, 65),
 )
-"""Which of `POINTS` each becomes in a mirror."""
+"""Index in `POINTS` of the mirror image of each point."""
 
 WIDTH: Final = 2 * len(POINTS)
-"""Numbers kept of a face: x and y of each point, one point after the other."""
+"""Length of a row: x and y of each point, one point after the other."""
 
 _POINTS: Final = np.array(POINTS)
 _MIRRORED: Final = np.array(MIRRORED)
 
 
 def read_points(mesh: FaceMesh) -> FloatArray | None:
-    """Return the (`WIDTH`,) float32 places of the points in the frame of the head, in cm.
+    """Return the places of the points in head coordinates.
 
-    Neither how large the face is in the image nor how the head is turned matters much. Depth is
-    left out: it is mostly the mesh's guess.
+    They hardly depend on the size of the face in the image or on the pose of the head. Depth is
+    left out: the mesh mostly guesses it.
 
     Returns:
-        None when the landmarks are no face.
+        (`WIDTH`,) float32 in cm; None when the landmarks are not those of a face.
     """
     head = find_head(mesh.landmarks)
     return None if head is None else head.landmarks[_POINTS, :2].reshape(WIDTH)
 
 
 def mirror_points(rows: FloatArray) -> FloatArray:
-    """Return what would be seen in a mirror.
+    """Return the points of the mirror images of faces.
 
     Args:
-        rows: (..., `WIDTH`) as `read_points` gives them.
+        rows: (..., `WIDTH`) as `read_points` returns them.
     """
     points = rows.reshape(*rows.shape[:-1], len(POINTS), 2)[..., _MIRRORED, :]
     return (points * np.array((-1, 1), np.float32)).reshape(rows.shape)

@@ -1,12 +1,12 @@
 """Facial movements in the terms of the Facial Action Coding System (Ekman and Friesen, 1978).
 
-Each action unit is measured as a distance between landmarks in the frame of the head, so that
-neither the size of the face nor how the head is turned matters much, or by blendshapes where the
-landmark model gives them. What counts is how far it is from this person's own neutral face, which
-is followed while the face is seen and begins as that of people in general. Neutral face and full
-movement of people in general are those of the FER+ training faces (Barsoum et al., ICMI 2016): the
-mean of the neutral ones, and about the 85th percentile of those that show the emotion of which the
-movement is a part.
+Each action unit is measured as a distance between landmarks in head coordinates, so that the size
+of the face and the pose of the head hardly matter, or by blendshapes where the landmark model
+gives them. Intensity is the deviation from this person's own neutral face, which is estimated
+while the face is seen and starts as the average neutral face. The average neutral face and the
+full movements are those of the FER+ training faces (Barsoum et al., ICMI 2016): the mean of the
+neutral ones, and about the 85th percentile of those that show the emotion to which the movement
+belongs.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import numpy as np
 from emotion_node.datatypes import NS_PER_S, FacialCue, FloatArray
 
 DEAD_ZONE: Final = 0.15
-"""Part of a full movement that is taken for trembling."""
+"""Share of a full movement that is treated as noise."""
 PERCENTILE: Final = 75.0
-"""Of the images of an utterance: blinks pass, movements that last for a quarter of it do not."""
+"""Over the frames of an utterance: ignores blinks, keeps movements that last a quarter of it."""
 MAX_YAW, MAX_PITCH = 30.0, 25.0
-"""Degrees; a head that is turned further does not show its face."""
+"""Degrees; the face of a head that is turned further is not measured."""
 FIRST_RATE, LAST_RATE = 0.5, 0.02
-"""Full movements per second by which the neutral face follows, at first and in the long run."""
+"""Full movements per second by which the neutral face adapts, at first and in the long run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,11 @@ class Unit:
 
     Attributes:
         number, name: as in FACS.
-        neutral: measure of a neutral face.
-        full: by how much a full movement raises it.
-        blendshapes: those whose mean is taken instead where there are some; none where the model
-            does not move them.
-        shape_neutral, shape_full: likewise for their mean.
+        neutral: measure of the average neutral face.
+        full: by how much a full movement raises the measure.
+        blendshapes: those whose mean is used instead where the landmark model gives them; empty
+            where it has none for this unit.
+        shape_neutral, shape_full: as `neutral` and `full`, for the mean of the blendshapes.
     """
 
     number: int
@@ -72,8 +72,8 @@ UNITS: Final[Sequence[Unit]] = (
     Unit(26, 'jaw drop', 7.42, 1.4, ('jawOpen',), 0.02, 0.6),
     Unit(43, 'eyes closed', -0.33, 0.25, _both('eyeBlink'), 0.09, 0.6),
 )
-"""In the order in which they are published. Lip tightener (23) and lip pressor (24) cannot be told
-apart by landmarks and go by the first of their numbers."""
+"""In the order in which they are published. Landmarks do not distinguish lip tightener (23) from
+lip pressor (24); both count as 23."""
 
 _NEUTRAL: Final = np.array([unit.neutral for unit in UNITS], np.float32)
 _FULL: Final = np.array([unit.full for unit in UNITS], np.float32)
@@ -91,7 +91,7 @@ def measure(landmarks: FloatArray, blendshapes: Mapping[str, float]) -> FloatArr
     """Return the (len(UNITS),) float32 measures of one face, larger with more movement.
 
     Args:
-        landmarks: (468 or 478, 3) in the head's frame, in cm, as `find_head` gives them.
+        landmarks: (468 or 478, 3) in head coordinates, in cm, as `find_head` returns them.
         blendshapes: 0..1 by name; empty where there are none.
     """
     down = landmarks[:, 1].astype(np.float64)
@@ -125,17 +125,17 @@ def measure(landmarks: FloatArray, blendshapes: Mapping[str, float]) -> FloatArr
     for k, unit in enumerate(UNITS):
         if unit.blendshapes and unit.blendshapes[0] in blendshapes:
             mean = sum(blendshapes[name] for name in unit.blendshapes) / len(unit.blendshapes)
-            # In units of the landmarks, so that all that follows is the same for both.
+            # In the units of the landmarks, so that the rest is the same for both.
             moved = (mean - unit.shape_neutral) / unit.shape_full
             result[k] = unit.neutral + unit.full * moved
     return result
 
 
 class NeutralFace:
-    """One person's measures without expression: their median over time, roughly.
+    """One person's measures without expression: roughly their median over time.
 
     Stochastic approximation of the median (Robbins and Monro, Annals of Mathematical Statistics
-    22, 1951), with steps that grow smaller the longer the person is known.
+    22, 1951), with steps that shrink the longer the person is known.
     """
 
     def __init__(self) -> None:
@@ -144,7 +144,7 @@ class NeutralFace:
         self._last_ns: int | None = None
 
     def follow(self, stamp_ns: int, measures: FloatArray) -> None:
-        """Take the measures of the next image."""
+        """Update with the measures of the next frame."""
         seconds = 0.0 if self._last_ns is None else (stamp_ns - self._last_ns) / NS_PER_S
         self._last_ns = stamp_ns
         seconds = min(max(seconds, 0.0), 0.2)
@@ -155,7 +155,7 @@ class NeutralFace:
 
 
 def intensities(measures: FloatArray, neutral: FloatArray) -> FloatArray:
-    """Return what moves in a face frame by frame, (n, len(UNITS)), 0..1.
+    """Return the intensity of each action unit by frame, (n, len(UNITS)), 0..1.
 
     Args:
         measures: (n, len(UNITS)).
@@ -167,14 +167,14 @@ def intensities(measures: FloatArray, neutral: FloatArray) -> FloatArray:
 
 
 def read_cues(measures: FloatArray, neutral: FloatArray) -> tuple[FacialCue, ...]:
-    """Return what moves in a face, all of `UNITS` in order.
+    """Return the facial cues of an utterance, all of `UNITS` in order.
 
     Args:
-        measures: (n, len(UNITS)) of the images of an utterance in which the face shows.
+        measures: (n, len(UNITS)) of the frames of an utterance in which the face shows.
         neutral: (len(UNITS),) measures of the neutral face.
 
     Returns:
-        Nothing when n is 0.
+        One cue per unit; none when n is 0.
     """
     if not len(measures):
         return ()

@@ -1,9 +1,9 @@
-"""Where a face is, how the head is turned, and its landmarks in the frame of the head.
+"""Where a face is, how the head is turned, and its landmarks in head coordinates.
 
-The head's frame is that of MediaPipe's canonical face model (Apache-2.0): x to the viewer's right,
-y down, z away from the viewer when the head faces the camera, in centimetres of an average face.
-In it, landmarks neither depend on how large the face is in the image nor on how the head is
-turned: what moves is the face itself.
+Head coordinates are those of MediaPipe's canonical face model (Apache-2.0): x to the viewer's
+right, y down, z away from the viewer when the head faces the camera, in centimetres of an average
+face. In them, landmarks depend neither on the size of the face in the image nor on the pose of the
+head: only the face itself moves.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ REGION_SCALE: Final = 1.5
 """Side of a face's region relative to the longer side of its landmarks, as MediaPipe's mesh was
 trained."""
 DETECTION_SCALE: Final = 1.5
-"""Likewise relative to a detection."""
+"""Likewise relative to the longer side of a detection."""
 LEFT_EYE, RIGHT_EYE = 33, 263
 """Outer corners."""
 CHIN, NOSE_TIP = 152, 1
 NEAR_SCALE: Final = 2.8
-"""Pixels per centimetre above which a face does not show any better: a face 43 pixels wide."""
+"""Pixels per centimetre above which a larger face shows no better: a face 43 pixels wide."""
 HIDDEN_YAW, HIDDEN_PITCH = 60.0, 50.0
-"""Degrees by which a head is turned so far that its face does not show at all."""
+"""Degrees from which on a turned head hides its face completely."""
 
 _RIGID: Final = {
     33: (-4.446, -2.664, -3.173),  # outer and inner corners of the eyes
@@ -44,7 +44,7 @@ _RIGID: Final = {
     234: (-7.664, -0.673, 2.436),
     454: (7.664, -0.673, 2.436),
 }
-"""Canonical places of landmarks that neither speech nor expression moves, in cm."""
+"""Canonical places, in cm, of landmarks that neither speech nor expression moves."""
 _IDS: Final = np.array(list(_RIGID))
 _PLACES: Final = np.array(list(_RIGID.values()))
 
@@ -58,7 +58,7 @@ class Head:
         pitch: degrees, positive when it looks down.
         roll: degrees, positive when it tilts clockwise for the viewer.
         scale: pixels per centimetre.
-        landmarks: (n, 3) float32 in the head's frame, in cm.
+        landmarks: (n, 3) float32 in head coordinates, in cm.
     """
 
     yaw: float
@@ -69,7 +69,7 @@ class Head:
 
 
 def find_head(landmarks: FloatArray) -> Head | None:
-    """Return the head that landmarks belong to, or None when they are no face.
+    """Return the head that landmarks belong to, or None when they are not those of a face.
 
     The similarity that takes the rigid landmarks nearest to their canonical places, under weak
     perspective.
@@ -91,7 +91,7 @@ def find_head(landmarks: FloatArray) -> Head | None:
 
 
 def visibility(head: Head) -> float:
-    """Return how well a head's face shows, 0..1: near enough, and turned towards the camera."""
+    """Return how well a face shows, 0..1: near enough, and turned towards the camera."""
     near = min(1.0, head.scale / NEAR_SCALE)
     sideways = max(0.0, 1 - (head.yaw / HIDDEN_YAW) ** 2)
     upright = max(0.0, 1 - (head.pitch / HIDDEN_PITCH) ** 2)
@@ -111,7 +111,7 @@ def box_of(landmarks: FloatArray) -> Box:
 
 
 def region_of(landmarks: FloatArray) -> FaceRegion:
-    """Return where to look for the same face next: a square, turned by the line of the eyes."""
+    """Return the square in which to search for the same face next, turned with its eyes."""
     eyes = landmarks[RIGHT_EYE, :2] - landmarks[LEFT_EYE, :2]
     angle = float(np.arctan2(eyes[1], eyes[0]))
     upright = plane_rotation(angle)
@@ -122,6 +122,6 @@ def region_of(landmarks: FloatArray) -> FaceRegion:
 
 
 def region_of_detection(box: Box) -> FaceRegion:
-    """Return where to look for the landmarks of a face that was detected."""
+    """Return the square in which to search for the landmarks of a detected face."""
     x, y = box.centre
     return FaceRegion(x, y, max(box.width, box.height) * DETECTION_SCALE, 0.0)

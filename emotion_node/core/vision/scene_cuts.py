@@ -1,4 +1,4 @@
-"""Cuts between scenes: what is seen after one has nothing to do with what was seen before it."""
+"""Cuts between scenes: faces after a cut are unrelated to those before it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from emotion_node.datatypes import FloatArray
 from emotion_node.faces import Image
 
 GRID: Final = (36, 64)
-"""Rows and columns of the points at which images are compared."""
+"""Rows and columns of the points at which frames are compared."""
 BINS: Final = 16
 MIN_DIFFERENCE: Final = 18.0
-"""Mean absolute difference of the points, 0..255. A camera that pans passes it too, but keeps
-the colours of what it sees."""
+"""Mean absolute difference of the points, 0..255. A camera that pans exceeds it too, but keeps the
+colours of the scene."""
 MIN_HISTOGRAM_DIFFERENCE: Final = 0.12
 """Half of the sum of absolute differences of the colour histograms, 0..1, mean of the channels."""
 
 
 class CutDetector:
-    """Compares each image with the one before it, by place and by colour.
+    """Compares each frame with the one before it, point by point and by colour.
 
     Pair-wise and histogram comparison of frames (Zhang, Kankanhalli and Smoliar, Multimedia
     Systems 1, 1993): a cut is where both change at once.
@@ -31,7 +31,7 @@ class CutDetector:
         self._histogram: FloatArray | None = None
 
     def is_cut(self, image: Image) -> bool:
-        """Take the next image; return whether it begins a new scene."""
+        """Take the next frame; return whether it begins a new scene."""
         rows, columns = (max(1, -(-image.shape[axis] // GRID[axis])) for axis in (0, 1))
         points = image[rows // 2 :: rows, columns // 2 :: columns].astype(np.float32)
         histogram = _histogram(points)
@@ -46,7 +46,7 @@ class CutDetector:
         return difference > MIN_DIFFERENCE and colours > MIN_HISTOGRAM_DIFFERENCE
 
     def reset(self) -> None:
-        """Forget the image before."""
+        """Forget the last frame."""
         self._points = self._histogram = None
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from emotion_node.core.timings import Clock
 from emotion_node.core.vision.active_speaker import MAX_WINDOW_NS, SpeakerDecision, find_speaker
-from emotion_node.core.vision.expression_check import strongest
+from emotion_node.core.vision.expression_check import find_peaks
 from emotion_node.core.vision.face_measurer import FaceMeasurer
 from emotion_node.core.vision.face_memory import (
     EXPRESSION,
@@ -206,7 +206,7 @@ class FaceVision:
         stamps, rows = history.stamps, history.rows
         shown = np.flatnonzero(is_frontal(rows))
         measures = rows[shown][:, MEASURES]
-        found = shown[strongest(intensities(measures, history.neutral))]
+        found = shown[find_peaks(intensities(measures, history.neutral))]
         peaks = tuple(FacePeak(int(stamps[k]), Box(*map(float, history.boxes[k]))) for k in found)
         if self._expression is None:
             emotion = dataclasses.replace(_absent(Reason.MODEL_OFF), samples_used=len(shown))

@@ -1,1 +1,1 @@
-"""How a voice sounds: prosody, level, signature."""
+"""How a voice sounds: prosody, level, speaker embedding."""

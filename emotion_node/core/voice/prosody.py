@@ -1,4 +1,4 @@
-"""Pitch, loudness and speaking rate of an utterance: what people hear in a voice first."""
+"""Prosody of an utterance: pitch, loudness and speaking rate."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from emotion_node.datatypes import SAMPLE_RATE, FloatArray
 
 LOW_HZ: Final = 65.0
 HIGH_HZ: Final = 500.0
-"""Range in which the pitch of speech is looked for."""
+"""Range in Hz in which the pitch of speech is searched."""
 
 _RATE: Final = SAMPLE_RATE // 2
 _WINDOW: Final = 320
-"""Samples at `_RATE`, 40 ms: two and a half periods of the deepest voice."""
+"""Samples at `_RATE`, 40 ms: two and a half periods of the lowest voice."""
 _HOP: Final = 128
 """16 ms."""
 _SHORTEST: Final = int(_RATE / HIGH_HZ)
@@ -27,16 +27,17 @@ _SPAN: Final = _WINDOW + _LONGEST
 _FFT: Final = 512
 """More than `_SPAN`, so that products at lags up to `_LONGEST` do not wrap around."""
 
-VOICED: Final = 0.6
-"""Normalised autocorrelation from which a frame counts as voiced."""
+VOICED_THRESHOLD: Final = 0.6
+"""Normalised autocorrelation above which a frame is voiced."""
 _KEY_SHARE: Final = 0.93
-"""The shortest period is taken whose peak reaches this share of the highest."""
+"""The shortest period whose peak reaches this share of the highest is the pitch."""
 _VOICED_RANGE_DB: Final = 30.0
-"""Frames further below the loudest are not voiced: they are the room."""
+"""Frames further below the loudest are background noise, not voiced."""
 MIN_VOICED: Final = 5
-"""Voiced frames below which no pitch is told."""
+"""Fewer voiced frames give no pitch."""
 
 DIP_DB: Final = 2.0
+"""Loudness falls and rises again by at least this between two syllables."""
 _NUCLEUS_RANGE_DB: Final = 20.0
 _SMOOTHING: Final = 5
 """Frames of 10 ms over which loudness is smoothed before its peaks are counted."""
@@ -47,12 +48,12 @@ _Signal = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Prosody:
-    """How an utterance was said.
+    """Prosody of an utterance.
 
     Attributes:
         pitch_hz: median fundamental frequency; None where too little is voiced.
-        pitch_range: from its 10th to its 90th percentile, in semitones; None likewise.
-        loudness_db: root mean square of the loud half, dB of full scale.
+        pitch_range: from its 10th to its 90th percentile, in semitones; None where `pitch_hz` is.
+        loudness_db: root mean square of the loud half, in dB of full scale.
         rate: syllables per second, pauses included; None where none are found.
     """
 
@@ -63,10 +64,10 @@ class Prosody:
 
 
 def measure_prosody(samples: FloatArray) -> Prosody | None:
-    """Return the prosody of an utterance, or None when there is no sound in it.
+    """Return the prosody of an utterance, or None when it holds no sound.
 
     Args:
-        samples: (n,) float32 at `SAMPLE_RATE`, the speech without what is around it.
+        samples: (n,) float32 at `SAMPLE_RATE`, the speech without padding.
     """
     count = len(samples) // _STEP
     if count == 0:
@@ -94,8 +95,9 @@ def pitch_contour(samples: FloatArray) -> _Signal:
     """Return the fundamental frequency every 16 ms, NaN where a frame is not voiced.
 
     The McLeod pitch method (McLeod and Wyvill, "A smarter way to find pitch", ICMC 2005):
-    peaks of the autocorrelation normalised by the energy of both parts, at 8 kHz, the first that
-    is nearly as high as the highest; then a median over five frames, which removes single leaps.
+    peaks of the autocorrelation normalised by the energy of both parts, at 8 kHz; of these the
+    first that is nearly as high as the highest. Then a median over five frames, which removes
+    single jumps.
 
     Args:
         samples: (n,) float32 at `SAMPLE_RATE`.
@@ -119,7 +121,7 @@ def pitch_contour(samples: FloatArray) -> _Signal:
     pitch = _RATE / (_SHORTEST + first + np.clip(offset, -0.5, 0.5))
     energy = np.square(frames[:, :_WINDOW]).sum(axis=1)
     loud = energy > energy.max(initial=0.0) * 10 ** (-_VOICED_RANGE_DB / 10)
-    pitch = np.where((highest >= VOICED) & loud, pitch, np.nan)
+    pitch = np.where((highest >= VOICED_THRESHOLD) & loud, pitch, np.nan)
     return _median_of_voiced(pitch)
 
 
@@ -141,10 +143,10 @@ def _normalised_autocorrelation(frames: _Signal) -> _Signal:
 def _median_of_voiced(pitch: _Signal) -> _Signal:
     windows = sliding_window_view(np.pad(pitch, 2, constant_values=np.nan), 5)
     ordered = np.sort(windows, axis=1)  # NaN last
-    there = np.sum(~np.isnan(windows), axis=1)
-    middle = ordered[np.arange(len(pitch)), np.maximum(there - 1, 0) // 2]
-    # A frame that nothing around it bears out is an accident.
-    return np.where(np.isnan(pitch) | (there < 3), np.nan, middle)
+    voiced = np.sum(~np.isnan(windows), axis=1)
+    middle = ordered[np.arange(len(pitch)), np.maximum(voiced - 1, 0) // 2]
+    # A voiced frame with too few voiced neighbours is a chance peak.
+    return np.where(np.isnan(pitch) | (voiced < 3), np.nan, middle)
 
 
 def count_syllables(power: _Signal, pitch: _Signal) -> int:
@@ -155,7 +157,7 @@ def count_syllables(power: _Signal, pitch: _Signal) -> int:
 
     Args:
         power: (n,) mean square of each 10 ms.
-        pitch: (m,) as `pitch_contour` gives it of the same sound.
+        pitch: (m,) `pitch_contour` of the same sound.
     """
     kernel = np.hanning(_SMOOTHING + 2)[1:-1]
     smooth = np.convolve(power, kernel / kernel.sum(), 'same')
@@ -184,6 +186,6 @@ def count_syllables(power: _Signal, pitch: _Signal) -> int:
 
 @functools.cache
 def _half_band() -> _Signal:
-    """Return a low-pass filter at 3.4 kHz, which leaves room for halving the rate."""
+    """Return a low-pass filter at 3.4 kHz, for halving the sample rate."""
     taps = np.arange(-15, 16)
     return np.asarray(np.sinc(taps * 0.425) * 0.425 * np.hamming(31), np.float32)

@@ -1,7 +1,7 @@
-"""What stays the same in a voice whatever it says: a light signature to know a speaker again by.
+"""A light speaker embedding: what stays the same in a voice whatever it says.
 
-Means and spreads of the cepstrum of the voiced, loud frames and the pitch, turned and scaled such
-that one unit is how much a speaker differs from one utterance to the next (linear discriminant
+Means and standard deviations of the cepstrum of the loud frames and of the pitch, projected such
+that one unit is how much a speaker varies from one utterance to the next (linear discriminant
 analysis; `emotion_lab.training.speaker_embedding` makes the table). It tells a handful of people
 in one room apart, and does not identify anybody.
 """
@@ -29,24 +29,25 @@ CEPSTRA: Final = 19
 LOW_HZ: Final = 100.0
 HIGH_HZ: Final = 7000.0
 LOUD_DB: Final = 25.0
-"""Frames further below the loudest are left out."""
+"""Frames further below the loudest, in dB, are left out."""
 MIN_FRAMES: Final = 40
-"""Loud frames without which there is no signature: 0.4 s."""
+"""With fewer loud frames, 0.4 s, there is no embedding."""
 MAX_SAMPLES: Final = 6 * SAMPLE_RATE
-"""Of longer speech, the last is listened to."""
+"""Of longer speech, only the end is used."""
 FEATURES: Final = 2 * CEPSTRA + 2
 
 _FFT: Final = 512
 
 
 def voice_statistics(samples: FloatArray) -> Array | None:
-    """Return (`FEATURES`,) means and spreads of the cepstrum, then pitch and its spread.
-
-    Pitch is in semitones above 100 Hz; not a number where too little is voiced. None where there
-    is too little speech.
+    """Return what the embedding is made of; None where there is too little speech.
 
     Args:
-        samples: (n,) float32 at `SAMPLE_RATE`, speech without what is around it.
+        samples: (n,) float32 at `SAMPLE_RATE`, speech without padding.
+
+    Returns:
+        (`FEATURES`,) means, then standard deviations of the cepstrum, then the median and the
+        standard deviation of the pitch in semitones above 100 Hz, NaN where too little is voiced.
     """
     samples = np.nan_to_num(samples[-MAX_SAMPLES:], nan=0.0, posinf=0.0, neginf=0.0)
     if len(samples) < WINDOW + MIN_FRAMES * HOP:
@@ -60,16 +61,16 @@ def voice_statistics(samples: FloatArray) -> Array | None:
     cepstra = mel @ _cosines()
     pitch = pitch_contour(samples)
     voiced = 12 * np.log2(pitch[~np.isnan(pitch)] / 100)
-    known = len(voiced) >= MIN_FRAMES // 4
-    tone = [float(np.median(voiced)), float(voiced.std())] if known else [np.nan, np.nan]
+    enough = len(voiced) >= MIN_FRAMES // 4
+    tone = [float(np.median(voiced)), float(voiced.std())] if enough else [np.nan, np.nan]
     return np.array([*cepstra.mean(axis=0), *cepstra.std(axis=0), *tone])
 
 
 def embed_speaker(samples: FloatArray) -> Array | None:
-    """Return the signature of an utterance; None where there is too little speech.
+    """Return the (dimensions,) embedding of an utterance; None where there is too little speech.
 
     Args:
-        samples: (n,) float32 at `SAMPLE_RATE`, speech without what is around it.
+        samples: (n,) float32 at `SAMPLE_RATE`, speech without padding.
     """
     features = voice_statistics(samples)
     if features is None:
@@ -94,6 +95,6 @@ def _filters() -> Array:
 
 @functools.cache
 def _cosines() -> Array:
-    """Return (`MELS`, `CEPSTRA`), the cosine transform without its constant: loudness."""
+    """Return (`MELS`, `CEPSTRA`), the cosine transform without its constant, the loudness."""
     places = (np.arange(MELS)[:, None] + 0.5) * np.arange(1, CEPSTRA + 1) * np.pi / MELS
     return np.asarray(np.cos(places) * np.sqrt(2 / MELS))

@@ -1,4 +1,4 @@
-"""What people hear in a voice, against how its speaker usually sounds."""
+"""Prosody of an utterance, compared with what is normal for its speaker."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from emotion_node.core.voice.prosody import Prosody, measure_prosody
-from emotion_node.datatypes import NS_PER_S, Utterance, VocalCue
+from emotion_node.core.voice.prosody import Prosody
+from emotion_node.datatypes import NS_PER_S, VocalCue
 
 MEMORY: Final = 20
-"""Past utterances of a speaker that make up the normal."""
+"""Past utterances of a speaker that define the normal."""
 MAX_AGE_NS: Final = 600 * NS_PER_S
 """Utterances older than this no longer count."""
 MIN_UTTERANCES: Final = 2
-"""Utterances without which there is no normal."""
+"""With fewer utterances there is no normal."""
 MAX_SPEAKERS: Final = 64
-"""Whoever was heard longest ago is forgotten beyond this."""
+"""Beyond this, the speaker heard longest ago is forgotten."""
 
 
 def _semitones(value: float, normal: float) -> float:
@@ -51,13 +51,8 @@ _KINDS: Final = (
 )
 
 
-def measure_utterance(utterance: Utterance) -> Prosody | None:
-    """Return the prosody of an utterance without its padding; None when it holds no sound."""
-    return measure_prosody(utterance.speech)
-
-
 class VocalCues:
-    """Measures utterances and keeps each speaker's running normal: the median of late.
+    """Keeps what is normal for each speaker: the median of recent utterances.
 
     Shifting all stamps by a constant changes nothing.
     """
@@ -65,22 +60,12 @@ class VocalCues:
     def __init__(self) -> None:
         self._past: OrderedDict[str, deque[tuple[int, Prosody]]] = OrderedDict()
 
-    def hear(self, utterance: Utterance, speaker_id: str = '') -> tuple[VocalCue, ...]:
-        """Return what can be heard in an utterance; nothing when it holds no sound.
-
-        Args:
-            utterance: its padding is left out.
-            speaker_id: who spoke; empty, when nobody can be told apart, is a speaker too.
-        """
-        prosody = measure_utterance(utterance)
-        return () if prosody is None else self.compare(prosody, speaker_id, utterance.end_ns)
-
     def compare(self, prosody: Prosody, speaker_id: str, end_ns: int) -> tuple[VocalCue, ...]:
-        """Return an utterance's prosody against the normal before it, which it then joins.
+        """Return an utterance's prosody with its deviation from the normal, then add it to that.
 
         Args:
-            prosody: what was measured in it.
-            speaker_id: who spoke.
+            prosody: of the utterance.
+            speaker_id: who spoke; the empty id of unknown speakers counts as a speaker too.
             end_ns: end of the utterance.
         """
         past = self._past.setdefault(speaker_id, deque(maxlen=MEMORY))
@@ -105,5 +90,5 @@ class VocalCues:
         return tuple(cues)
 
     def reset(self) -> None:
-        """Forget everybody."""
+        """Forget all speakers."""
         self._past.clear()

@@ -1,4 +1,4 @@
-"""What changed in the partner."""
+"""How the partner's emotion changed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from emotion_node.labels import valence_arousal
 
 
 def turn(number: int, label: str, end_s: float, speaker: str = 's1') -> DialogueTurn:
-    told = scores(**{label: 0.8}) if label else None
-    valence, arousal = (0.0, 0.0) if told is None else valence_arousal(told)
+    label_scores = scores(**{label: 0.8}) if label else None
+    valence, arousal = (0.0, 0.0) if label_scores is None else valence_arousal(label_scores)
     end_ns = round(end_s * SECOND)
     return DialogueTurn(
-        f'u{number}', speaker, end_ns - SECOND, end_ns, 'w', label, told, valence, arousal
+        f'u{number}', speaker, end_ns - SECOND, end_ns, 'w', label, label_scores, valence, arousal
     )
 
 
@@ -52,7 +52,7 @@ def _same(one: Reaction, other: Reaction) -> bool:
     )
 
 
-def test_nothing_heard_since_is_told_with_what_was_before() -> None:
+def test_silence_since_then_is_reported_with_the_emotion_before() -> None:
     reaction = find_reaction(TALK, 30 * SECOND)
     assert not reaction.known
     assert reaction.problem == 'nothing was heard since then'
@@ -61,7 +61,7 @@ def test_nothing_heard_since_is_told_with_what_was_before() -> None:
     assert find_reaction(()).problem == 'nothing was heard yet'
 
 
-def test_nothing_known_from_before() -> None:
+def test_no_emotion_is_known_from_before() -> None:
     reaction = find_reaction(TALK, 0)
     assert not reaction.known
     assert reaction.problem == 'no emotion is known from before'
@@ -74,7 +74,7 @@ def test_utterances_without_an_emotion_are_no_evidence() -> None:
     assert reaction.after.label == ''
 
 
-def test_of_several_it_is_whoever_spoke_last_or_is_named() -> None:
+def test_of_several_speakers_it_is_the_last_one_or_the_named_one() -> None:
     talk = (
         turn(1, 'neutral', 5.0, 's1'),
         turn(2, 'joy', 8.0, 's2'),
@@ -87,17 +87,17 @@ def test_of_several_it_is_whoever_spoke_last_or_is_named() -> None:
     named = find_reaction(talk, 10 * SECOND, 's2')
     assert (named.before.label, named.after.label) == ('joy', 'anger')
     assert named.after.utterance_ids == ('u3',)
-    nobody = find_reaction(talk, 10 * SECOND, 's9')
-    assert nobody.problem == 'nothing was heard of s9'
+    unheard = find_reaction(talk, 10 * SECOND, 's9')
+    assert unheard.problem == 'nothing was heard of s9'
 
 
-def test_what_is_nearer_to_the_moment_counts_more() -> None:
+def test_utterances_nearer_to_the_moment_weigh_more() -> None:
     talk = (turn(1, 'anger', 5.0), turn(2, 'joy', 300.0), turn(3, 'neutral', 310.0))
     reaction = find_reaction(talk, 305 * SECOND, half_life_ns=60 * SECOND)
     assert reaction.before.label == 'joy'
 
 
-def test_shifting_time_changes_nothing() -> None:
+def test_shifted_stamps_change_nothing() -> None:
     shift = 1_700_000_000
     moved = tuple(
         turn(n, label, end_s + shift)

@@ -7,7 +7,7 @@ import pytest
 from support.scripted import SECOND
 
 from emotion_node.config import DialogueConfig
-from emotion_node.core.dialogue.speakers import LEARN_NS, Speakers, similarity
+from emotion_node.core.dialogue.speakers import MIN_SPEECH_NS, Speakers, similarity
 from emotion_node.core.voice.speaker_embedding import embed_speaker, voice_statistics
 from emotion_node.datatypes import (
     NS_PER_SAMPLE,
@@ -18,7 +18,7 @@ from emotion_node.datatypes import (
     Utterance,
 )
 
-LISTENING = DialogueConfig(speakers='face_and_voice')
+FACE_AND_VOICE = DialogueConfig(speakers='face_and_voice')
 
 
 def voice(
@@ -56,38 +56,38 @@ def said(samples: FloatArray, start_s: float = 1.0) -> Utterance:
 
 
 def test_two_voices_that_take_turns_are_two_speakers() -> None:
-    speakers = Speakers(LISTENING)
-    told = [speakers.identify(said(one)) for one in (low(1), high(2), low(3), high(4), low(5))]
-    assert told == ['s1', 's2', 's1', 's2', 's1']
+    speakers = Speakers(FACE_AND_VOICE)
+    found = [speakers.identify(said(one)) for one in (low(1), high(2), low(3), high(4), low(5))]
+    assert found == ['s1', 's2', 's1', 's2', 's1']
 
 
-def test_a_voice_is_like_itself_whatever_its_melody_and_loudness() -> None:
+def test_a_voice_is_similar_to_itself_whatever_its_melody_and_loudness() -> None:
     one, again, other = (embed_speaker(samples) for samples in (low(1), 0.3 * low(2), high(3)))
     assert one is not None
     assert again is not None
     assert other is not None
-    assert similarity(one, again) > LISTENING.known_voice_similarity
-    assert similarity(one, other) < LISTENING.new_voice_similarity
+    assert similarity(one, again) > FACE_AND_VOICE.known_voice_similarity
+    assert similarity(one, other) < FACE_AND_VOICE.new_voice_similarity
     assert similarity(one, one) == 1.0
 
 
-def test_too_little_speech_makes_nobody() -> None:
-    speakers = Speakers(LISTENING)
+def test_too_little_speech_adds_no_speaker() -> None:
+    speakers = Speakers(FACE_AND_VOICE)
     assert speakers.identify(said(low(1, length_s=0.3))) == ''
     assert voice_statistics(low(1, length_s=0.3)) is None
     assert voice_statistics(np.zeros(2 * SAMPLE_RATE, np.float32)) is None
-    assert LEARN_NS > 0.3 * SECOND
+    assert MIN_SPEECH_NS > 0.3 * SECOND
 
 
-def test_a_face_tells_who_speaks_before_any_voice() -> None:
-    speakers = Speakers(LISTENING)
+def test_a_face_identifies_the_speaker_before_any_voice() -> None:
+    speakers = Speakers(FACE_AND_VOICE)
     assert speakers.identify(said(low(1)), 'f1', 0.9) == 's1'
     assert speakers.identify(said(high(2)), 'f2', 0.9) == 's2'
     assert speakers.identify(said(high(3)), 'f1', 0.9) == 's1'
 
 
 def test_a_voice_that_was_learnt_with_a_face_is_known_without_it() -> None:
-    speakers = Speakers(LISTENING)
+    speakers = Speakers(FACE_AND_VOICE)
     speakers.identify(said(low(1)), 'f1', 0.9)
     speakers.identify(said(high(2)), 'f2', 0.9)
     assert speakers.identify(said(low(3))) == 's1'
@@ -95,7 +95,7 @@ def test_a_voice_that_was_learnt_with_a_face_is_known_without_it() -> None:
 
 
 def test_a_face_that_was_lost_and_found_again_is_known_by_its_voice() -> None:
-    speakers = Speakers(LISTENING)
+    speakers = Speakers(FACE_AND_VOICE)
     assert speakers.identify(said(low(1)), 'f1', 0.9) == 's1'
     assert speakers.identify(said(low(2)), 'f3', 0.9) == 's1'
 
@@ -107,21 +107,21 @@ def test_by_faces_alone_an_unseen_speaker_is_unknown() -> None:
     assert speakers.identify(said(low(3)), 'f1', 0.3) == ''
 
 
-def test_off_means_nobody_is_known() -> None:
+def test_off_means_no_speaker_is_identified() -> None:
     speakers = Speakers(DialogueConfig(speakers='off'))
     assert speakers.identify(said(low(1)), 'f1', 0.9) == ''
 
 
-def test_what_is_heard_so_far_names_nobody_new() -> None:
-    speakers = Speakers(LISTENING)
+def test_an_unfinished_utterance_adds_no_speaker() -> None:
+    speakers = Speakers(FACE_AND_VOICE)
     assert speakers.identify(said(low(1)), learn=False) == ''
     assert speakers.identify(said(low(2))) == 's1'
     assert speakers.identify(said(low(3)), learn=False) == 's1'
 
 
 @pytest.mark.parametrize('shift_s', [0.0, 1_700_000_000.0])
-def test_shifting_time_changes_nothing_and_names_are_not_used_twice(shift_s: float) -> None:
-    speakers = Speakers(LISTENING)
+def test_shifted_stamps_change_nothing_and_ids_are_not_used_twice(shift_s: float) -> None:
+    speakers = Speakers(FACE_AND_VOICE)
     assert speakers.identify(said(low(1), 1 + shift_s)) == 's1'
     assert speakers.identify(said(high(2), 5 + shift_s)) == 's2'
     speakers.reset()

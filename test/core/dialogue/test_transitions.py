@@ -1,4 +1,4 @@
-"""What the turns before say of the next one."""
+"""How earlier turns change the scores of the next one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def turn(speaker: str, label: str, end_s: float = 10.0) -> DialogueTurn:
     )
 
 
-def told(*turns: DialogueTurn, speaker: str = 'a', at_s: float = 11.0) -> dict[str, float]:
+def filtered(*turns: DialogueTurn, speaker: str = 'a', at_s: float = 11.0) -> dict[str, float]:
     after = TransitionFilter(CONFIG).apply(doubtful(), turns, speaker, round(at_s * SECOND))
     assert after.scores is not None
     assert after.scores.sum() == pytest.approx(1.0, abs=1e-6)
@@ -37,23 +37,23 @@ def told(*turns: DialogueTurn, speaker: str = 'a', at_s: float = 11.0) -> dict[s
 
 
 @pytest.mark.parametrize('label', LABELS)
-def test_people_stay_in_a_mood(label: str) -> None:
+def test_an_emotion_lasts(label: str) -> None:
     before = dict(zip(LABELS, scores(neutral=0.3).tolist(), strict=True))
-    assert told(turn('a', label))[label] > before[label]
+    assert filtered(turn('a', label))[label] > before[label]
 
 
-def test_anothers_anger_is_caught_less_than_ones_own_lasts() -> None:
-    plain = told()['anger']
-    assert plain < told(turn('b', 'anger'))['anger'] < told(turn('a', 'anger'))['anger']
+def test_the_anger_of_another_weighs_less_than_ones_own() -> None:
+    plain = filtered()['anger']
+    assert plain < filtered(turn('b', 'anger'))['anger'] < filtered(turn('a', 'anger'))['anger']
 
 
-def test_nobody_known_and_nothing_said_change_nothing() -> None:
+def test_an_unknown_speaker_or_no_turns_change_nothing() -> None:
     answer = doubtful()
-    held = TransitionFilter(CONFIG)
+    prior = TransitionFilter(CONFIG)
     for given in (
-        held.apply(answer, (), 'a', 0),
-        held.apply(answer, (turn('a', 'anger'),), '', 11 * SECOND),
-        held.apply(answer, (turn('', 'anger'),), 'a', 11 * SECOND),
+        prior.apply(answer, (), 'a', 0),
+        prior.apply(answer, (turn('a', 'anger'),), '', 11 * SECOND),
+        prior.apply(answer, (turn('', 'anger'),), 'a', 11 * SECOND),
     ):
         np.testing.assert_allclose(known(given.scores), known(answer.scores), rtol=1e-6)
     off = TransitionFilter(dataclasses.replace(CONFIG, transition_power=0.0))
@@ -65,24 +65,24 @@ def test_an_unknown_answer_stays_unknown() -> None:
     assert TransitionFilter(CONFIG).apply(unknown, (turn('a', 'joy'),), 'a', 0) is unknown
 
 
-def test_moods_fade_with_time() -> None:
-    angers = [told(turn('a', 'anger'), at_s=at_s)['anger'] for at_s in (10, 20, 60, 3600)]
+def test_the_effect_fades_with_time() -> None:
+    angers = [filtered(turn('a', 'anger'), at_s=at_s)['anger'] for at_s in (10, 20, 60, 3600)]
     assert angers == sorted(angers, reverse=True)
-    assert angers[-1] == pytest.approx(told()['anger'], abs=1e-4)
+    assert angers[-1] == pytest.approx(filtered()['anger'], abs=1e-4)
 
 
-def test_shifting_time_changes_nothing() -> None:
+def test_shifted_stamps_change_nothing() -> None:
     shift_s = 1_700_000_000
-    moved = told(turn('a', 'fear', 10 + shift_s), at_s=11 + shift_s)
-    assert moved == pytest.approx(told(turn('a', 'fear')))
+    moved = filtered(turn('a', 'fear', 10 + shift_s), at_s=11 + shift_s)
+    assert moved == pytest.approx(filtered(turn('a', 'fear')))
 
 
-def test_only_the_last_turn_of_each_side_counts() -> None:
-    long = told(turn('a', 'joy', 5.0), turn('b', 'fear', 6.0), turn('a', 'anger'))
-    assert long == pytest.approx(told(turn('b', 'fear', 6.0), turn('a', 'anger')))
+def test_only_the_last_turn_of_each_speaker_counts() -> None:
+    long = filtered(turn('a', 'joy', 5.0), turn('b', 'fear', 6.0), turn('a', 'anger'))
+    assert long == pytest.approx(filtered(turn('b', 'fear', 6.0), turn('a', 'anger')))
 
 
-def test_shipped_table_is_of_probabilities() -> None:
+def test_the_shipped_table_holds_probabilities() -> None:
     table = counted_transitions()
     for rows in (table.own, table.other, table.shares[None]):
         np.testing.assert_allclose(rows.sum(axis=1), 1.0)

@@ -21,14 +21,14 @@ from support.scripted import (
 
 from emotion_node.config import Config
 from emotion_node.core.vision.expression_check import (
-    MIN_IMAGES,
+    MIN_FRAMES,
     PROTOTYPES,
     Check,
     audible_or_visible,
     belongs,
     check,
+    find_peaks,
     strengths,
-    strongest,
 )
 from emotion_node.core.vision.facial_cues import UNITS
 from emotion_node.datatypes import (
@@ -58,8 +58,8 @@ def cues(**moves: float) -> list[FacialCue]:
     ]
 
 
-def rows(*images: Sequence[FacialCue]) -> FloatArray:
-    return np.array([[cue.intensity for cue in image] for image in images], np.float32)
+def rows(*frames: Sequence[FacialCue]) -> FloatArray:
+    return np.array([[cue.intensity for cue in image] for image in frames], np.float32)
 
 
 SMILE = cues(au12=0.8, au6=0.5)
@@ -72,13 +72,13 @@ TALK = cues(au25=1.0, au26=1.0, au10=0.12, au12=0.15, au20=0.18, au23=0.2, au43=
 @pytest.mark.parametrize('label', EXPRESSIVE)
 def test_a_face_that_shows_all_of_an_emotions_cues_shows_it(label: str) -> None:
     full = {f'au{units[0]}': 1.0 for units, _ in PROTOTYPES[label].cues}
-    assert check(label, cues(**full)).verdict == 'shown'
+    assert check(label, cues(**full)).result == 'shown'
     assert check(label, STILL) == Check(ExpressionCheck.NEUTRAL_FACE, 'neutral')
     assert check(label, ()) == Check(ExpressionCheck.NOT_VISIBLE)
 
 
 @pytest.mark.parametrize(
-    ('label', 'face', 'verdict', 'shown'),
+    ('label', 'face', 'result', 'shown'),
     [
         ('joy', SMILE, 'shown', 'joy'),
         ('joy', cues(au12=0.8), 'partly_shown', 'joy'),  # a smile that does not reach the eyes
@@ -94,23 +94,23 @@ def test_a_face_that_shows_all_of_an_emotions_cues_shows_it(label: str) -> None:
         ('neutral', SMILE, 'other_expression', 'joy'),
     ],
 )
-def test_an_analyst_would_say_the_same(
-    label: str, face: Sequence[FacialCue], verdict: str, shown: str
+def test_an_analyst_would_answer_the_same(
+    label: str, face: Sequence[FacialCue], result: str, shown: str
 ) -> None:
-    assert check(label, face) == Check(ExpressionCheck(verdict), shown)
+    assert check(label, face) == Check(ExpressionCheck(result), shown)
 
 
 @pytest.mark.parametrize('label', LABELS)
-def test_talking_alone_is_no_expression(label: str) -> None:
-    assert check(label, TALK).verdict == ('shown' if label == 'neutral' else 'neutral_face')
+def test_talking_is_no_expression(label: str) -> None:
+    assert check(label, TALK).result == ('shown' if label == 'neutral' else 'neutral_face')
 
 
-def test_without_an_emotion_there_is_no_question() -> None:
+def test_without_an_emotion_there_is_no_check() -> None:
     assert check('', SMILE) == Check(ExpressionCheck.NOT_CHECKED, '')
 
 
 @given(st.lists(st.floats(0, 1), min_size=len(UNITS), max_size=len(UNITS)))
-def test_every_face_gets_one_of_the_verdicts(moved: list[float]) -> None:
+def test_every_face_gets_one_of_the_results(moved: list[float]) -> None:
     face = [FacialCue(u.name, u.number, m) for u, m in zip(UNITS, moved, strict=True)]
     strength = strengths(rows(face))
     assert strength.shape == (1, len(LABELS))
@@ -118,7 +118,7 @@ def test_every_face_gets_one_of_the_verdicts(moved: list[float]) -> None:
     assert strength.max() <= 1.0
     answers = {label: check(label, face) for label in LABELS}
     for label, one in answers.items():
-        match one.verdict:
+        match one.result:
             case ExpressionCheck.SHOWN | ExpressionCheck.PARTLY_SHOWN:
                 assert one.shown_expression == label
             case ExpressionCheck.NEUTRAL_FACE:
@@ -126,11 +126,11 @@ def test_every_face_gets_one_of_the_verdicts(moved: list[float]) -> None:
             case ExpressionCheck.OTHER_EXPRESSION:
                 assert one.shown_expression in set(EXPRESSIVE) - {label}
             case _:
-                pytest.fail(f'{label} is {one.verdict}')
+                pytest.fail(f'{label} is {one.result}')
 
 
 @given(st.sampled_from(EXPRESSIVE), st.floats(0, 1), st.floats(0, 1))
-def test_more_of_a_cue_never_shows_less(label: str, one: float, other: float) -> None:
+def test_a_stronger_cue_never_lowers_the_strength(label: str, one: float, other: float) -> None:
     weak, strong = sorted((one, other))
     for units, _ in PROTOTYPES[label].cues:
         for unit in units:
@@ -140,18 +140,18 @@ def test_more_of_a_cue_never_shows_less(label: str, one: float, other: float) ->
             assert less[LABELS.index(label)] <= more[LABELS.index(label)]
 
 
-def test_each_emotion_has_its_moment() -> None:
-    images = [STILL] * 20 + [SMILE] * 7 + [STILL] * 20 + [FROWN] * 7 + [STILL] * 20
-    at = dict(zip(LABELS, strongest(rows(*images)), strict=True))
+def test_each_emotion_has_its_peak() -> None:
+    frames = [STILL] * 20 + [SMILE] * 7 + [STILL] * 20 + [FROWN] * 7 + [STILL] * 20
+    at = dict(zip(LABELS, find_peaks(rows(*frames)), strict=True))
     assert 20 <= at['joy'] < 27
     assert 47 <= at['anger'] < 54
-    assert strongest(rows(*[SMILE] * (MIN_IMAGES - 1))) == []
+    assert find_peaks(rows(*[SMILE] * (MIN_FRAMES - 1))) == []
 
 
-def test_a_blink_is_not_the_image_to_show() -> None:
+def test_a_peak_is_not_in_a_blink() -> None:
     blink = cues(au12=0.9, au6=0.9, au43=1.0)
-    images = [STILL] * 5 + [SMILE] * 3 + [blink] * 3 + [SMILE] * 3 + [STILL] * 5
-    at = strongest(rows(*images))[LABELS.index('joy')]
+    frames = [STILL] * 5 + [SMILE] * 3 + [blink] * 3 + [SMILE] * 3 + [STILL] * 5
+    at = find_peaks(rows(*frames))[LABELS.index('joy')]
     assert at in {5, 6, 7, 11, 12, 13}
 
 
@@ -166,7 +166,7 @@ class TestAudibleOrVisible:
     def estimate(self, modality: Modality, **shares: float) -> ModalityEmotion:
         return ModalityEmotion.from_scores(modality, scores(**shares), ModelInfo())
 
-    def test_the_one_that_plainly_expresses_it_more(self) -> None:
+    def test_the_one_that_clearly_expresses_it_more(self) -> None:
         voice = self.estimate(Modality.VOICE, anger=0.8)
         face = self.estimate(Modality.FACE, anger=0.2)
         assert audible_or_visible('anger', voice, face) == 'more_audible'
@@ -181,10 +181,10 @@ class TestAudibleOrVisible:
         assert audible_or_visible('', voice, voice) == ''
 
 
-class Beholder:
-    """Sees a face that shows the same all the time (an `interfaces.Vision`)."""
+class ConstantVision:
+    """Always returns the same estimate of a face (an `interfaces.Vision`)."""
 
-    info = ModelInfo('beholder', '1')
+    info = ModelInfo('constant', '1')
     peaks = tuple(FacePeak(k * SECOND, Box(0, 0, 9, 9)) for k in range(len(LABELS)))
 
     def __init__(self, face: Sequence[FacialCue], peaks: tuple[FacePeak, ...] = peaks) -> None:
@@ -208,7 +208,9 @@ class Beholder:
         pass
 
 
-def said(words: str, vision: Beholder | None, voice: ScriptedVoice | None = None) -> EmotionReport:
+def said(
+    words: str, vision: ConstantVision | None, voice: ScriptedVoice | None = None
+) -> EmotionReport:
     transcriber = ScriptedTranscriber([words])
     analysis = scripted_analysis(Config(), transcriber, ScriptedText(), voice, vision)
     reports = [one for event in events(utterance()) for one in analysis.handle(event)]
@@ -219,31 +221,31 @@ def said(words: str, vision: Beholder | None, voice: ScriptedVoice | None = None
     return emotions[-1]
 
 
-def test_each_report_says_whether_the_face_shows_it() -> None:
-    happy = said('so happy', Beholder(SMILE))
+def test_each_report_contains_whether_the_face_shows_the_emotion() -> None:
+    happy = said('so happy', ConstantVision(SMILE))
     assert happy.fused.expression_check == 'shown'
     assert happy.fused.shown_expression == 'joy'
-    assert happy.peak == Beholder.peaks[LABELS.index('joy')]
-    cross = said('so happy', Beholder(FROWN))
+    assert happy.peak == ConstantVision.peaks[LABELS.index('joy')]
+    cross = said('so happy', ConstantVision(FROWN))
     assert cross.fused.expression_check == 'other_expression'
     assert cross.fused.shown_expression == 'anger'
-    assert cross.peak == Beholder.peaks[LABELS.index('anger')]
+    assert cross.peak == ConstantVision.peaks[LABELS.index('anger')]
 
 
-def test_a_face_seen_too_shortly_or_not_at_all_is_not_visible() -> None:
-    for vision in (Beholder(SMILE, peaks=()), Beholder(()), None):
+def test_a_face_seen_too_briefly_or_not_at_all_is_not_visible() -> None:
+    for vision in (ConstantVision(SMILE, peaks=()), ConstantVision(()), None):
         report = said('so happy', vision)
         assert report.fused.expression_check == 'not_visible'
         assert report.fused.shown_expression == ''
     assert said('so happy', None).peak is None
 
 
-def test_where_nothing_was_understood_nothing_is_asked() -> None:
+def test_without_a_fused_label_nothing_is_checked() -> None:
     assert said('', None).fused.expression_check == ''
 
 
 def test_anger_in_the_voice_alone_is_more_audible() -> None:
-    report = said('', Beholder(STILL), ScriptedVoice())
+    report = said('', ConstantVision(STILL), ScriptedVoice())
     assert report.fused.label == 'anger'
     assert report.fused.expression_check == 'neutral_face'
     assert report.fused.shown_expression == 'neutral'

@@ -1,4 +1,4 @@
-"""What is kept of a face for landmark models, and what a folder of clips to learn from may be."""
+"""The landmarks of a face that landmark models use, and how they are resampled."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from emotion_node.core.vision.face_points import (
     mirror_points,
     read_points,
 )
+from emotion_node.datatypes import NS_PER_MS, NS_PER_S
 
 
 @given(
@@ -25,7 +26,7 @@ from emotion_node.core.vision.face_points import (
     shift=st.tuples(st.floats(-500, 500), st.floats(-500, 500)),
 )
 @settings(max_examples=30)
-def test_size_pose_and_place_of_a_face_do_not_count(
+def test_size_pose_and_place_of_a_face_do_not_matter(
     scale: float, angles: tuple[float, ...], shift: tuple[float, float]
 ) -> None:
     turn = np.eye(3)
@@ -42,12 +43,12 @@ def test_size_pose_and_place_of_a_face_do_not_count(
     np.testing.assert_allclose(found, resting(), atol=0.01)
 
 
-def test_landmarks_that_are_no_face_give_nothing() -> None:
+def test_landmarks_that_are_not_those_of_a_face_give_none() -> None:
     assert read_points(mesh(np.zeros((478, 3), np.float32))) is None
     assert read_points(mesh(np.full((478, 3), np.nan, np.float32))) is None
 
 
-def test_the_points_lie_as_ibug_numbers_them() -> None:
+def test_the_points_are_in_the_order_of_ibug() -> None:
     points = resting().reshape(68, 2)
     x, y = points[:, 0], points[:, 1]
     assert (np.diff(x[1:16]) > 0).all()  # jaw, from the viewer's left
@@ -78,7 +79,7 @@ def test_a_mirrored_image_gives_mirrored_points() -> None:
     assert shuffled > 3 * np.abs(points - found).max()
 
 
-def test_how_fast_the_camera_is_hardly_counts() -> None:
+def test_the_frame_rate_hardly_matters() -> None:
     full = moving(0, frames=60, smile=0.5)
     half = as_sequence(full.stamps_ns[::2], full.rows[::2], full.quality[::2])
     one, other = resample(full)[0], resample(half)[0]
@@ -94,20 +95,20 @@ def test_shifted_stamps_give_the_same_steps(shift_ns: int) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def test_steps_between_images_far_apart_do_not_count() -> None:
+def test_steps_in_a_gap_between_frames_have_no_quality() -> None:
     seen = moving(2, frames=40)
-    gone = (seen.stamps_ns > 400_000_000) & (seen.stamps_ns < 1_000_000_000)
+    gone = (seen.stamps_ns > 400 * NS_PER_MS) & (seen.stamps_ns < NS_PER_S)
     rows, quality = resample(
         as_sequence(seen.stamps_ns[~gone], seen.rows[~gone], seen.quality[~gone])
     )
     times = np.arange(len(rows)) * STEP_NS
-    hidden = (times > 400_000_000) & (times < 1_000_000_000)
+    hidden = (times > 400 * NS_PER_MS) & (times < NS_PER_S)
     assert not quality[hidden].any()
     assert (quality[~hidden] > 0).all()
     assert np.isfinite(rows).all()
 
 
-def test_images_in_which_the_face_does_not_show_change_nothing() -> None:
+def test_frames_in_which_the_face_does_not_show_change_nothing() -> None:
     seen = moving(3)
     quality = seen.quality.copy()
     quality[7:9] = MIN_QUALITY / 2
@@ -121,7 +122,7 @@ def test_images_in_which_the_face_does_not_show_change_nothing() -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def test_of_a_long_utterance_the_end_is_taken() -> None:
+def test_of_a_long_utterance_the_end_is_used() -> None:
     seen = moving(4, frames=1500)
     rows, quality = resample(seen)
     assert len(rows) == len(quality) == MAX_STEPS

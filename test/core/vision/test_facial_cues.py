@@ -1,4 +1,4 @@
-"""What moves in a face, and where the head is."""
+"""Facial movements, and the pose of the head."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from support.face_scenes import real_landmarks
 
 from emotion_node.core.vision.facial_cues import UNITS, NeutralFace, measure, read_cues
 from emotion_node.core.vision.geometry import Head, box_of, find_head, jaw_drop, region_of
-from emotion_node.datatypes import FloatArray
+from emotion_node.datatypes import NS_PER_MS, FloatArray
 
 NUMBERS = [unit.number for unit in UNITS]
-FRAME_NS = 40_000_000
+FRAME_NS = 40 * NS_PER_MS
 
 MOVES: dict[int, tuple[tuple[int, ...], tuple[float, float]]] = {
     1: ((107, 336, 55, 285), (0, -0.8)),
@@ -28,7 +28,7 @@ MOVES: dict[int, tuple[tuple[int, ...], tuple[float, float]]] = {
     25: ((14, 87, 317), (0, 1.2)),
     26: ((152,), (0, 1.4)),
 }
-"""Landmarks that move with an action unit, and how far, in cm of the head."""
+"""Landmarks that move with an action unit, and by how much, in cm of the head."""
 
 
 def head_of(landmarks: FloatArray) -> Head:
@@ -39,23 +39,23 @@ def head_of(landmarks: FloatArray) -> Head:
 
 @pytest.fixture(scope='module')
 def face() -> FloatArray:
-    """A face's landmarks in the frame of the head."""
+    """Landmarks of a face in head coordinates."""
     return head_of(real_landmarks()).landmarks
 
 
 def intensities(measures: FloatArray, neutral: FloatArray) -> dict[int, float]:
-    """Return the intensities in one or more images, by number."""
+    """Return the intensities over one or more frames, by number."""
     found = read_cues(np.atleast_2d(measures), neutral)
     return {cue.action_unit: cue.intensity for cue in found}
 
 
 def cues(face: FloatArray, moved: FloatArray) -> dict[int, float]:
-    """Return the intensities of a face that moved, relative to how it was."""
+    """Return the intensities of a face that moved, relative to the face before."""
     return intensities(measure(moved, {}), measure(face, {}))
 
 
 def turned(landmarks: FloatArray, yaw: float, pitch: float, roll: float) -> FloatArray:
-    """Return a face in the image as the head turns, in degrees."""
+    """Return the landmarks of a face after the head has turned, in degrees."""
     a, b, c = np.radians([-yaw, pitch, roll])
     about_y = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
     about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
@@ -110,7 +110,7 @@ def test_stretched_lips_thin_lips_and_closed_eyes(face: FloatArray) -> None:
     scale=st.floats(3, 30),
     place=st.tuples(st.floats(0, 2000), st.floats(0, 1000)),
 )
-def test_how_the_head_is_held_is_seen_and_does_not_count_as_movement(
+def test_the_pose_of_the_head_is_measured_and_is_no_facial_movement(
     yaw: float, pitch: float, roll: float, scale: float, place: tuple[float, float]
 ) -> None:
     upright = head_of(real_landmarks())
@@ -126,12 +126,12 @@ def test_how_the_head_is_held_is_seen_and_does_not_count_as_movement(
     assert set(cues(bare.landmarks, head.landmarks).values()) == {0.0}
 
 
-def test_what_is_no_face_has_no_head() -> None:
+def test_landmarks_that_are_not_those_of_a_face_have_no_head() -> None:
     assert find_head(np.zeros((478, 3), np.float32)) is None
     assert find_head(np.full((478, 3), np.nan, np.float32)) is None
 
 
-def test_the_region_of_a_face_holds_it_and_turns_with_it() -> None:
+def test_the_region_of_a_face_contains_it_and_turns_with_it() -> None:
     landmarks = real_landmarks()
     box, region = box_of(landmarks), region_of(landmarks)
     assert region.side > max(box.width, box.height)
@@ -142,14 +142,14 @@ def test_the_region_of_a_face_holds_it_and_turns_with_it() -> None:
     assert region_of(tilted).side == pytest.approx(region.side, rel=1e-3)
 
 
-def test_blendshapes_count_where_there_are_some(face: FloatArray) -> None:
+def test_blendshapes_are_used_where_there_are_any(face: FloatArray) -> None:
     shapes = {'mouthSmileLeft': 0.9, 'mouthSmileRight': 0.7, 'browInnerUp': 0.9}
     found = intensities(measure(face, shapes), NeutralFace().measures)
     assert found[12] > 0.8
     assert found[1] > 0.9
 
 
-def test_no_images_no_cues() -> None:
+def test_without_frames_there_are_no_cues() -> None:
     assert read_cues(np.zeros((0, len(UNITS)), np.float32), NeutralFace().measures) == ()
 
 
@@ -163,7 +163,7 @@ def test_a_blink_does_not_close_the_eyes_of_an_utterance(face: FloatArray) -> No
 
 
 class TestNeutralFace:
-    """One person's own neutral face."""
+    """One person's neutral face."""
 
     def follow(self, measures: FloatArray, seconds: float) -> NeutralFace:
         neutral = NeutralFace()
@@ -171,14 +171,14 @@ class TestNeutralFace:
             neutral.follow(number * FRAME_NS, measures)
         return neutral
 
-    def test_low_brows_are_somebodys_own_after_a_while(self) -> None:
+    def test_low_brows_become_part_of_the_neutral_face(self) -> None:
         own = NeutralFace().measures.copy()
         own[NUMBERS.index(4)] += 0.3
         assert intensities(own, NeutralFace().measures)[4] > 0.3
         known = self.follow(own, 20.0)
         assert set(intensities(own, known.measures).values()) == {0.0}
 
-    def test_a_smile_now_and_then_does_not_become_the_neutral_face(self) -> None:
+    def test_occasional_smiles_do_not_become_the_neutral_face(self) -> None:
         own = NeutralFace().measures
         smile = own.copy()
         smile[NUMBERS.index(12)] += 2.0

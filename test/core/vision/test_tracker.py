@@ -1,4 +1,4 @@
-"""Who is who, frame after frame."""
+"""Faces keep their ids from frame to frame."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ from emotion_node.core.vision.assignment import assign
 from emotion_node.core.vision.scene_cuts import CutDetector
 from emotion_node.core.vision.tracker import FaceTracker
 from emotion_node.core.vision.views import SearchSchedule, search_views
+from emotion_node.datatypes import NS_PER_S
 from emotion_node.faces import Box, Image, TrackedFace
-
-SECOND = 1_000_000_000
 
 
 def watch(
@@ -37,19 +36,19 @@ def watch(
     dropped: Iterable[int] = (),
     config: FaceConfig | None = None,
 ) -> list[dict[str, tuple[int, int]]]:
-    """Return, for each image, where the middle of each face is, by id."""
+    """Return, for each frame, the centre of each face by id."""
     tracker = FaceTracker(config or FaceConfig(), scene)
     seen = []
-    for number in range(round(seconds * SECOND / FRAME_NS)):
+    for number in range(round(seconds * NS_PER_S / FRAME_NS)):
         if number in set(dropped):
             continue
         stamp_ns = start_ns + number * FRAME_NS
-        image = scene.image(stamp_ns, number * FRAME_NS / SECOND)
-        seen.append({face.face_id: middle(face) for face in tracker.update(stamp_ns, image)})
+        image = scene.image(number * FRAME_NS / NS_PER_S)
+        seen.append({face.face_id: centre(face) for face in tracker.update(stamp_ns, image)})
     return seen
 
 
-def middle(face: TrackedFace) -> tuple[int, int]:
+def centre(face: TrackedFace) -> tuple[int, int]:
     x, y = face.box.centre
     return round(x), round(y)
 
@@ -65,20 +64,20 @@ def test_two_people_keep_their_ids() -> None:
     assert all(faces == {'f1': (200, 240), 'f2': (450, 240)} for faces in seen)
 
 
-def test_a_detector_that_misses_somebody_for_a_while_does_not_lose_them() -> None:
+def test_a_face_that_the_detector_misses_for_a_while_is_not_lost() -> None:
     scene = SyntheticScene(
         [SyntheticPerson(still(200), 1)], missed=lambda seconds: 0.2 < seconds < 1.6
     )
     assert all(faces == {'f1': (200, 240)} for faces in watch(scene, 3.0))
 
 
-def test_the_detector_looks_only_now_and_then_while_everybody_is_followed() -> None:
+def test_the_detector_runs_only_at_intervals_while_all_faces_are_tracked() -> None:
     scene = SyntheticScene([SyntheticPerson(still(200), 1)])
     watch(scene, 4.0, config=FaceConfig(detection_period=0.5))
-    assert scene.looks <= 10  # of 100 images
+    assert scene.detections <= 10  # in 100 frames
 
 
-def test_a_hand_before_the_face_does_not_make_somebody_new() -> None:
+def test_a_hand_before_the_face_does_not_change_its_id() -> None:
     scene = SyntheticScene(
         [SyntheticPerson(away(still(200), 1.0, 2.0), 1), SyntheticPerson(still(450), 2)]
     )
@@ -88,12 +87,12 @@ def test_a_hand_before_the_face_does_not_make_somebody_new() -> None:
     assert seen[-1] == {'f1': (200, 240), 'f2': (450, 240)}
 
 
-def test_whoever_was_away_for_long_is_somebody_new() -> None:
+def test_a_face_that_was_away_for_long_gets_a_new_id() -> None:
     scene = SyntheticScene([SyntheticPerson(away(still(200), 1.0, 5.0), 1)])
     assert ids(watch(scene, 6.0, config=FaceConfig(keep_lost=2.0))) == {'f1', 'f2'}
 
 
-def test_somebody_else_in_the_same_place_is_somebody_new() -> None:
+def test_another_person_in_the_same_place_gets_a_new_id() -> None:
     first = SyntheticPerson(lambda seconds: (200, 240) if seconds < 1 else None, 1)
     second = SyntheticPerson(away(still(200), 0, 1.5), 2)
     assert ids(watch(SyntheticScene([first, second]), 3.0)) == {'f1', 'f2'}
@@ -108,18 +107,20 @@ def test_people_who_pass_each_other_keep_their_ids() -> None:
     assert right['f1'][0] > right['f2'][0]
 
 
-def test_somebody_who_walks_out_of_the_image_is_gone() -> None:
+def test_a_person_who_walks_out_of_the_frame_is_gone() -> None:
     seen = watch(SyntheticScene([SyntheticPerson(walk(500, 100), 1)]), 3.0)
     assert seen[0] == {'f1': (500, 240)}
     assert seen[-1] == {}
 
 
-def test_what_the_detector_takes_for_a_face_but_has_no_landmarks_is_none() -> None:
-    scene = SyntheticScene([SyntheticPerson(still(450), 1)], ghosts=(Box(100, 100, 90, 90),))
+def test_a_false_detection_without_landmarks_is_ignored() -> None:
+    scene = SyntheticScene(
+        [SyntheticPerson(still(450), 1)], false_detections=(Box(100, 100, 90, 90),)
+    )
     assert ids(watch(scene, 2.0)) == {'f1'}
 
 
-def test_no_more_faces_are_followed_than_asked_for() -> None:
+def test_no_more_faces_are_tracked_than_configured() -> None:
     people = [SyntheticPerson(still(60 + 120 * k), k) for k in range(5)]
     seen = watch(SyntheticScene(people), 1.0, config=FaceConfig(max_faces=3))
     assert len(seen[-1]) == 3
@@ -127,7 +128,7 @@ def test_no_more_faces_are_followed_than_asked_for() -> None:
 
 @settings(max_examples=12)
 @given(dropped=st.sets(st.integers(1, 74), max_size=25))
-def test_dropped_images_do_not_change_ids(dropped: set[int]) -> None:
+def test_dropped_frames_do_not_change_ids(dropped: set[int]) -> None:
     people = [SyntheticPerson(walk(150, 40), 1), SyntheticPerson(away(still(450), 1.0, 1.4), 2)]
     seen = watch(SyntheticScene(people), 3.0, dropped=dropped)
     assert ids(seen) == {'f1', 'f2'}
@@ -160,7 +161,7 @@ def test_the_order_in_which_faces_are_found_does_not_matter(order: list[int]) ->
         assert all(names[at] == name for name, at in faces.items())
 
 
-def test_real_faces_are_followed_through_blinks_and_speech() -> None:
+def test_real_faces_are_tracked_through_blinks_and_speech() -> None:
     tracker = FaceTracker(FaceConfig(), finder())
     seen: dict[str, list[float]] = {}
     for frame in recorded_frames(60):
@@ -185,16 +186,16 @@ class TestCuts:
         found = [cuts.is_cut(self.image(seed)) for seed in (1, 1, 2, 2, 3)]
         assert found == [False, False, True, False, True]
 
-    def test_a_camera_that_pans_makes_no_cut(self) -> None:
+    def test_a_camera_that_pans_is_not_a_cut(self) -> None:
         cuts = CutDetector()
         assert not any(cuts.is_cut(self.image(1, shift)) for shift in range(0, 240, 20))
 
-    def test_after_a_cut_everybody_is_new(self) -> None:
+    def test_after_a_cut_all_faces_get_new_ids(self) -> None:
         scene = SyntheticScene([SyntheticPerson(still(200), 1)])
         tracker = FaceTracker(FaceConfig(), scene)
         names = []
         for number in range(20):
-            image = scene.image(0, number / 25)
+            image = scene.image(number / 25)
             image[:] = 30 if number < 10 else 220
             image[:, ::2] = 90 if number < 10 else 120
             faces = tracker.update(number * FRAME_NS, image)
@@ -203,7 +204,7 @@ class TestCuts:
 
 
 class TestViews:
-    """Which parts of an image are searched."""
+    """Which parts of a frame are searched."""
 
     @given(
         width=st.integers(160, 4000),
@@ -223,15 +224,15 @@ class TestViews:
             for view in search_views(width, height, size)
         )
 
-    def test_an_image_in_which_faces_are_large_is_searched_as_a_whole(self) -> None:
+    def test_a_frame_in_which_faces_are_large_is_searched_as_a_whole(self) -> None:
         assert search_views(640, 480, 80) == [Box(0, 0, 640, 480)]
         assert len(search_views(1280, 720, 80)) == 3
 
-    def test_all_views_come_in_turn(self) -> None:
+    def test_all_views_are_searched_in_turn(self) -> None:
         schedule = SearchSchedule(FaceConfig(min_size=80, detection_period=0.5))
-        found = [schedule.next_view(k * SECOND // 2, 1280, 720, False) for k in range(6)]
+        found = [schedule.next_view(k * NS_PER_S // 2, 1280, 720, False) for k in range(6)]
         assert found[:3] == found[3:] == search_views(1280, 720, 80)
-        assert schedule.next_view(5 * SECOND // 2 + 1, 1280, 720, False) is None
+        assert schedule.next_view(5 * NS_PER_S // 2 + 1, 1280, 720, False) is None
 
 
 @given(
@@ -242,7 +243,7 @@ class TestViews:
     ),
     limit=st.floats(0.1, 1.2),
 )
-def test_pairs_are_the_cheapest_there_are(cost: list[list[float]], limit: float) -> None:
+def test_pairs_have_the_least_total_cost(cost: list[list[float]], limit: float) -> None:
     table = np.array(cost).reshape(-1, 3)
     rows, columns = table.shape
 

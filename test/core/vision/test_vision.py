@@ -1,4 +1,4 @@
-"""Hearing and seeing together: whose face it is that speaks."""
+"""Frames and speech events together: whose face speaks."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def scores(reports: Iterable[FacesReport], name: str) -> list[float]:
     return [face.speaking_score for one in reports for face in one.faces if face.face_id == name]
 
 
-def test_the_face_whose_mouth_goes_with_the_voice_spoke() -> None:
+def test_the_face_whose_mouth_moves_with_the_voice_spoke() -> None:
     reports, estimate = live(FaceVision(TalkingFaces(2, 1, None)), spoken(1))
     assert estimate.face_id == 'f2'
     assert estimate.speaker_confidence > 0.9
-    # There is no model of expressions yet, but what moves in the face is told.
+    # Facial cues are reported without an expression model.
     assert estimate.emotion.reason is Reason.MODEL_OFF
     assert estimate.emotion.samples_used in (75, 76)
     moving = {cue.action_unit for cue in estimate.emotion.facial_cues if cue.intensity > 0.1}
@@ -41,7 +41,7 @@ def test_the_face_whose_mouth_goes_with_the_voice_spoke() -> None:
     assert [one.frame_id for one in reports] == ['camera'] * len(reports)
 
 
-def test_while_somebody_speaks_each_face_has_a_score_and_before_and_after_it_none_has() -> None:
+def test_each_face_has_a_speaking_score_only_while_somebody_speaks() -> None:
     said = spoken(1)
     reports, _ = live(FaceVision(TalkingFaces(2, 1)), said)
     during = [one for one in reports if said.start_ns + SECOND <= one.stamp_ns < said.end_ns]
@@ -52,7 +52,7 @@ def test_while_somebody_speaks_each_face_has_a_score_and_before_and_after_it_non
     assert set(scores(others, 'f1') + scores(others, 'f2')) == {0.0}
 
 
-def test_whoever_speaks_out_of_sight_is_not_visible() -> None:
+def test_a_speaker_off_screen_is_not_visible() -> None:
     _, estimate = live(FaceVision(TalkingFaces(None, None)), spoken(1))
     assert estimate.face_id == ''
     assert estimate.speaker_confidence == 0.0
@@ -60,14 +60,14 @@ def test_whoever_speaks_out_of_sight_is_not_visible() -> None:
     assert estimate.emotion.facial_cues == ()
 
 
-def test_without_a_face_there_is_none() -> None:
+def test_without_faces_there_is_no_estimate() -> None:
     _, estimate = live(FaceVision(TalkingFaces()), spoken(1))
     assert estimate.emotion.reason is Reason.NO_FACE
-    blind = FaceVision(TalkingFaces(1)).estimate(spoken(1))
-    assert blind.emotion.reason is Reason.NO_FACE
+    unseen = FaceVision(TalkingFaces(1)).estimate(spoken(1))
+    assert unseen.emotion.reason is Reason.NO_FACE
 
 
-def test_an_utterance_that_was_not_heard_piece_by_piece_is_judged_by_its_sound() -> None:
+def test_an_utterance_without_speech_events_is_matched_by_its_samples() -> None:
     vision = FaceVision(TalkingFaces(2, 1))
     for stamp_ns in range(0, 5 * SECOND, FRAME_NS):
         vision.update(frame(stamp_ns))
@@ -79,8 +79,8 @@ def test_an_utterance_that_was_not_heard_piece_by_piece_is_judged_by_its_sound()
 
 @pytest.mark.parametrize('shift', [0, 1_750_000_000 * SECOND + 7])
 def test_stamps_shifted_by_a_constant_change_nothing(shift: int) -> None:
-    audience = TalkingFaces(2, 1)
-    audience.origin_ns = shift
+    faces = TalkingFaces(2, 1)
+    faces.origin_ns = shift
     said = spoken(1)
     moved = dataclasses.replace(
         said,
@@ -89,7 +89,7 @@ def test_stamps_shifted_by_a_constant_change_nothing(shift: int) -> None:
         decided_ns=said.decided_ns + shift,
         samples_start_ns=said.samples_start_ns + shift,
     )
-    reports, estimate = live(FaceVision(audience), moved, shift)
+    reports, estimate = live(FaceVision(faces), moved, shift)
     before, at_zero = live(FaceVision(TalkingFaces(2, 1)), said)
     peaks = tuple(
         dataclasses.replace(peak, stamp_ns=peak.stamp_ns - shift) for peak in estimate.peaks
@@ -99,54 +99,54 @@ def test_stamps_shifted_by_a_constant_change_nothing(shift: int) -> None:
     assert scores(reports, 'f2') == scores(before, 'f2')
 
 
-def test_a_late_image_is_left_out_and_not_decoded() -> None:
+def test_a_late_frame_is_left_out_and_not_decoded() -> None:
     vision = FaceVision(TalkingFaces(1))
     vision.update(frame(SECOND))
 
     def never() -> Image:
-        raise AssertionError('looked at')
+        raise AssertionError('decoded')
 
     assert vision.update(VideoFrame(SECOND - FRAME_NS, never)) is None
     assert vision.update(VideoFrame(SECOND, never)) is None
     assert vision.update(frame(SECOND + FRAME_NS)) is not None
 
 
-def test_a_clock_that_is_set_back_begins_anew() -> None:
-    audience = TalkingFaces(2, 1)
-    vision = FaceVision(audience)
-    audience.origin_ns = 1000 * SECOND
+def test_a_clock_that_is_set_back_forgets_all_faces() -> None:
+    faces = TalkingFaces(2, 1)
+    vision = FaceVision(faces)
+    faces.origin_ns = 1000 * SECOND
     vision.update(frame(1000 * SECOND))
-    audience.origin_ns = 0
+    faces.origin_ns = 0
     assert live(vision, spoken(1))[1].face_id == 'f2'
-    assert audience.resets == 1
+    assert faces.resets == 1
 
 
-def test_after_a_reset_nobody_is_known() -> None:
-    audience = TalkingFaces(1)
-    vision = FaceVision(audience)
+def test_after_a_reset_no_face_is_known() -> None:
+    faces = TalkingFaces(1)
+    vision = FaceVision(faces)
     live(vision, spoken(1))
     vision.reset()
     assert vision.estimate(spoken(1)).emotion.reason is Reason.NO_FACE
     vision.update(frame(6 * SECOND))
-    assert audience.resets == 1
+    assert faces.resets == 1
 
 
-def test_images_may_be_seen_in_another_thread() -> None:
+def test_frames_may_be_processed_in_another_thread() -> None:
     vision = FaceVision(TalkingFaces(2, 1))
     said = spoken(1)
     stop = threading.Event()
     failed: list[Exception] = []
 
-    def look() -> None:
+    def process_frames() -> None:
         stamp_ns = 0
         try:
             while not stop.is_set():
                 vision.update(frame(stamp_ns))
                 stamp_ns += FRAME_NS
-        except Exception as error:  # noqa: BLE001  told by the test
+        except Exception as error:  # noqa: BLE001  asserted on below
             failed.append(error)
 
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=process_frames)
     thread.start()
     for _ in range(20):
         for event in events(said):
@@ -160,10 +160,10 @@ def test_images_may_be_seen_in_another_thread() -> None:
     assert failed == []
 
 
-class Dawdler:
-    """An expression model that takes 2 ms for an image and 1 ms at the end, on its own clock."""
+class SlowModel:
+    """An expression model that takes 2 ms per frame and 1 ms per utterance, on its own clock."""
 
-    info = ModelInfo('dawdler', '1')
+    info = ModelInfo('slow', '1')
     width = 1
     period_ns = 2 * FRAME_NS
 
@@ -183,8 +183,8 @@ class Dawdler:
         return ModalityEmotion.from_scores(Modality.FACE, even, self.info, len(seen.rows))
 
 
-def test_a_face_takes_the_time_of_all_its_images() -> None:
-    model = Dawdler()
+def test_the_time_of_the_expression_model_includes_all_frames() -> None:
+    model = SlowModel()
     vision = FaceVision(TalkingFaces(1), expression=model, clock=model.clock)
     emotion = live(vision, spoken(1))[1].emotion
     assert emotion.samples_used == pytest.approx(3 * SECOND / model.period_ns, abs=1)

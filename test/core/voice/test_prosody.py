@@ -1,4 +1,4 @@
-"""Pitch, loudness and pace of a voice, and how they compare with its speaker's usual ones."""
+"""Pitch, loudness and speaking rate of a voice, and their deviation from the speaker's normal."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ class TestPitch:
         tone = buzz(180, 1.0)
         ratio = float(np.std(tone)) * 10 ** (-snr_db / 20)
         pitch = pitch_contour(tone + noise(1.0, ratio))
-        there = pitch[~np.isnan(pitch)]
-        assert len(there) > 0.8 * len(pitch)
-        np.testing.assert_allclose(np.median(there), 180, rtol=0.01)
+        voiced = pitch[~np.isnan(pitch)]
+        assert len(voiced) > 0.8 * len(pitch)
+        np.testing.assert_allclose(np.median(voiced), 180, rtol=0.01)
 
     def test_a_glide_is_followed(self) -> None:
         course = np.linspace(120, 240, SAMPLE_RATE)
@@ -73,14 +73,14 @@ class TestPitch:
         np.testing.assert_allclose(pitch[3:-3], expected[3:-3], rtol=0.03)
 
     @pytest.mark.parametrize('sound', [noise(), np.zeros(SAMPLE_RATE, np.float32)])
-    def test_what_is_not_voiced_has_none(self, sound: FloatArray) -> None:
+    def test_unvoiced_sound_has_none(self, sound: FloatArray) -> None:
         assert np.isnan(pitch_contour(sound)).all()
 
-    def test_the_room_between_words_has_none(self) -> None:
+    def test_background_noise_between_words_has_none(self) -> None:
         hum = buzz(100, 1.0, level=0.001)
         pitch = pitch_contour(np.concatenate([buzz(200), hum, buzz(200)]))
-        there = pitch[~np.isnan(pitch)]
-        np.testing.assert_allclose(there, 200, rtol=0.02)
+        voiced = pitch[~np.isnan(pitch)]
+        np.testing.assert_allclose(voiced, 200, rtol=0.02)
 
 
 class TestProsody:
@@ -171,7 +171,7 @@ class TestNormals:
 
 
 class TestPublished:
-    def heard(self, voice: ScriptedVoice | None, count: int) -> list[ModalityEmotion]:
+    def voice_estimates(self, voice: ScriptedVoice | None, count: int) -> list[ModalityEmotion]:
         """Return the voice's final estimates of `count` utterances."""
         lines = ScriptedTranscriber(['so'] * count)
         analysis = scripted_analysis(Config(), lines, None, voice, None)
@@ -188,16 +188,16 @@ class TestPublished:
         return [one.fused.voice for one in final]
 
     def test_with_the_voices_estimate(self) -> None:
-        cues = [by_name(tuple(one.vocal_cues)) for one in self.heard(ScriptedVoice(), 4)]
+        cues = [by_name(tuple(one.vocal_cues)) for one in self.voice_estimates(ScriptedVoice(), 4)]
         assert [one['pitch'].normal_utterances for one in cues] == [0, 0, 2, 3]
         assert cues[3]['pitch'].value == pytest.approx(0.1 * SAMPLE_RATE / (2 * np.pi), rel=0.01)
         assert cues[3]['loudness'].deviation == pytest.approx(0.0, abs=0.01)
 
     def test_even_when_the_model_breaks(self) -> None:
-        (emotion,) = self.heard(ScriptedVoice(broken=True), 1)
+        (emotion,) = self.voice_estimates(ScriptedVoice(broken=True), 1)
         assert not emotion.available
         assert emotion.vocal_cues
 
     def test_not_without_a_model(self) -> None:
-        (emotion,) = self.heard(None, 1)
+        (emotion,) = self.voice_estimates(None, 1)
         assert not emotion.vocal_cues
