@@ -175,8 +175,8 @@ def test_people_who_talk_without_expression_have_neutral_faces() -> None:
     intensity = {cue.action_unit: cue.intensity for cue in estimate.emotion.facial_cues}
     assert max(intensity[25], intensity[26]) > 0.4
     for label in EXPRESSIVE:
-        assert check(label, estimate.emotion.facial_cues).verdict == 'neutral_face'
-    assert check('neutral', estimate.emotion.facial_cues).verdict == 'shown'
+        assert check(label, estimate.emotion.facial_cues).result == 'neutral_face'
+    assert check('neutral', estimate.emotion.facial_cues).result == 'shown'
     assert len(estimate.peaks) == len(LABELS)
     for peak in estimate.peaks:
         assert peak.stamp_ns in talker.stamps_ns
