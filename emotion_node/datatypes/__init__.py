@@ -1,0 +1,88 @@
+"""The records that flow through the pipeline.
+
+Stamps are `int` nanoseconds of acquisition on the clock that stamped the input; durations
+are `int` nanoseconds too when their name ends in `_ns`, `float` seconds when it ends in `_s`.
+Audio inside the pipeline is float32 mono at `SAMPLE_RATE`, full scale at -1..1.
+"""
+
+from emotion_node.datatypes.emotion import (
+    AudibleOrVisible,
+    ExpressionCheck,
+    FaceEstimate,
+    FacialCue,
+    FusedScores,
+    ModalityEmotion,
+    ModelInfo,
+    Reason,
+    Transcript,
+    VocalCue,
+)
+from emotion_node.datatypes.inputs import AudioChunk, ClockSource, VideoFrame
+from emotion_node.datatypes.reports import (
+    EmotionReport,
+    FacesReport,
+    Report,
+    TranscriptReport,
+    Trigger,
+)
+from emotion_node.datatypes.speech import (
+    EndReason,
+    SilenceRequired,
+    SpeechAudio,
+    SpeechDropped,
+    SpeechEnded,
+    SpeechEvent,
+    SpeechPaused,
+    SpeechStarted,
+    SpeechState,
+    Utterance,
+)
+from emotion_node.datatypes.units import (
+    MAX_SAMPLE_RATE,
+    MIN_SAMPLE_RATE,
+    NS_PER_MS,
+    NS_PER_S,
+    NS_PER_SAMPLE,
+    SAMPLE_RATE,
+    SCORE_FLOOR,
+    FloatArray,
+)
+
+__all__ = [
+    'SAMPLE_RATE',
+    'MIN_SAMPLE_RATE',
+    'MAX_SAMPLE_RATE',
+    'NS_PER_S',
+    'NS_PER_MS',
+    'NS_PER_SAMPLE',
+    'SCORE_FLOOR',
+    'FloatArray',
+    'ClockSource',
+    'AudioChunk',
+    'VideoFrame',
+    'EndReason',
+    'Utterance',
+    'SpeechStarted',
+    'SpeechAudio',
+    'SpeechPaused',
+    'SpeechEnded',
+    'SpeechDropped',
+    'SpeechEvent',
+    'SilenceRequired',
+    'SpeechState',
+    'Reason',
+    'ExpressionCheck',
+    'AudibleOrVisible',
+    'Transcript',
+    'FacialCue',
+    'VocalCue',
+    'ModelInfo',
+    'ModalityEmotion',
+    'FaceEstimate',
+    'FusedScores',
+    'Trigger',
+    'EmotionReport',
+    'TranscriptReport',
+    'FacesReport',
+    'Report',
+]
