@@ -25,6 +25,7 @@ from emotion_node.config import AudioConfig
 from emotion_node.display.palette import emotion_colour
 from emotion_node.labels import LABELS
 from emotion_node.messages.audio import AUDIO_TYPES, decode_audio
+from emotion_node.messages.emotion import decode_emotion
 from emotion_node.messages.image import IMAGE_TYPES, decode_image
 from emotion_node.recordings.bag import Bag
 
@@ -32,7 +33,7 @@ INK = '#22262b'
 
 
 def read(path: Path) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32], dict[int, Any]]:
-    """Return times in s from the first sample, samples, and images by stamp in ns from there."""
+    """Return times in s, samples, and frames by stamp in ns, all from the first sample on."""
     chunks, frames = [], {}
     with Bag(path) as bag:
         for message in bag.messages(None):
@@ -49,14 +50,14 @@ def read(path: Path) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32], 
 
 
 def show_frame(axes: Axes, frames: dict[int, Any], at_s: float) -> None:
-    """Show the image nearest to a time."""
+    """Show the frame nearest to a time."""
     stamp = min(frames, key=lambda one: abs(one - at_s * 1e9))
     axes.imshow(cv2.cvtColor(frames[stamp].decode(), cv2.COLOR_BGR2RGB))
     axes.set_axis_off()
 
 
 def main() -> None:
-    """Draw."""
+    """Draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
     parser.add_argument('bag', type=Path)
     parser.add_argument('emotions', type=Path, help='JSON lines written by annotate')
@@ -65,9 +66,10 @@ def main() -> None:
     parser.add_argument('--seconds', type=float, default=26.0, help='how many are shown')
     args = parser.parse_args()
     times, samples, frames = read(args.bag)
-    emotions = [json.loads(line) for line in args.emotions.read_text().splitlines()]
+    lines = map(json.loads, args.emotions.read_text().splitlines())
+    emotions = [(one['start_s'], one['end_s'], decode_emotion(one)) for one in lines]
     until = min(args.start + args.seconds, times[-1])
-    shown = [one for one in emotions if args.start <= one['start_s'] and one['end_s'] <= until]
+    shown = [one for one in emotions if args.start <= one[0] and one[1] <= until]
 
     plt.rcParams.update({'font.family': 'DejaVu Sans', 'text.color': INK})
     figure = plt.figure(figsize=(13, 3.9), dpi=110, facecolor='white')
@@ -83,12 +85,8 @@ def main() -> None:
         bottom=0.03,
     )
     for column in range(5):
-        nearest = shown[min(len(shown) - 1, round(column * (len(shown) - 1) / 4))]
-        show_frame(
-            figure.add_subplot(grid[0, column]),
-            frames,
-            (nearest['start_s'] + nearest['end_s']) / 2,
-        )
+        begin, end, _ = shown[min(len(shown) - 1, round(column * (len(shown) - 1) / 4))]
+        show_frame(figure.add_subplot(grid[0, column]), frames, (begin + end) / 2)
     wave = figure.add_subplot(grid[1, :])
     step = 40
     inside = (times >= args.start) & (times <= until)
@@ -98,20 +96,18 @@ def main() -> None:
     wave.fill_between(t[:count:step], -peaks, peaks, color='#b9c0c8', linewidth=0)
     below = figure.add_subplot(grid[2, :], sharex=wave)
     below.set_ylim(0.38, 1)
-    for one in shown:
-        begin, end = one['start_s'], one['end_s']
-        colour = emotion_colour(one['label'])
+    for begin, end, report in shown:
+        colour = emotion_colour(report.fused.label)
         wave.axvspan(begin, end, color=colour, alpha=0.30, linewidth=0)
         left = begin
-        scores = {score['label']: score['score'] for score in one['scores']}
-        for label in LABELS:
-            width = scores.get(label, 0.0) * (end - begin)
+        scores = np.zeros(len(LABELS)) if report.fused.scores is None else report.fused.scores
+        for label, score in zip(LABELS, scores, strict=True):
+            width = float(score) * (end - begin)
             below.barh(0.88, width, 0.14, left, color=emotion_colour(label), linewidth=0)
             left += width
-        below.text(
-            begin, 0.73, one['label'], color=colour, fontsize=11, fontweight='bold', va='center'
-        )
-        words = textwrap.fill(one['text'], max(9, int((end - begin) * 7.5)))
+        name = report.fused.label or 'unknown'
+        below.text(begin, 0.73, name, color=colour, fontsize=11, fontweight='bold', va='center')
+        words = textwrap.fill(report.transcript.text, max(9, int((end - begin) * 7.5)))
         below.text(begin, 0.63, words, fontsize=8.5, va='top', linespacing=1.25)
     for axes in (wave, below):
         axes.set_xlim(args.start, until)

@@ -31,7 +31,8 @@ from emotion_node.core.timings import Timings
 from emotion_node.datatypes import NS_PER_MS, NS_PER_S, EmotionReport, Trigger
 from emotion_node.factory import build_pipeline, load_models
 from emotion_node.recordings.bag import Bag
-from emotion_node.recordings.inputs import BagRecording, TopicNames, push
+from emotion_node.recordings.bag_recording import BagRecording, TopicNames
+from emotion_node.recordings.recording import push
 
 DESCRIPTION = """\
 Run for a long time, and report memory, latency and losses.

@@ -18,13 +18,8 @@ from emotion_node.datatypes import (
 )
 from emotion_node.factory import Models, build_pipeline
 from emotion_node.recordings.bag import Bag, is_bag
-from emotion_node.recordings.inputs import (
-    BagRecording,
-    Input,
-    MediaRecording,
-    TopicNames,
-    push,
-)
+from emotion_node.recordings.bag_recording import BagRecording, TopicNames
+from emotion_node.recordings.recording import MediaRecording, PipelineInput, push
 
 LAST_NS: Final = NS_PER_S
 """Interim estimates count from this long before the end of speech."""
@@ -83,7 +78,7 @@ def compare(reports: Iterable[Report]) -> Agreement:
 
 
 def replay(
-    inputs: Iterable[Input | None], config: Config, models: Models, clock: Clock
+    inputs: Iterable[PipelineInput | None], config: Config, models: Models, clock: Clock
 ) -> list[Report]:
     """Return all reports of the pipeline on a recording."""
     pipeline = build_pipeline(config, models, Guard(Timings(clock)))

@@ -32,7 +32,7 @@ from emotion_node.datatypes import (
 from emotion_node.factory import Models, build_hearing, load_transcriber, load_vad
 from emotion_node.interfaces import TranscriberStream
 from emotion_node.recordings.bag import Bag
-from emotion_node.recordings.inputs import BagRecording, TopicNames
+from emotion_node.recordings.bag_recording import BagRecording, TopicNames
 from emotion_node.recordings.truth import read_truth, words_of
 
 PADDING_S: Final = 0.5

@@ -18,10 +18,12 @@ from rosbags.interfaces import (
 )
 from rosbags.rosbag2 import StoragePlugin, Writer
 
-from emotion_node.datatypes import NS_PER_S, Report
-from emotion_node.messages.json_records import Record, as_record
+from emotion_node.annotate.annotation import Annotation
+from emotion_node.datatypes import Report
+from emotion_node.messages.json_records import as_record
 from emotion_node.messages.reports import OUTPUT_TOPICS, Encoder, plain
-from emotion_node.recordings.bag import Bag, BagError, Message, Topic
+from emotion_node.recordings.bag import Bag, BagError
+from emotion_node.recordings.bag_files import Message, Topic
 from emotion_node.recordings.definitions import standard_types
 
 _FOREVER = QosTime(2_147_483_647, 4_294_967_295)
@@ -38,67 +40,62 @@ _RELIABLE = Qos(
 )
 
 
+_EMOTION_TOPICS = ('emotion', 'emotion/interim')
+
+
 class JsonLines:
     """Writes one line per emotion.
 
     A line has the fields of emotion_msgs/Emotion under their own names (times as whole
     nanoseconds) and, before them:
 
-    * `source`: the recording it is of, as given on the command line;
-    * `start_s`, `end_s`: of the utterance, in seconds from the first sample of a bag's audio, or
-      from the beginning of a media file.
+    * `source`: the recording, as given on the command line;
+    * `start_s`, `end_s`: position of the utterance, in seconds from the first sample of a bag's
+      audio, or from the beginning of a media file.
 
     Args:
         file: open for writing text.
-        interim: write interim estimates too (field `trigger` tells).
+
+    Attributes:
+        encoder: makes the messages.
     """
 
-    def __init__(self, file: IO[str], interim: bool) -> None:
-        self.emotions: list[Record] = []
+    def __init__(self, file: IO[str]) -> None:
         self._file = file
-        self._topics = ('emotion', 'emotion/interim') if interim else ('emotion',)
         self.encoder = Encoder(plain)
 
-    def write(self, report: Report, source: Path, origin_ns: int) -> None:
-        """Write a report if it is one of the kind wanted.
-
-        Args:
-            report: any.
-            source: path of the recording.
-            origin_ns: stamp from which `start_s` and `end_s` count.
-        """
-        for topic, message in self.encoder.encode(report):
-            if topic not in self._topics:
+    def write(self, annotation: Annotation) -> None:
+        """Write an emotion, final or interim."""
+        for topic, message in self.encoder.encode(annotation.report):
+            if topic not in _EMOTION_TOPICS:
                 continue
-            record = as_record(message)
             line = {
-                'source': str(source),
-                'start_s': round((record['start'] - origin_ns) / NS_PER_S, 3),
-                'end_s': round((record['end'] - origin_ns) / NS_PER_S, 3),
-                **record,
+                'source': str(annotation.source),
+                'start_s': round(annotation.start_s, 3),
+                'end_s': round(annotation.end_s, 3),
+                **as_record(message),
             }
-            if topic == 'emotion':
-                self.emotions.append(line)
             self._file.write(json.dumps(line, ensure_ascii=False) + '\n')
             self._file.flush()
 
 
 class BagCopy:
-    """Copies a bag, with the topics of the node added.
+    """Copies a bag and adds the topics of the node.
 
-    An added message's time of recording is that of the audio message that completed it, so a
-    copy does not depend on the speed of the machine that made it.
+    An added message's time of recording is that of the audio message that triggered it, so a copy
+    does not depend on the speed of the machine.
 
     Args:
-        folder: to write; must not exist.
-        bag: what is copied.
+        folder: the new bag; must not exist.
+        bag: the bag to copy.
         namespace: of the added topics, such as "/robot".
 
     Attributes:
-        left_out: why topics could not be copied.
+        encoder: makes the added messages.
+        left_out: a description of each topic that could not be copied.
 
     Raises:
-        BagError: the bag has one of the topics already, as another type.
+        BagError: the bag has one of the topics already, with another type.
     """
 
     def __init__(self, folder: Path, bag: Bag, namespace: str = '') -> None:
@@ -115,7 +112,7 @@ class BagCopy:
             known = bag.topics.get(name)
             if known is not None and known.msgtype != OUTPUT_TOPICS[topic]:
                 raise BagError(
-                    f'{bag.path} has a topic {name} of type {known.msgtype} already; add the '
+                    f'{bag.path} already has a topic {name} of type {known.msgtype}; add the '
                     'emotion topics under another namespace with --namespace'
                 )
         self._writer.open()
@@ -131,7 +128,7 @@ class BagCopy:
             )
 
     def copy(self, message: Message) -> None:
-        """Copy a message; one of an earlier annotation is left out."""
+        """Copy a message, unless it comes from an earlier annotation."""
         connection = self._connections.get(message.topic)
         if connection is not None:
             self._writer.write(connection, message.stamp_ns, message.data)
@@ -143,7 +140,7 @@ class BagCopy:
             self._writer.write(self._added[topic], time_ns, data)
 
     def close(self) -> None:
-        """Complete the bag."""
+        """Finish writing the bag."""
         self._writer.close()
 
     def _copy(self, bag: Bag, topic: Topic) -> None:

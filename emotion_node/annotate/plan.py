@@ -1,4 +1,4 @@
-"""What `annotate` writes where, without overwriting anything unasked."""
+"""Where `annotate` writes its outputs; nothing is overwritten without --force."""
 
 from __future__ import annotations
 
@@ -8,12 +8,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from emotion_node.errors import UserError
 from emotion_node.recordings.bag import is_bag
+
+
+class OutputError(UserError):
+    """The inputs cannot be annotated into the outputs that were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One input and its outputs; `jsonl` is None where all inputs share one."""
+    """One input and its outputs.
+
+    Attributes:
+        path: the input.
+        jsonl: file for its JSON lines; None where all inputs share one.
+        bag: folder for its copy with the emotion topics added; None where there is none.
+    """
 
     path: Path
     jsonl: Path | None = None
@@ -21,24 +32,23 @@ class Job:
 
 
 def plan(paths: Sequence[Path], output: str, force: bool, report: Path | None = None) -> list[Job]:
-    """Return what to write for which input, after making sure that it can be written.
+    """Return the outputs of each input, after making way for them.
 
     Args:
         paths: inputs.
         output: "-", a name ending in .jsonl, or a folder.
-        force: whether outputs that exist may be replaced.
-        report: one more file to write.
+        force: replace outputs that exist.
+        report: file for the HTML report.
 
     Raises:
-        FileNotFoundError: there is no such input.
-        FileExistsError: something is there that must not be replaced.
+        OutputError: an input is missing, or an output would replace something.
     """
     for path in paths:
         if not path.exists():
-            raise FileNotFoundError(f'{path} does not exist')
+            raise OutputError(f'{path} does not exist')
     if report is not None:
         if report.is_dir():
-            raise FileExistsError(f'{report} is a folder; the report is a file such as talk.html')
+            raise OutputError(f'{report} is a folder; the report is a file such as talk.html')
         _clear(report, force, paths)
     if output == '-' or output.endswith('.jsonl'):
         if output != '-':
@@ -46,12 +56,12 @@ def plan(paths: Sequence[Path], output: str, force: bool, report: Path | None = 
         return [Job(path) for path in paths]
     folder = Path(output)
     if folder.is_file():
-        raise FileExistsError(f'{folder} is a file; JSON lines go to a name ending in .jsonl')
+        raise OutputError(f'{folder} is a file; JSON lines go to a name ending in .jsonl')
     names = Counter(path.resolve().stem for path in paths)
     if len(names) < len(paths):
         twice = names.most_common(1)[0][0]
-        raise FileExistsError(
-            f'several inputs are called {twice}, so their outputs would be one; annotate them '
+        raise OutputError(
+            f'several inputs are called {twice}, so their outputs would collide; annotate them '
             'into different folders, or all into one .jsonl file'
         )
     jobs = []
@@ -66,16 +76,16 @@ def plan(paths: Sequence[Path], output: str, force: bool, report: Path | None = 
 
 
 def _clear(path: Path, force: bool, inputs: Iterable[Path]) -> None:
-    """Make way for an output; inputs are never replaced."""
+    """Delete an earlier output; inputs are never deleted."""
     if not path.exists():
         return
     if any(path.resolve() in (one.resolve(), *one.resolve().parents) for one in inputs):
-        raise FileExistsError(f'{path} is an input (or holds one); choose another output')
+        raise OutputError(f'{path} is an input (or contains one); choose another output')
     if not force:
-        raise FileExistsError(f'{path} exists already; choose another output, or add --force')
+        raise OutputError(f'{path} already exists; choose another output, or add --force')
     if path.is_dir():
         if not is_bag(path):
-            raise FileExistsError(f'{path} is a folder, but no recording; it is not replaced')
+            raise OutputError(f'{path} is a folder but not a recording; it is not replaced')
         shutil.rmtree(path)
     else:
         path.unlink()

@@ -1,4 +1,4 @@
-"""What `annotate` tells a person at the end."""
+"""The summary of `annotate`: emotions per input, speed, and time per stage."""
 
 from __future__ import annotations
 
@@ -11,35 +11,30 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from emotion_node.annotate.annotation import Annotation
 from emotion_node.core.timings import Timings
 from emotion_node.display.palette import emotion_colour
-from emotion_node.messages.json_records import Record
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one input.
+    """The result of annotating one input.
 
     Attributes:
         path: the input.
-        emotions: final emotions, as `outputs.JsonLines` writes them.
+        emotions: final emotions.
         duration_s: length of the recording.
-        heard_s: length of the audio that could be used.
-        wall_s: time it took, without loading the models.
-        problems: what could not be used, and how often.
+        audio_s: length of the audio that could be used.
+        wall_s: time taken, without loading the models.
+        problems: descriptions of what could not be used, with their counts.
     """
 
     path: Path
-    emotions: Sequence[Record]
+    emotions: Sequence[Annotation]
     duration_s: float
-    heard_s: float
+    audio_s: float
     wall_s: float
     problems: dict[str, int]
-
-    @property
-    def speed(self) -> float:
-        """How many times faster than real time."""
-        return self.heard_s / self.wall_s
 
 
 def emotion_table(result: Result) -> RenderableType:
@@ -51,13 +46,13 @@ def emotion_table(result: Result) -> RenderableType:
     table.add_column('', justify='right')
     table.add_column('words', overflow='fold')
     for one in result.emotions:
-        label = one['label'] or 'unknown'
+        fused, words = one.report.fused, one.report.transcript.text
         table.add_row(
-            f'{one["start_s"]:.2f} s',
-            f'{one["end_s"]:.2f} s',
-            Text(label, style=emotion_colour(one['label'])),
-            f'{one["confidence"]:.2f}' if one['label'] else '',
-            Text(one['text'] or '(no words recognised)', style='' if one['text'] else 'dim'),
+            f'{one.start_s:.2f} s',
+            f'{one.end_s:.2f} s',
+            Text(fused.label or 'unknown', style=emotion_colour(fused.label)),
+            f'{fused.confidence:.2f}' if fused.label else '',
+            Text(words or '(no words recognised)', style='' if words else 'dim'),
         )
     return Group(Text(f'\n{result.path}: {_count(len(result.emotions))}', 'bold'), table)
 
@@ -80,20 +75,20 @@ def timing_markdown(results: Sequence[Result], timings: Timings) -> str:
 
 
 def timing_record(results: Sequence[Result], timings: Timings) -> dict[str, Any]:
-    """Return the speed and the time per stage over all inputs, as JSON can hold it.
+    """Return the speed and the time per stage over all inputs, for JSON.
 
     Returns:
-        Number of `utterances`; `heard_s`, length of the audio that could be used; `wall_s`, time
+        Number of `utterances`; `audio_s`, length of the audio that could be used; `wall_s`, time
         taken without loading the models; `speed`, their ratio, None when no time was taken;
         `stages` by name, each with `runs`, `mean_ms`, `median_ms` and `p95_ms`.
     """
-    heard_s = sum(result.heard_s for result in results)
+    audio_s = sum(result.audio_s for result in results)
     wall_s = sum(result.wall_s for result in results)
     return {
         'utterances': sum(len(result.emotions) for result in results),
-        'heard_s': heard_s,
+        'audio_s': audio_s,
         'wall_s': wall_s,
-        'speed': heard_s / wall_s if wall_s else None,
+        'speed': audio_s / wall_s if wall_s else None,
         'stages': {
             stage: {
                 'runs': one.count,
@@ -110,15 +105,15 @@ _COLUMNS = ('stage', 'runs', 'mean', 'median', 'p95', 'of real time')
 
 
 def _headline(results: Sequence[Result]) -> str:
-    heard_s = sum(result.heard_s for result in results)
+    audio_s = sum(result.audio_s for result in results)
     wall_s = sum(result.wall_s for result in results)
     count = sum(len(result.emotions) for result in results)
-    speed = f', {heard_s / wall_s:.1f} times real time' if wall_s else ''
-    return f'{_count(count)} in {heard_s:.1f} s of audio took {wall_s:.1f} s{speed}'
+    speed = f', {audio_s / wall_s:.1f} times real time' if wall_s else ''
+    return f'{_count(count)} in {audio_s:.1f} s of audio took {wall_s:.1f} s{speed}'
 
 
 def _rows(results: Sequence[Result], timings: Timings) -> Iterator[tuple[str, ...]]:
-    heard_s = sum(result.heard_s for result in results) or float('inf')
+    audio_s = sum(result.audio_s for result in results) or float('inf')
     for stage, one in timings.summary().items():
         yield (
             stage,
@@ -126,7 +121,7 @@ def _rows(results: Sequence[Result], timings: Timings) -> Iterator[tuple[str, ..
             _milliseconds(one.total_s / one.count),
             _milliseconds(one.median_s),
             _milliseconds(one.p95_s),
-            f'{one.total_s / heard_s:.1%}',
+            f'{one.total_s / audio_s:.1%}',
         )
 
 

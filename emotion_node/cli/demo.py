@@ -16,10 +16,11 @@ from rich.console import Console
 from rich.text import Text
 
 from emotion_node.cli.processes import ProcessGroup, Running
+from emotion_node.datatypes import NS_PER_S, EmotionReport, Trigger
 from emotion_node.errors import UserError
-from emotion_node.messages.json_records import Record
+from emotion_node.messages.emotion import decode_emotion
 from emotion_node.model_store.catalogue import WHISPER, fetch_command, find_fetchable
-from emotion_node.recordings.truth import Score, TrueUtterance, heard_in, read_truth, score
+from emotion_node.recordings.truth import Score, TrueUtterance, overlapping, read_truth, score
 
 DESCRIPTION = """\
 Replay the recorded conversation (synthetic voices and animated portraits) through the node over
@@ -137,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
 def _length(truths: Sequence[TrueUtterance]) -> str:
     if not truths:
         return 'its whole length'
-    seconds = (truths[-1].end_ns - truths[0].start_ns) / 1e9
+    seconds = (truths[-1].end_ns - truths[0].start_ns) / NS_PER_S
     return f'{seconds:.0f} s of synthetic voices in {len(truths)} utterances'
 
 
@@ -170,12 +171,13 @@ def _player_command(args: argparse.Namespace, bag: Path) -> list[str]:
     ]
 
 
-def _read(saved: Path) -> list[Record]:
+def _read(saved: Path) -> list[EmotionReport]:
+    """Return the final emotions in a file that may still be written."""
     if not saved.exists():
         return []
     lines = saved.read_text(encoding='utf-8').splitlines()
-    records = [json.loads(line) for line in lines if line.endswith('}')]
-    return [record for record in records if record['trigger'] == 'final']
+    reports = [decode_emotion(json.loads(line)) for line in lines if line.endswith('}')]
+    return [report for report in reports if report.trigger is Trigger.FINAL]
 
 
 def _wait_for_last(
@@ -185,12 +187,12 @@ def _wait_for_last(
     deadline = time.monotonic() + _AFTER_S
     while time.monotonic() < deadline:
         group.check(needed)
-        if truths and heard_in(truths[-1], _read(saved)):
+        if truths and overlapping(truths[-1], _read(saved)):
             return
         time.sleep(_POLL_S)
 
 
-def _summary(result: Score, emotions: Sequence[Record], seconds: float) -> Text:
+def _summary(result: Score, emotions: Sequence[EmotionReport], seconds: float) -> Text:
     text = Text.assemble((f'{len(emotions)} emotions', 'bold'), f' in {seconds:.0f} s')
     if result.utterances:
         text.append(
@@ -199,8 +201,8 @@ def _summary(result: Score, emotions: Sequence[Record], seconds: float) -> Text:
             f'intended emotion recognised in {result.emotions_right} of {result.utterances}'
         )
     if emotions:
-        latency = statistics.median(one['total_latency'] for one in emotions)
-        text.append(f'; median latency {latency:.2f} s')
+        latency_ns = statistics.median(one.total_latency_ns for one in emotions)
+        text.append(f'; median latency {latency_ns / NS_PER_S:.2f} s')
     text.append(
         '.\nNext: "ros2 run emotion_node emotion_node" or "python -m emotion_node.ros.node" with '
         'your microphone, "python -m emotion_node annotate FILE" for recordings; see README.md.'
@@ -210,8 +212,8 @@ def _summary(result: Score, emotions: Sequence[Record], seconds: float) -> Text:
     return text
 
 
-def _missing(truths: Sequence[TrueUtterance], emotions: Sequence[Record]) -> Text:
-    missed = [one.text for one in truths if not heard_in(one, emotions)]
+def _missing(truths: Sequence[TrueUtterance], emotions: Sequence[EmotionReport]) -> Text:
+    missed = [one.text for one in truths if not overlapping(one, emotions)]
     if not missed:
         return Text(f'Expected at least {_ENOUGH} emotions.', 'red')
     return Text('No emotion was published for: ' + ' / '.join(missed), 'red')

@@ -32,9 +32,9 @@ class EmotionReport:
         end_reason: why the utterance ended (`EndReason.SILENCE` for an interim report).
         clock_source: who stamped the audio.
         endpointing_ns: from the end of speech until the end was decided.
-        transcription_ns: from then until the transcript was there.
-        processing_ns: from then until this report, transcription included.
-        speaker_id, face_id: empty when unknown.
+        transcription_ns: from that decision until the transcript was there.
+        processing_ns: from that decision until this report, transcription included.
+        speaker_id, face_id, person_id: empty when unknown.
         speaker_confidence: 0..1, that `face_id` is the speaker's.
         peak: the frame in which the speaker's face shows the fused label most, or the expression
             that it shows instead; None when there is none. Not published.
@@ -55,6 +55,12 @@ class EmotionReport:
     face_id: str = ''
     speaker_confidence: float = 0.0
     peak: FacePeak | None = None
+    person_id: str = ''
+
+    @property
+    def total_latency_ns(self) -> int:
+        """From the end of speech until this report."""
+        return self.endpointing_ns + self.processing_ns
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,46 +1,48 @@
-"""How one emotion looks in a terminal."""
+"""Emotions as text in a terminal."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from emotion_node.datatypes import NS_PER_S, Reason
+from emotion_node.datatypes import (
+    NS_PER_S,
+    AudibleOrVisible,
+    EmotionReport,
+    ExpressionCheck,
+    FacialCue,
+    FusedScores,
+    ModalityEmotion,
+    Trigger,
+    VocalCue,
+)
 from emotion_node.display.palette import emotion_colour
-from emotion_node.display.words import AUDIBLE_OR_VISIBLE_WORDS, expression_words
-from emotion_node.labels import Modality
-from emotion_node.messages.json_records import Record
-
-REASONS: Final[Mapping[str, str]] = {
-    Reason.NO_FACE: 'no face in view',
-    Reason.SPEAKER_NOT_VISIBLE: 'the speaker is not in view',
-    Reason.TOO_SHORT: 'too short',
-    Reason.NO_SPEECH_RECOGNISED: 'no words recognised',
-    Reason.LOW_CONFIDENCE: 'the words are too uncertain',
-    Reason.MODEL_OFF: 'no model',
-    Reason.TIMEOUT: 'took too long',
-    Reason.ERROR: 'failed',
-}
-"""Why a modality is absent, in words."""
+from emotion_node.display.words import (
+    AUDIBLE_OR_VISIBLE_WORDS,
+    expression_words,
+    reason_words,
+)
+from emotion_node.labels import LABELS, Modality
 
 _BAR_WIDTH = 20
 _EIGHTHS = ' ▏▎▍▌▋▊▉'
 _SHORT_UNITS = {'semitones': ' st', 'dB': ' dB', 'percent': ' %'}
-_SAMPLES = {'text': 'tokens', 'voice': 'samples', 'face': 'frames'}
+_SAMPLES = {Modality.TEXT: 'tokens', Modality.VOICE: 'samples', Modality.FACE: 'frames'}
 _MAX_CUES = 2
 _MIN_CUE = 0.3
 """Intensity from which a facial cue is named."""
-_EARLIEST_DATE_NS = 946_684_800 * NS_PER_S  # 2000: earlier stamps are not of a calendar
+_MAX_TEXT = 190
+"""Characters of the transcript: two lines of 100 columns, less their indent."""
+_EARLIEST_DATE_NS = 946_684_800 * NS_PER_S  # 2000: earlier stamps are not calendar time
 
 
 class EmotionDisplay:
-    """Shows emotions one below the other.
+    """Prints emotions one below the other.
 
     Args:
         console: where to.
@@ -50,55 +52,52 @@ class EmotionDisplay:
         self._console = console
         self._first_ns: int | None = None
 
-    def show(self, record: Record) -> None:
-        """Show an emotion.
-
-        Args:
-            record: an emotion_msgs/Emotion as `records.as_record` makes it.
-        """
-        if self._first_ns is None or record['start'] < self._first_ns:
-            self._first_ns = record['start']
-        since_s = (record['start'] - self._first_ns) / NS_PER_S
-        if record['trigger'] == 'interim':
-            self._console.print(_interim_line(record, since_s))
+    def show(self, report: EmotionReport) -> None:
+        """Print an emotion; an interim one in a single line."""
+        if self._first_ns is None or report.start_ns < self._first_ns:
+            self._first_ns = report.start_ns
+        since_s = (report.start_ns - self._first_ns) / NS_PER_S
+        if report.trigger is Trigger.INTERIM:
+            self._console.print(_interim_line(report, since_s))
         else:
-            self._console.print(Padding(emotion_block(record, since_s), (0, 0, 1, 0)))
+            self._console.print(Padding(emotion_block(report, since_s), (0, 0, 1, 0)))
 
 
-def emotion_block(record: Record, since_s: float) -> RenderableType:
-    """Return a final emotion: when, who, which, the words, a bar per emotion, the evidence.
+def emotion_block(report: EmotionReport, since_s: float) -> RenderableType:
+    """Return a final emotion: time, speaker, label, words, a bar per label, and the evidence.
 
     Args:
-        record: an emotion_msgs/Emotion as `records.as_record` makes it.
-        since_s: time from the first emotion to this one.
+        report: the emotion.
+        since_s: time from the first emotion to this one, in s.
     """
     head = Table.grid(expand=True, padding=(0, 1))
     head.add_column()
     head.add_column(justify='right', no_wrap=True)
-    head.add_row(_when_and_who(record, since_s), _verdict(record))
+    head.add_row(_time_and_speaker(report, since_s), _label(report.fused))
     body = Table.grid(padding=(0, 3))
     body.add_column(no_wrap=True)
     body.add_column(ratio=1)
-    if record['scores']:
-        body.add_row(_bars(record), _evidence(record))
-    else:
-        body.add_row('', _evidence(record))
-    return Group(head, _words(record), body)
+    body.add_row(_bars(report.fused), _evidence(report))
+    return Group(head, _words(report), body)
 
 
-def _when_and_who(record: Record, since_s: float) -> Text:
+def _time_and_speaker(report: EmotionReport, since_s: float) -> Text:
     text = Text.assemble(
         (f'{since_s:7.1f} s', 'bold'),
-        (f'  {_clock_time(record["start"])}', 'dim'),
-        (f'  {(record["end"] - record["start"]) / NS_PER_S:.1f} s long', 'dim'),
-        (f'  {record["utterance_id"]}', 'dim'),
+        (f'  {_clock_time(report.start_ns)}', 'dim'),
+        (f'  {_duration_s(report):.1f} s long', 'dim'),
+        (f'  {report.utterance_id}', 'dim'),
     )
-    who = record['person_id'] or record['speaker_id'] or record['face_id']
-    if who:
-        text.append(f'  {who}', 'cyan')
+    speaker = report.person_id or report.speaker_id or report.face_id
+    if speaker:
+        text.append(f'  {speaker}', 'cyan')
     else:
         text.append('  speaker unknown', 'dim')
     return text
+
+
+def _duration_s(report: EmotionReport) -> float:
+    return (report.end_ns - report.start_ns) / NS_PER_S
 
 
 def _clock_time(stamp_ns: int) -> str:
@@ -108,33 +107,34 @@ def _clock_time(stamp_ns: int) -> str:
     return f'{moment:%H:%M:%S}'
 
 
-def _verdict(record: Record) -> Text:
-    label = record['label']
-    if not label:
+def _label(fused: FusedScores) -> Text:
+    if not fused.label:
         return Text('emotion unknown', 'dim')
     return Text.assemble(
-        (f'{label} {record["confidence"]:.2f}', f'bold {emotion_colour(label)}'),
-        (f'  valence {record["valence"]:+.2f}  arousal {record["arousal"]:+.2f}', 'dim'),
+        (f'{fused.label} {fused.confidence:.2f}', f'bold {emotion_colour(fused.label)}'),
+        (f'  valence {fused.valence:+.2f}  arousal {fused.arousal:+.2f}', 'dim'),
     )
 
 
-def _words(record: Record) -> RenderableType:
-    words = record['text']
+def _words(report: EmotionReport) -> RenderableType:
+    words = report.transcript.text
     text = Text(f'“{words}”' if words else '(no words recognised)', '' if words else 'dim italic')
-    text.truncate(190, overflow='ellipsis')  # two lines of a hundred, with their indent
+    text.truncate(_MAX_TEXT, overflow='ellipsis')
     return Padding(text, (0, 2))
 
 
-def _bars(record: Record) -> Text:
+def _bars(fused: FusedScores) -> Text:
+    """Return a bar per label; nothing where there are no scores."""
+    if fused.scores is None:
+        return Text()
     lines = []
-    for one in record['scores']:
-        label, score = one['label'], one['score']
-        chosen = label == record['label']
-        style = emotion_colour(label)
+    for label, score in zip(LABELS, map(float, fused.scores), strict=True):
+        chosen = label == fused.label
+        colour = emotion_colour(label)
         lines.append(
             Text.assemble(
-                (f'  {label:<9}', f'bold {style}' if chosen else style),
-                (_bar(score), style),
+                (f'  {label:<9}', f'bold {colour}' if chosen else colour),
+                (_bar(score), colour),
                 (f' {score:.2f}', 'bold' if chosen else 'dim'),
             )
         )
@@ -147,81 +147,79 @@ def _bar(score: float) -> str:
     return f'{bar:<{_BAR_WIDTH}}'
 
 
-def _evidence(record: Record) -> Table:
-    """Return what each modality said, under its name."""
+def _evidence(report: EmotionReport) -> Table:
+    """Return the estimate of each modality beside its name, and the latency."""
     grid = Table.grid(expand=True)
     grid.add_column(width=8, no_wrap=True, style='bold')
     grid.add_column(ratio=1)
-    for one in record['modalities']:
-        for place, line in enumerate(_modality(one, record)):
-            grid.add_row('' if place else one['modality'], line)
-    grid.add_row('latency', _latency(record))
+    for one in report.fused.modalities:
+        for place, line in enumerate(_modality(one, report.fused)):
+            grid.add_row('' if place else str(one.modality), line)
+    grid.add_row('latency', _latency(report))
     return grid
 
 
-def _modality(one: Record, record: Record) -> Iterator[Text]:
-    if not one['available']:
-        reason = REASONS.get(one['reason'], one['reason'])
-        detail = f' ({one["detail"]})' if one['detail'] else ''
-        yield Text(f'absent: {reason}{detail}', 'dim')
-        if seen := ' · '.join(_seen(one, record)):
-            yield Text(seen, 'dim')
+def _modality(one: ModalityEmotion, fused: FusedScores) -> Iterator[Text]:
+    visible = list(_visible(fused)) if one.modality is Modality.FACE else []
+    if not one.available:
+        detail = f' ({one.detail})' if one.detail else ''
+        yield Text(f'absent: {reason_words(one.reason)}{detail}', 'dim')
+        if visible:
+            yield Text(' · '.join(visible), 'dim')
         return
-    label = one['label']
     yield Text.assemble(
-        (f'{label} {one["confidence"]:.2f}', emotion_colour(label)),
-        (f'  weight {one["weight"]:.2f}', 'dim'),
+        (f'{one.label} {one.confidence:.2f}', emotion_colour(one.label)),
+        (f'  weight {one.weight:.2f}', 'dim'),
     )
     facts = [
-        f'{one["model_name"]} {one["model_version"]}'.strip(),
-        f'{one["samples_used"]} {_SAMPLES[one["modality"]]}',
-        f'{one["inference_latency"] * 1000:.1f} ms',
-        *_vocal_cues(one['vocal_cues']),
-        *_seen(one, record),
+        f'{one.model.name} {one.model.version}'.strip(),
+        f'{one.samples_used} {_SAMPLES[one.modality]}',
+        f'{one.inference_ns / 1e6:.1f} ms',
+        *_vocal_cues(one.vocal_cues),
+        *visible,
     ]
     yield Text(' · '.join(filter(None, facts)), 'dim')
 
 
-def _seen(one: Record, record: Record) -> Iterator[str]:
-    """Yield what moves most in the face, and whether that is what was understood."""
-    if one['modality'] != Modality.FACE:
-        return
-    strongest = sorted(one['facial_cues'], key=lambda cue: -cue['intensity'])
-    for cue in strongest[:_MAX_CUES]:
-        if cue['intensity'] >= _MIN_CUE:
-            yield str(cue['name'])
-    if one['facial_cues'] and record['expression_check']:
-        yield f'face: {expression_words(record["expression_check"], record["shown_expression"])}'
-    if record['audible_or_visible']:
-        yield AUDIBLE_OR_VISIBLE_WORDS[record['audible_or_visible']]
+def _visible(fused: FusedScores) -> Iterator[str]:
+    """Yield the strongest facial cues, and whether the face shows the fused label."""
+    cues: Sequence[FacialCue] = fused.face.facial_cues
+    for cue in sorted(cues, key=lambda cue: -cue.intensity)[:_MAX_CUES]:
+        if cue.intensity >= _MIN_CUE:
+            yield cue.name
+    if cues and fused.expression_check is not ExpressionCheck.NOT_CHECKED:
+        yield f'face: {expression_words(fused.expression_check, fused.shown_expression)}'
+    if fused.audible_or_visible is not AudibleOrVisible.NONE:
+        yield AUDIBLE_OR_VISIBLE_WORDS[fused.audible_or_visible]
 
 
-def _vocal_cues(cues: Sequence[Record]) -> Iterator[str]:
-    """Yield how the voice differs from its speaker's usual one, where that is known."""
+def _vocal_cues(cues: Sequence[VocalCue]) -> Iterator[str]:
+    """Yield how the voice deviates from its speaker's normal, where that is known."""
     for cue in cues:
-        if cue['normal_utterances']:
-            unit = _SHORT_UNITS[cue['deviation_unit']]
-            yield f'{cue["name"]} {round(cue["deviation"]):+d}{unit}'
+        if cue.normal_utterances:
+            yield f'{cue.name} {round(cue.deviation):+d}{_SHORT_UNITS[cue.deviation_unit]}'
 
 
-def _latency(record: Record) -> Text:
+def _latency(report: EmotionReport) -> Text:
     return Text.assemble(
-        f'{record["total_latency"]:.2f} s after speech',
+        f'{report.total_latency_ns / NS_PER_S:.2f} s after speech',
         (
-            f'  ({record["endpointing_latency"]:.2f} s silence, '
-            f'{record["transcription_latency"]:.2f} s words)',
+            f'  ({report.endpointing_ns / NS_PER_S:.2f} s silence, '
+            f'{report.transcription_ns / NS_PER_S:.2f} s words)',
             'dim',
         ),
     )
 
 
-def _interim_line(record: Record, since_s: float) -> Text:
-    label = record['label']
-    so_far = (record['end'] - record['start']) / NS_PER_S
+def _interim_line(report: EmotionReport, since_s: float) -> Text:
+    fused, words = report.fused, report.transcript.text
     line = Text.assemble(
-        (f'{since_s:7.1f} s  … {so_far:4.1f} s  ', 'dim'),
-        (f'{label} {record["confidence"]:.2f}' if label else '–', emotion_colour(label)),
-        (f'  “{record["text"]}”' if record['text'] else '', 'dim italic'),
+        (f'{since_s:7.1f} s  … {_duration_s(report):4.1f} s  ', 'dim'),
+        (
+            f'{fused.label} {fused.confidence:.2f}' if fused.label else '–',
+            emotion_colour(fused.label),
+        ),
+        (f'  “{words}”' if words else '', 'dim italic'),
     )
     line.truncate(98, overflow='ellipsis')
     return line

@@ -1,13 +1,13 @@
-"""The constants of messages in words, for people."""
+"""The constants of messages in words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-from emotion_node.datatypes import AudibleOrVisible, ExpressionCheck
+from emotion_node.datatypes import AudibleOrVisible, ExpressionCheck, Reason
 
-EXPRESSION_WORDS: Final[Mapping[str, str]] = {
+EXPRESSION_WORDS: Final[Mapping[ExpressionCheck, str]] = {
     ExpressionCheck.NOT_CHECKED: 'emotion unknown',
     ExpressionCheck.SHOWN: 'shown',
     ExpressionCheck.PARTLY_SHOWN: 'partly shown',
@@ -15,21 +15,36 @@ EXPRESSION_WORDS: Final[Mapping[str, str]] = {
     ExpressionCheck.OTHER_EXPRESSION: 'another expression',
     ExpressionCheck.NOT_VISIBLE: 'not visible',
 }
-AUDIBLE_OR_VISIBLE_WORDS: Final[Mapping[str, str]] = {
+AUDIBLE_OR_VISIBLE_WORDS: Final[Mapping[AudibleOrVisible, str]] = {
     AudibleOrVisible.NONE: '',
     AudibleOrVisible.MORE_AUDIBLE: 'more audible than visible',
     AudibleOrVisible.MORE_VISIBLE: 'more visible than audible',
 }
+REASON_WORDS: Final[Mapping[Reason, str]] = {
+    Reason.NO_FACE: 'no face in view',
+    Reason.SPEAKER_NOT_VISIBLE: 'the speaker is not in view',
+    Reason.TOO_SHORT: 'too short',
+    Reason.NO_SPEECH_RECOGNISED: 'no words recognised',
+    Reason.LOW_CONFIDENCE: 'confidence too low',
+    Reason.MODEL_OFF: 'no model',
+    Reason.TIMEOUT: 'timed out',
+    Reason.ERROR: 'failed',
+}
 
 
-def expression_words(expression_check: str, shown_expression: str) -> str:
+def reason_words(reason: Reason) -> str:
+    """Return in words why a modality is absent."""
+    return REASON_WORDS.get(reason, str(reason))
+
+
+def expression_words(expression_check: ExpressionCheck, shown_expression: str) -> str:
     """Return in words whether the face shows the fused label, e.g. "another expression (anger)".
 
     Args:
-        expression_check: an `ExpressionCheck`, or its value.
+        expression_check: whether it does.
         shown_expression: the label that the face shows.
     """
     words = EXPRESSION_WORDS[expression_check]
-    if expression_check == ExpressionCheck.OTHER_EXPRESSION:
+    if expression_check is ExpressionCheck.OTHER_EXPRESSION:
         return f'{words} ({shown_expression})'
     return words

@@ -1,8 +1,8 @@
 """Messages as JSON: the form in which `annotate` writes emotions and `view --json` prints them.
 
 A record has the fields of its message under their own names. Times, `{sec, nanosec}` in the
-message, are whole nanoseconds; numbers of single precision are rounded to six decimals; everything
-else is as it is. Records are stable: fields are added, never renamed.
+message, are whole nanoseconds. Floating-point numbers are rounded to six decimals, about the
+precision of a float32. Everything else is unchanged.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ _TIME_FIELDS = {'sec', 'nanosec'}
 
 
 def as_record(message: Any) -> Any:
-    """Return a message as JSON can hold it.
+    """Return a message in values that JSON can hold: a `Record`, without its constants.
 
     Args:
-        message: a message of rclpy or of rosbags, or a dictionary made by `messages.plain`.
+        message: of rclpy or of rosbags, a dictionary made by `reports.plain`, or a record, which
+            is returned as it is.
     """
     fields = _fields(message)
     if fields is not None:
@@ -44,7 +45,8 @@ def _fields(message: Any) -> Mapping[str, Any] | None:
         return message
     if hasattr(message, 'get_fields_and_field_types'):  # rclpy
         return {name: getattr(message, name) for name in message.get_fields_and_field_types()}
-    if hasattr(message, '__msgtype__'):  # rosbags
-        names = [field.name for field in dataclasses.fields(message)]
+    if hasattr(message, '__msgtype__'):  # rosbags, where constants are fields with a default
+        fields = [one for one in dataclasses.fields(message) if one.default is dataclasses.MISSING]
+        names = [one.name for one in fields]
         return {name: getattr(message, name) for name in names}
     return None

@@ -142,7 +142,7 @@ class Encoder:
         ]
         final = report.trigger is Trigger.FINAL
         if total_latency_ns is None:
-            total_latency_ns = report.endpointing_ns + report.processing_ns
+            total_latency_ns = report.total_latency_ns
         fused = report.fused
         emotion = self._make(
             'emotion_msgs/msg/Emotion',
@@ -150,7 +150,7 @@ class Encoder:
             utterance_id=report.utterance_id,
             speaker_id=report.speaker_id,
             face_id=report.face_id,
-            person_id='',
+            person_id=report.person_id,
             trigger=str(report.trigger),
             label=fused.label,
             confidence=fused.confidence,

@@ -2,93 +2,42 @@
 
 from __future__ import annotations
 
-import struct
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rosbags.interfaces import (
-    Connection,
-    ConnectionExtRosbag2,
-    MessageDefinition,
-    MessageDefinitionFormat,
-    Qos,
-)
-from rosbags.rosbag2 import Reader, ReaderError
+from rosbags.rosbag2 import Reader
 from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, TypesysError, get_typestore
 from rosbags.typesys.store import Typestore
 
 from emotion_node.errors import UserError
+from emotion_node.recordings.bag_files import (
+    DAMAGED,
+    METADATA,
+    SUFFIXES,
+    Contents,
+    DamagedSource,
+    IndexedSource,
+    Message,
+    Source,
+    Topic,
+    storage_files,
+)
 from emotion_node.recordings.definitions import register, register_recorded, standard_types
-from emotion_node.recordings.recovery import recover
-
-SUFFIXES = ('.mcap', '.db3')
-_METADATA = 'metadata.yaml'
-_DAMAGED = (ReaderError, TypeError, ValueError, KeyError, AssertionError, struct.error)
-"""What rosbags raises over bytes that are not what they should be."""
 
 
 class BagError(UserError):
-    """A recording cannot be used; the text says what was found and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Topic:
-    """A topic of a recording.
-
-    Attributes:
-        name: as recorded.
-        msgtype: as in "sensor_msgs/msg/Image".
-        count: number of messages.
-        qos: what its publishers offered; empty when that was not recorded.
-        definition: of the message type, as recorded.
-        digest: hash of the message type, as recorded; may be empty.
-    """
-
-    name: str
-    msgtype: str
-    count: int = 0
-    qos: tuple[Qos, ...] = ()
-    definition: MessageDefinition = field(
-        default_factory=lambda: MessageDefinition(MessageDefinitionFormat.NONE, '')
-    )
-    digest: str = ''
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One recorded message, still serialised.
-
-    Attributes:
-        topic: name of its topic.
-        stamp_ns: time of recording (which is not the stamp in its header).
-        data: CDR.
-    """
-
-    topic: str
-    stamp_ns: int
-    data: bytes
+    """A recording cannot be used."""
 
 
 def is_bag(path: Path) -> bool:
     """Return whether a path looks like a rosbag2 recording: its folder, or one of its files."""
     if path.is_dir():
-        return (path / _METADATA).exists() or any(_storage_files(path))
+        return (path / METADATA).exists() or any(storage_files(path))
     return path.suffix in SUFFIXES
-
-
-def _storage_files(folder: Path) -> list[Path]:
-    """Return the storage files of a folder in the order in which they were recorded."""
-
-    def number(path: Path) -> tuple[int, str]:
-        digits = path.stem.rpartition('_')[2]
-        return (int(digits) if digits.isdigit() else -1, path.name)
-
-    return sorted((path for path in folder.iterdir() if path.suffix in SUFFIXES), key=number)
 
 
 class Bag:
@@ -99,8 +48,8 @@ class Bag:
 
     Attributes:
         path: as given.
-        damage: what is wrong with it, for a person; empty when it is whole. Damage inside a file
-            is noticed only where it is met.
+        damage: a description of its damage; empty when it is whole. Damage inside a file is
+            noticed only when that part is read.
         topics: by name.
         start_ns, end_ns: times of recording of the first and the last message; 0 without messages.
 
@@ -115,7 +64,7 @@ class Bag:
         self.start_ns = 0
         self.end_ns = 0
         self._stack = ExitStack()
-        self._sources: list[Reader | Path] = []  # a path: of a damaged file
+        self._sources: list[Source] = []
         self._types: Typestore = get_typestore(Stores.EMPTY)
         try:
             self._open()
@@ -136,8 +85,8 @@ class Bag:
 
     @property
     def storage(self) -> str:
-        """How it is stored: "mcap" or "sqlite3"."""
-        files = [self.path] if self.path.is_file() else _storage_files(self.path)
+        """Its storage format: "mcap" or "sqlite3"."""
+        files = [self.path] if self.path.is_file() else storage_files(self.path)
         return 'sqlite3' if any(file.suffix == '.db3' for file in files) else 'mcap'
 
     def messages(self, topics: Collection[str] | None = None) -> Iterator[Message]:
@@ -147,18 +96,9 @@ class Bag:
             topics: only these; all of them when None.
         """
         for source in self._sources:
-            if isinstance(source, Path):
-                for found in recover(source):
-                    if topics is None or found.topic in topics:
-                        yield Message(found.topic, found.stamp_ns, found.data)
-                continue
-            connections = [c for c in source.connections if topics is None or c.topic in topics]
-            if not connections:
-                continue
             try:
-                for connection, stamp_ns, data in source.messages(connections):
-                    yield Message(connection.topic, stamp_ns, data)
-            except _DAMAGED as error:
+                yield from source.messages(topics)
+            except DAMAGED as error:
                 self.damage = f'{source.path} is damaged; what follows was left out ({error})'
 
     def decode(self, message: Message) -> Any:
@@ -176,7 +116,7 @@ class Bag:
             ) from error
 
     def typestore(self, msgtype: str) -> Typestore:
-        """Return a store that knows a message type, with the recorded definition before others.
+        """Return a store that knows a message type; the recorded definition has precedence.
 
         Raises:
             BagError: no definition was found.
@@ -198,7 +138,7 @@ class Bag:
         Args:
             name: of the topic; empty to find it by type.
             msgtypes: types that fit.
-            what: what the topic is for, for error messages.
+            what: purpose of the topic, for error messages.
             option: the command-line option that names it, for error messages.
 
         Returns:
@@ -221,7 +161,7 @@ class Bag:
         return fitting[0] if fitting else None
 
     def list_topics(self) -> str:
-        """Return the topics with their types, for people."""
+        """Return the topics with their types, for messages to the user."""
         topics = self.topics.values()
         return ', '.join(f'{topic.name} ({topic.msgtype})' for topic in topics) or 'none'
 
@@ -229,82 +169,51 @@ class Bag:
         path = self.path
         if not path.exists():
             raise BagError(f'{path} does not exist')
-        files = _storage_files(path) if path.is_dir() else [path]
-        if not files and not (path / _METADATA).exists():
+        files = storage_files(path) if path.is_dir() else [path]
+        if not files and not (path / METADATA).exists():
             raise BagError(
                 f'{path} is not a rosbag2 recording: no metadata.yaml, .mcap or .db3 file in it'
             )
-        if path.is_dir() and (path / _METADATA).exists():
+        if path.is_dir() and (path / METADATA).exists():
             try:
-                self._sources = [self._stack.enter_context(Reader(path))]
-            except _DAMAGED as error:
+                self._sources = [IndexedSource(path, self._stack.enter_context(Reader(path)))]
+            except DAMAGED as error:
                 self.damage = f'{path} is damaged: {error}'
         elif path.is_dir():
-            self.damage = f'{path} has no metadata.yaml (was the recorder stopped hard?)'
+            self.damage = f'{path} has no metadata.yaml (was the recorder killed?)'
         if not self._sources:
             self._sources = [self._open_file(file) for file in files]
-        self._describe()
+        self._summarise([source.contents() for source in self._sources])
         if not self.message_count:
             why = f' that can be read ({self.damage})' if self.damage else ''
             raise BagError(f'{path} holds no messages{why}')
 
-    def _open_file(self, file: Path) -> Reader | Path:
-        """Open one file without metadata.yaml; a damaged one is left to recovery."""
+    def _open_file(self, file: Path) -> Source:
+        """Open one file without metadata.yaml."""
         try:
-            return self._stack.enter_context(Reader(file))
-        except _DAMAGED as error:
+            return IndexedSource(file, self._stack.enter_context(Reader(file)))
+        except DAMAGED as error:
             self.damage = f'{file} is damaged or cut off: {error}'
-            return file
+            return DamagedSource(file)
 
-    def _describe(self) -> None:
+    def _summarise(self, contents: Collection[Contents]) -> None:
         topics: dict[str, Topic] = {}
-        starts: list[int] = []
-        ends: list[int] = []
-        for source in self._sources:
-            if isinstance(source, Path):
-                counts: Counter[Topic] = Counter()
-                for found in recover(source):
-                    kind = MessageDefinitionFormat[found.format.upper() or 'NONE']
-                    definition = MessageDefinition(kind, found.definition)
-                    counts[Topic(found.topic, found.msgtype, definition=definition)] += 1
-                    starts.append(found.stamp_ns)
-                    ends.append(found.stamp_ns)
-                for topic, count in counts.items():
-                    _add(topics, replace(topic, count=count))
-                continue
-            for connection in source.connections:
-                _add(topics, _topic(connection))
-            if source.message_count:
-                starts.append(source.start_time)
-                ends.append(source.end_time - 1)
+        for topic in (topic for part in contents for topic in part.topics):
+            known = topics.get(topic.name)
+            if known is not None:
+                topic = replace(known, count=known.count + topic.count, qos=known.qos or topic.qos)
+            topics[topic.name] = topic
         self.topics = topics
-        self.start_ns = min(starts, default=0)
-        self.end_ns = max(ends, default=0)
+        self.start_ns = min(
+            (one.start_ns for one in contents if one.start_ns is not None), default=0
+        )
+        self.end_ns = max((one.end_ns for one in contents if one.end_ns is not None), default=0)
         for topic in topics.values():
             try:
                 register_recorded(self._types, topic.msgtype, topic.definition)
             except TypesysError as error:
-                # Matters only to whoever wants this topic; `typestore` then looks elsewhere.
+                # Matters only to readers of this topic; `typestore` then looks elsewhere.
                 self.damage = self.damage or (
                     f'{self.path}: the recorded definition of {topic.msgtype} cannot be read: '
                     f'{error}'
                 )
-
-
-def _topic(connection: Connection) -> Topic:
-    assert isinstance(connection.ext, ConnectionExtRosbag2)
-    return Topic(
-        connection.topic,
-        connection.msgtype,
-        connection.msgcount,
-        tuple(connection.ext.offered_qos_profiles),
-        connection.msgdef,
-        connection.digest,
-    )
-
-
-def _add(topics: dict[str, Topic], topic: Topic) -> None:
-    known = topics.get(topic.name)
-    if known is not None:
-        topic = replace(known, count=known.count + topic.count, qos=known.qos or topic.qos)
-    topics[topic.name] = topic

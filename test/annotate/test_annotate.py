@@ -1,4 +1,4 @@
-"""`annotate` finds the same emotions as the node, in whatever is recorded, and loses no file."""
+"""`annotate` finds the same emotions as the node in any recording, and overwrites nothing."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ from support.recordings import (
 )
 
 from emotion_node.cli.main import main
+from emotion_node.messages.emotion import decode_emotion
 from emotion_node.recordings.bag import Bag
-from emotion_node.recordings.truth import heard_in, read_truth
+from emotion_node.recordings.truth import overlapping, read_truth
 
-# Where only speech has to be found, nothing has to be understood.
-EARS_ONLY = ('-q', '-p', 'transcriber.backend:=off', '-p', 'text.backend:=off')
+# Fast: speech is found, but not transcribed.
+SPEECH_ONLY = ('-q', '-p', 'transcriber.backend:=off', '-p', 'text.backend:=off')
 
 Record = dict[str, Any]
 
 
 def annotate(*arguments: object) -> int:
-    return main(['annotate', *EARS_ONLY, *map(str, arguments)])
+    return main(['annotate', *SPEECH_ONLY, *map(str, arguments)])
 
 
 def lines(path: Path) -> list[Record]:
@@ -59,9 +60,9 @@ def test_every_utterance_of_the_conversation_becomes_a_line(tmp_path: Path) -> N
     assert annotate(CONVERSATION, '-o', out) == 0
     found = lines(out)
     for truth in read_truth(CONVERSATION / 'truth.json'):
-        (heard,) = heard_in(truth, found)
-        assert heard['start'] == pytest.approx(truth.start_ns, abs=0.15e9)
-        assert heard['end'] == pytest.approx(truth.end_ns, abs=0.25e9)
+        (emotion,) = overlapping(truth, list(map(decode_emotion, found)))
+        assert emotion.start_ns == pytest.approx(truth.start_ns, abs=0.15e9)
+        assert emotion.end_ns == pytest.approx(truth.end_ns, abs=0.25e9)
     first = found[0]
     assert first['source'] == str(CONVERSATION)
     assert first['header'] == {'stamp': first['end'], 'frame_id': 'microphone'}
@@ -72,7 +73,7 @@ def test_every_utterance_of_the_conversation_becomes_a_line(tmp_path: Path) -> N
     assert {one['trigger'] for one in found} == {'final'}
 
 
-def test_a_file_and_a_bag_of_the_same_sound_say_the_same(
+def test_a_file_and_a_bag_of_the_same_sound_give_the_same_emotions(
     tmp_path: Path, beginning: Samples
 ) -> None:
     bag = write_bag(tmp_path / 'bag', audio_rows(beginning), 'sqlite3')
@@ -109,8 +110,8 @@ def test_a_bag_is_copied_with_the_emotions_added(
         assert counts['/robot/emotion/interim'] > len(found)
         for message in after.messages({'/robot/emotion'}):
             emotion = after.decode(message)
-            said_ns = message.stamp_ns - emotion.end.sec * 10**9 - emotion.end.nanosec
-            assert 0.3e9 < said_ns < 0.6e9
+            delay_ns = message.stamp_ns - emotion.end.sec * 10**9 - emotion.end.nanosec
+            assert 0.3e9 < delay_ns < 0.6e9
 
 
 def test_a_copy_can_be_annotated_again(tmp_path: Path, beginning: Samples) -> None:
@@ -123,7 +124,7 @@ def test_a_copy_can_be_annotated_again(tmp_path: Path, beginning: Samples) -> No
         }
 
 
-def test_nothing_is_overwritten_unasked(
+def test_nothing_is_overwritten_without_force(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], beginning: Samples
 ) -> None:
     path = write_bag(tmp_path / 'talk', audio_rows(beginning))
@@ -131,20 +132,20 @@ def test_nothing_is_overwritten_unasked(
     assert annotate(path, '-o', out) == 0
     before = (out / 'talk.jsonl').read_bytes()
     assert annotate(path, '-o', out) == 1
-    assert 'exists already; choose another output, or add --force' in capsys.readouterr().err
+    assert 'already exists; choose another output, or add --force' in capsys.readouterr().err
     assert (out / 'talk.jsonl').read_bytes() == before
     assert annotate(path, '-o', out, '--force') == 0
-    # An input is not replaced even then, nor is a folder that is no recording.
+    # Even then, an input is not replaced, nor a folder that is not a recording.
     assert annotate(path, '-o', tmp_path, '--force') == 1
     assert 'is an input' in capsys.readouterr().err
     shutil.rmtree(out)
     (out / 'talk' / 'precious').mkdir(parents=True)
     assert annotate(path, '-o', out, '--force') == 1
-    assert 'is a folder, but no recording' in capsys.readouterr().err
+    assert 'is a folder but not a recording' in capsys.readouterr().err
     assert (out / 'talk' / 'precious').exists()
 
 
-def test_two_inputs_of_one_name_are_not_mixed_up(
+def test_two_inputs_of_one_name_are_kept_apart(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for folder in ('a', 'b'):
@@ -156,12 +157,12 @@ def test_two_inputs_of_one_name_are_not_mixed_up(
     assert annotate(*inputs, '-o', tmp_path / 'out.jsonl') == 0
 
 
-def test_a_bag_cut_off_is_annotated_up_to_there(
+def test_a_truncated_bag_is_annotated_up_to_its_end(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], speech: Samples
 ) -> None:
     path = write_bag(tmp_path / 'talk', audio_rows(speech))
     cut(storage_file(path))
-    arguments = [one for one in EARS_ONLY if one != '-q']
+    arguments = [one for one in SPEECH_ONLY if one != '-q']
     assert main(['annotate', *arguments, str(path), '-o', str(tmp_path / 'out.jsonl')]) == 0
     assert 'damaged or cut off' in ' '.join(capsys.readouterr().err.split())
     found = lines(tmp_path / 'out.jsonl')
@@ -169,7 +170,7 @@ def test_a_bag_cut_off_is_annotated_up_to_there(
     assert found[-1]['end_s'] <= len(speech) / 16_000 / 2 + 1
 
 
-def test_interim_estimates_come_before_their_final_one(tmp_path: Path, beginning: Samples) -> None:
+def test_interim_estimates_precede_the_final_one(tmp_path: Path, beginning: Samples) -> None:
     wav = write_media(tmp_path / 'sound.wav', beginning)
     assert annotate(wav, '-o', tmp_path / 'out.jsonl', '--interim') == 0
     found = lines(tmp_path / 'out.jsonl')
@@ -182,11 +183,11 @@ def test_json_goes_to_standard_output_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], beginning: Samples
 ) -> None:
     wav = write_media(tmp_path / 'sound.wav', beginning)
-    arguments = [one for one in EARS_ONLY if one != '-q']
+    arguments = [one for one in SPEECH_ONLY if one != '-q']
     assert main(['annotate', *arguments, str(wav)]) == 0
-    said = capsys.readouterr()
-    assert all(json.loads(line)['source'] == str(wav) for line in said.out.splitlines())
-    assert 'times real time' in said.err
+    printed = capsys.readouterr()
+    assert all(json.loads(line)['source'] == str(wav) for line in printed.out.splitlines())
+    assert 'times real time' in printed.err
 
 
 def test_timings_are_a_markdown_table(
@@ -199,7 +200,7 @@ def test_timings_are_a_markdown_table(
     assert any(line.startswith('| hearing |') for line in table)
 
 
-def test_the_robots_own_voice_is_left_out(tmp_path: Path, beginning: Samples) -> None:
+def test_the_robots_own_voice_is_not_annotated(tmp_path: Path, beginning: Samples) -> None:
     kind = 'std_msgs/msg/Bool'
     speaking = ('/robot_speaking', kind, START_NS, make(kind, data=True))
     path = write_bag(tmp_path / 'talk', [speaking, *audio_rows(beginning)])
@@ -230,17 +231,15 @@ def test_transcripts_are_taken_from_their_topic(tmp_path: Path, beginning: Sampl
     assert {one['text'] for one in lines(tmp_path / 'out.jsonl')} == {'hello there'}
 
 
-def test_audio_that_nobody_can_hear_is_a_failure(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unusable_audio_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kind = 'emotion_msgs/msg/AudioChunk'
     message = make(kind, header=header(START_NS), sample_rate=4_000, channels=1, data=noise(0.1))
     path = write_bag(tmp_path / 'talk', [('/audio', kind, START_NS, message)])
-    arguments = [one for one in EARS_ONLY if one != '-q']
+    arguments = [one for one in SPEECH_ONLY if one != '-q']
     assert main(['annotate', *arguments, str(path), '-o', str(tmp_path / 'out.jsonl')]) == 1
-    said = ' '.join(capsys.readouterr().err.split())
-    assert '/audio: audio has a sample rate of 4000 Hz, expected 8000 to 96000' in said
-    assert 'no audio could be used' in said
+    complaint = ' '.join(capsys.readouterr().err.split())
+    assert '/audio: audio has a sample rate of 4000 Hz, expected 8000 to 96000' in complaint
+    assert 'no audio could be used' in complaint
 
 
 def test_a_bag_without_audio_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

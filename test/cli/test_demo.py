@@ -11,8 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from support.emotions import emotion
 from support.recordings import CONVERSATION
 
+from emotion_node.messages.emotion import decode_emotion
 from emotion_node.recordings.truth import TrueUtterance, common_words, read_truth, score, words_of
 
 
@@ -31,17 +33,18 @@ def test_the_conversation_is_shown_utterance_by_utterance(tmp_path: Path) -> Non
     # Somewhat faster than real time, and less to do, so that a busy machine keeps up.
     speed = ('--rate', 2, '-p', 'interim.enabled:=false')
     process = start(*speed, '--keep', kept, '--domain', os.environ['ROS_DOMAIN_ID'])
-    said, complaint = process.communicate(timeout=120)
-    assert process.returncode == 0, said + complaint
+    printed, complaint = process.communicate(timeout=120)
+    assert process.returncode == 0, printed + complaint
     truths = read_truth(CONVERSATION / 'truth.json')
-    emotions = [json.loads(line) for line in kept.read_text(encoding='utf-8').splitlines()]
+    lines = kept.read_text(encoding='utf-8').splitlines()
+    emotions = [decode_emotion(json.loads(line)) for line in lines]
     assert score(truths, emotions).found == len(truths)
-    for emotion in emotions:
-        assert emotion['text'][:40] in said
-    assert f'for {len(truths)} of {len(truths)} utterances' in said
-    assert 'median latency' in said
-    assert 'Next:' in said
-    assert 'models fetch whisper-base' in said
+    for one in emotions:
+        assert one.transcript.text[:40] in printed
+    assert f'for {len(truths)} of {len(truths)} utterances' in printed
+    assert 'median latency' in printed
+    assert 'Next:' in printed
+    assert 'models fetch whisper-base' in printed
 
 
 def children(pid: int) -> set[int]:
@@ -80,13 +83,13 @@ def test_a_node_that_cannot_start_ends_it_with_the_reason() -> None:
     assert '/nowhere' in complaint
 
 
-def test_what_was_understood_is_counted() -> None:
+def test_recognised_words_and_emotions_are_counted() -> None:
     truths = [
         TrueUtterance(0, 10, "Oh my god! I can't believe it!", 'surprise', 'a'),
         TrueUtterance(20, 30, 'Okay.', 'neutral', 'b'),
     ]
-    heard = {'start': 1, 'end': 9, 'text': "oh my i can't believe eat", 'label': 'surprise'}
-    result = score(truths, [heard])
+    found = emotion(label='surprise', text="oh my i can't believe eat", start_ns=1, end_ns=9)
+    result = score(truths, [found])
     assert (result.utterances, result.found, result.emotions_right) == (2, 1, 1)
     assert (result.words, result.words_right) == (8, 5)
     assert words_of("I'm here -- really!") == ["i'm", 'here', 'really']

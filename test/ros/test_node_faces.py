@@ -27,7 +27,8 @@ from emotion_node.datatypes import (
 from emotion_node.factory import build_pipeline, load_models
 from emotion_node.messages.reports import Encoder, plain
 from emotion_node.recordings.bag import Bag
-from emotion_node.recordings.inputs import BagRecording, Step, TopicNames
+from emotion_node.recordings.bag_recording import BagRecording, TopicNames
+from emotion_node.recordings.recording import Step
 
 LENGTH_NS = 6_200_000_000
 """Of the conversation: its second utterance is over by then, and the end of it decided."""

@@ -14,7 +14,7 @@ from emotion_node.core.vision.geometry import box_of
 from emotion_node.datatypes import NS_PER_MS, FloatArray, ModelInfo, VideoFrame
 from emotion_node.faces import Box, FaceDetection, FaceMesh, FaceRegion, Image
 from emotion_node.recordings.bag import Bag
-from emotion_node.recordings.inputs import BagRecording, TopicNames
+from emotion_node.recordings.bag_recording import BagRecording, TopicNames
 from support.recordings import CONVERSATION
 
 FRAME_NS = 40 * NS_PER_MS

@@ -26,7 +26,8 @@ from rosgraph_msgs.msg import Clock
 from emotion_node.datatypes import NS_PER_S
 from emotion_node.messages.audio import MessageError
 from emotion_node.messages.stamps import ns_to_stamp
-from emotion_node.recordings.bag import Bag, BagError, Message, Topic
+from emotion_node.recordings.bag import Bag, BagError
+from emotion_node.recordings.bag_files import Message, Topic
 from emotion_node.ros.message_types import message_class
 
 _DEFAULT_DEPTH: Final = 100

@@ -18,7 +18,9 @@ from rclpy.signals import SignalHandlerOptions
 from rich.console import Console
 
 from emotion_msgs.msg import Emotion
+from emotion_node.datatypes import Trigger
 from emotion_node.display.terminal import EmotionDisplay
+from emotion_node.messages.emotion import decode_emotion
 from emotion_node.messages.json_records import as_record
 from emotion_node.ros.executable import run_executable
 
@@ -109,7 +111,8 @@ class Viewer:
 
     def _take(self, message: Any) -> None:
         record = as_record(message)
-        self.finals += record['trigger'] == 'final'
+        report = decode_emotion(record)
+        self.finals += report.trigger is Trigger.FINAL
         self.last_at = time.monotonic()
         line = json.dumps(record, ensure_ascii=False)
         if self._save is not None:
@@ -117,7 +120,7 @@ class Viewer:
         if self._display is None:
             print(line, flush=True)
         else:
-            self._display.show(record)
+            self._display.show(report)
 
 
 def run(args: argparse.Namespace, ros_args: Sequence[str] = ()) -> int:

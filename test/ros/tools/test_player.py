@@ -27,7 +27,8 @@ from support.robot import Robot, robot
 
 from emotion_msgs.msg import AudioChunk
 from emotion_node.messages.stamps import stamp_to_ns
-from emotion_node.recordings.bag import Bag, Topic
+from emotion_node.recordings.bag import Bag
+from emotion_node.recordings.bag_files import Topic
 from emotion_node.ros.tools.playback import offered_qos
 
 NEVER = QosTime(0, 0)

@@ -1,0 +1,149 @@
+"""A rosbag2 recording as the inputs of the pipeline."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from emotion_node.config import AudioConfig
+from emotion_node.datatypes import AudioChunk
+from emotion_node.messages.audio import (
+    AUDIO_INFO_TYPE,
+    AUDIO_TYPES,
+    AudioFormat,
+    MessageError,
+    audio_format,
+    decode_audio,
+)
+from emotion_node.messages.image import IMAGE_TYPES, decode_image
+from emotion_node.messages.transcript import decode_transcript
+from emotion_node.recordings.bag import Bag, BagError
+from emotion_node.recordings.bag_files import Message, Topic
+from emotion_node.recordings.recording import PipelineInput, RobotSpeaking, Step
+
+_BOOL = 'std_msgs/msg/Bool'
+_TRANSCRIPT = 'emotion_msgs/msg/Transcript'
+
+MessageReader = Callable[[Any, int], PipelineInput | None]
+"""Takes a decoded message and its time of recording, in ns."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicNames:
+    """Which topics of a bag to read; for an empty name, the topic is found by its type.
+
+    Attributes:
+        audio, image: the microphone's and the camera's.
+        robot_speaking: std_msgs/Bool, true while the robot speaks.
+        transcript_in: emotion_msgs/Transcript of the robot's own recogniser.
+    """
+
+    audio: str = ''
+    image: str = ''
+    robot_speaking: str = ''
+    transcript_in: str = ''
+
+
+class BagRecording:
+    """A rosbag2 recording.
+
+    Args:
+        bag: opened.
+        config: format of audio messages that do not state theirs.
+        names: which topics to read.
+        images: whether to read images.
+        transcripts: whether to read transcripts from a topic.
+        everything: yield a step for every message, also on topics that are not read.
+
+    Raises:
+        BagError: a topic is missing or of an unknown type, or several fit.
+    """
+
+    def __init__(
+        self,
+        bag: Bag,
+        config: AudioConfig,
+        names: TopicNames,
+        images: bool,
+        transcripts: bool,
+        everything: bool,
+    ) -> None:
+        self.path = bag.path
+        self.frame_id = ''
+        self.start_ns = bag.start_ns
+        self.duration_ns = bag.end_ns - bag.start_ns
+        self.problems: Counter[str] = Counter()
+        self._bag = bag
+        self._config = config
+        self._everything = everything
+        self._format: AudioFormat | None = None
+        self._readers: dict[str, MessageReader] = {}
+        audio = bag.choose(names.audio, AUDIO_TYPES, 'audio', '--audio-topic')
+        if audio is None:
+            raise BagError(f'{bag.path} has no audio topic; it has: {bag.list_topics()}')
+        self._read_topic(audio, AUDIO_TYPES, self._read_audio)
+        for topic in bag.topics.values():
+            if topic.msgtype == AUDIO_INFO_TYPE:
+                self._read_topic(topic, (AUDIO_INFO_TYPE,), self._read_info)
+        if images:
+            image = bag.choose(names.image, IMAGE_TYPES, 'image', '--image-topic')
+            if image is not None:
+                self._read_topic(image, IMAGE_TYPES, decode_image)
+        self._read_named(names.robot_speaking, 'robot_speaking', _BOOL, _robot_speaking)
+        if transcripts:
+            self._read_named(names.transcript_in, 'transcript_in', _TRANSCRIPT, decode_transcript)
+
+    def steps(self) -> Iterator[Step]:
+        """Yield the inputs of the pipeline, or everything."""
+        topics = None if self._everything else set(self._readers)
+        for message in self._bag.messages(topics):
+            yield Step(message.stamp_ns, self._read(message), message)
+
+    def _read(self, message: Message) -> PipelineInput | None:
+        reader = self._readers.get(message.topic)
+        if reader is None:
+            return None
+        try:
+            return reader(self._bag.decode(message), message.stamp_ns)
+        except (MessageError, BagError) as error:
+            self.problems[f'{message.topic}: {error}'] += 1
+            return None
+
+    def _read_topic(self, topic: Topic, msgtypes: tuple[str, ...], reader: MessageReader) -> None:
+        if topic.msgtype not in msgtypes:
+            raise BagError(
+                f'{self.path}: {topic.name} is {topic.msgtype}, expected '
+                + (' or '.join(msgtypes) if len(msgtypes) < 3 else 'one of ' + ', '.join(msgtypes))
+            )
+        self._bag.typestore(topic.msgtype)  # an unknown type is an error now, not at every message
+        self._readers[topic.name] = reader
+
+    def _read_named(self, name: str, usual: str, msgtype: str, reader: MessageReader) -> None:
+        """Read a topic by its given or its usual name; its type alone is ambiguous."""
+        if not name:
+            fitting = [
+                topic.name
+                for topic in self._bag.topics.values()
+                if topic.msgtype == msgtype and topic.name.rpartition('/')[2] == usual
+            ]
+            if len(fitting) != 1:
+                return
+            name = fitting[0]
+        topic = self._bag.choose(name, (msgtype,), usual, f'--{usual.replace("_", "-")}-topic')
+        assert topic is not None
+        self._read_topic(topic, (msgtype,), reader)
+
+    def _read_audio(self, message: Any, receipt_ns: int) -> AudioChunk:
+        header = getattr(message, 'header', None)
+        if header is not None:
+            self.frame_id = header.frame_id
+        return decode_audio(message, receipt_ns, self._config, self._format)
+
+    def _read_info(self, message: Any, _: int) -> None:
+        self._format = audio_format(message)
+
+
+def _robot_speaking(message: Any, receipt_ns: int) -> RobotSpeaking:
+    return RobotSpeaking(receipt_ns, bool(message.data))
