@@ -1,24 +1,24 @@
-"""Audio that comes out of order, put into the order of its stamps."""
+"""Restores the order of chunks that arrive out of order."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from emotion_node.datatypes import NS_PER_S, AudioChunk
+from emotion_node.datatypes import NS_PER_MS, NS_PER_S, AudioChunk
 
 MAX_DISORDER_NS: Final = NS_PER_S // 2
-"""A chunk that is older than this comes from a clock set back, or from another publisher."""
-TOLERANCE_NS: Final = 2_000_000
-"""How exactly stamps of chunks in disorder lie whole chunks apart; those that jitter do not."""
-LEAST_HITS: Final = 2
-"""Chunks out of order after which audio is held back: one may be a duplicate."""
+"""A chunk older than this is from a clock set back, or from another publisher."""
+TOLERANCE_NS: Final = 2 * NS_PER_MS
+"""Chunks out of order are a whole number of chunks apart, within this; jitter is not."""
+MIN_OUT_OF_ORDER: Final = 2
+"""Chunks are held back after this many out of order: a single one may be a duplicate."""
 
 
-class Reorder:
-    """Holds chunks back while they come out of order, and only then.
+class ReorderBuffer:
+    """Holds chunks back only while they arrive out of order.
 
-    Jitter too makes stamps fall back, but by any amount: the order of the samples is then right
-    and only their stamps are not. Chunks in disorder lie on the grid of whole chunks.
+    Jitter makes stamps fall back too, but by any amount: then the order of the samples is right
+    and only their stamps are wrong. Chunks out of order are a whole number of chunks apart.
     """
 
     def __init__(self) -> None:
@@ -26,14 +26,14 @@ class Reorder:
         self.reset()
 
     def reset(self) -> None:
-        """Hold nothing back, and drop what is held."""
+        """Drop the chunks that are held back, and hold none back from now on."""
         self._waiting.clear()
         self._newest_ns: int | None = None
-        self._hits = 0
+        self._out_of_order = 0
         self._hold_ns = 0
 
     def push(self, chunk: AudioChunk) -> list[AudioChunk]:
-        """Take the next chunk; return those whose turn has come, in order."""
+        """Take the next chunk; return those that are due, in order."""
         newest_ns = self._newest_ns
         if newest_ns is None:
             self._newest_ns = chunk.stamp_ns
@@ -45,8 +45,8 @@ class Reorder:
             self._newest_ns = chunk.stamp_ns
             return released
         if behind_ns > 0:
-            self._hits += 1
-            if self._hits >= LEAST_HITS:
+            self._out_of_order += 1
+            if self._out_of_order >= MIN_OUT_OF_ORDER:
                 self._hold_ns = max(self._hold_ns, behind_ns)
         self._newest_ns = max(newest_ns, chunk.stamp_ns)
         if not self._hold_ns:
@@ -59,7 +59,7 @@ class Reorder:
         return ready
 
     def flush(self) -> list[AudioChunk]:
-        """Return what is held back, in order."""
+        """Return the chunks that are held back, in order."""
         waiting = list(self._waiting)
         self._waiting.clear()
         return waiting

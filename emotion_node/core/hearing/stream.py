@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import count
 from typing import Final
 
@@ -13,9 +13,11 @@ import numpy as np
 from emotion_node.config import AudioConfig, SegmenterConfig
 from emotion_node.core.hearing.audio_buffer import AudioBuffer, mix_down
 from emotion_node.core.hearing.muted_spans import MutedSpans
-from emotion_node.core.hearing.reorder import Reorder
+from emotion_node.core.hearing.reorder import ReorderBuffer
 from emotion_node.core.hearing.segmenter import SpeechSegmenter, required_capacity
-from emotion_node.core.hearing.timeline import Continuity, Timeline, TimelineFit
+from emotion_node.core.hearing.stats import HearingStats
+from emotion_node.core.hearing.timeline import Timeline
+from emotion_node.core.hearing.timeline_fit import Continuity, TimelineFit
 from emotion_node.datatypes import (
     MAX_SAMPLE_RATE,
     MIN_SAMPLE_RATE,
@@ -36,46 +38,8 @@ from emotion_node.interfaces import Resampler, Vad
 SLICES_PER_S: Final = 4
 """Long chunks are processed in slices of 1/4 s, so that the buffer need not hold them."""
 _MAX_HOLES: Final = 1024
-"""The latest holes that are remembered for the utterance in which they lie."""
+"""How many holes are kept until the utterance in which they lie is reported."""
 _NO_SAMPLES: Final[FloatArray] = np.zeros(0, np.float32)
-
-
-@dataclass(slots=True)
-class HearingStats:
-    """Counters of one microphone since the start.
-
-    Attributes:
-        chunks: chunks received, unusable ones included.
-        empty_chunks: chunks without samples; ignored.
-        bad_chunks: chunks with samples that are not finite numbers, or with a sample rate out of
-            range; each leaves a gap.
-        samples: samples given to voice activity detection or muted, at `SAMPLE_RATE`.
-        holes: places where less than a pause was missing; silence stands in for it.
-        gaps: places where more was missing; they end the utterance under way.
-        lost_ns: audio missing in holes and gaps, and losses noticed too late to fill them.
-        overlaps, overlap_ns: chunks that repeated earlier audio in part or whole, and how much.
-        jumps_back: how often the clock was set back.
-        rate_changes: how often the sample rate changed without a gap.
-        muted_ns: audio that was muted.
-        utterances, dropped_utterances: complete utterances, and those too short to be one.
-        end_reasons: complete utterances by why they ended.
-    """
-
-    chunks: int = 0
-    empty_chunks: int = 0
-    bad_chunks: int = 0
-    samples: int = 0
-    holes: int = 0
-    gaps: int = 0
-    lost_ns: int = 0
-    overlaps: int = 0
-    overlap_ns: int = 0
-    jumps_back: int = 0
-    rate_changes: int = 0
-    muted_ns: int = 0
-    utterances: int = 0
-    dropped_utterances: int = 0
-    end_reasons: Counter[EndReason] = field(default_factory=Counter)
 
 
 class Hearing:
@@ -111,7 +75,7 @@ class Hearing:
         self._resampler: Resampler | None = None
         self._vad = vad.stream()
         self._frame_ns = vad.frame_samples * NS_PER_SAMPLE
-        self._reorder = Reorder()
+        self._reorder = ReorderBuffer()
         self._timeline = Timeline(audio, segmenter.min_silence_duration)
         self._buffer = AudioBuffer(required_capacity(segmenter))
         self._muted_spans = MutedSpans(round(mute_release * NS_PER_S))
@@ -196,21 +160,21 @@ class Hearing:
 
     def flush(self) -> list[SpeechEvent]:
         """End the utterance under way, since the input has ended; audio may follow."""
-        events = list(self._release())
+        events = list(self._process_waiting())
         self._timeline.interrupt()
         return [*events, *self._count(self._end_stretch(EndReason.END))]
 
     def reset(self) -> list[SpeechEvent]:
         """End the utterance under way and forget all audio; what is muted stays muted."""
-        events = [*self._release(), *self._count(self._end_stretch(EndReason.END))]
+        events = [*self._process_waiting(), *self._count(self._end_stretch(EndReason.END))]
         self._timeline.reset()
         self._reorder.reset()
         self._forget_stamps()
         self.heard_ns = None
         return events
 
-    def _release(self) -> Iterator[SpeechEvent]:
-        """Process the chunks that were held back for their order."""
+    def _process_waiting(self) -> Iterator[SpeechEvent]:
+        """Process the chunks that are still held back."""
         for chunk in self._reorder.flush():
             yield from self._process(chunk)
 
@@ -240,7 +204,7 @@ class Hearing:
         if fit.continuity is Continuity.JUMP_BACK:
             self._forget_stamps()
         elif self.heard_ns is not None:
-            # The stretch before may have been rounded up to a whole sample.
+            # The previous stretch may have been rounded up to a whole sample.
             start_ns = max(start_ns, self.heard_ns)
         self._resampler = self._make_resampler(chunk.rate)
         self._buffer.begin(start_ns, chunk.clock_source)
@@ -300,7 +264,7 @@ class Hearing:
             yield event
 
     def _with_holes(self, utterance: Utterance) -> Utterance:
-        """Return the utterance with the duration of its missing audio."""
+        """Return the utterance with the duration of the audio missing in it."""
         start_ns, end_ns = utterance.samples_start_ns, utterance.samples_end_ns
         missing_ns = sum(
             max(0, min(last, end_ns) - max(first, start_ns)) for first, last in self._holes

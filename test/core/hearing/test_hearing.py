@@ -165,7 +165,7 @@ def restamped(audio: list[AudioChunk], stamps: Iterable[int]) -> list[AudioChunk
 FOUR_SENTENCES = tuple(piece for _ in range(4) for piece in ((1.0, 0.0), (2.0, SPOKEN)))
 
 
-def heard(audio: list[AudioChunk]) -> tuple[list[tuple[float, float]], Hearing]:
+def speech_times(audio: list[AudioChunk]) -> tuple[list[tuple[float, float]], Hearing]:
     hearing = make_hearing()
     found = utterances(process(audio, hearing))
     return [(seconds(one.start_ns), seconds(one.end_ns)) for one in found], hearing
@@ -174,13 +174,13 @@ def heard(audio: list[AudioChunk]) -> tuple[list[tuple[float, float]], Hearing]:
 @pytest.mark.parametrize('chunks_per_step', [3, 4, 5, 10])
 def test_audio_stamped_in_steps_gives_the_same_utterances(chunks_per_step: int) -> None:
     audio = chunks(sound(*FOUR_SENTENCES, (1.0, 0.0)))
-    expected, _ = heard(audio)
+    expected, _ = speech_times(audio)
     last = len(audio) - 1
     stamps = [
         audio[min(n // chunks_per_step * chunks_per_step + chunks_per_step, last)].stamp_ns
         for n in range(len(audio))
     ]
-    found, hearing = heard(restamped(audio, stamps))
+    found, hearing = speech_times(restamped(audio, stamps))
     assert found == [pytest.approx(one, abs=0.22) for one in expected]
     assert hearing.stats.lost_ns == 0
 
@@ -189,26 +189,26 @@ def test_audio_stamped_in_steps_gives_the_same_utterances(chunks_per_step: int) 
 def test_audio_whose_stamps_jitter_gives_the_same_utterances(jitter_ms: int) -> None:
     rng = np.random.default_rng(jitter_ms)
     audio = chunks(sound(*FOUR_SENTENCES, (1.0, 0.0)))
-    expected, _ = heard(audio)
+    expected, _ = speech_times(audio)
     stamps = [one.stamp_ns + round(rng.uniform(-jitter_ms, jitter_ms) * MS) for one in audio]
-    found, _ = heard(restamped(audio, stamps))
+    found, _ = speech_times(restamped(audio, stamps))
     assert found == [pytest.approx(one, abs=0.3) for one in expected]
 
 
 def test_audio_out_of_order_gives_the_same_utterances() -> None:
     audio = chunks(sound(*FOUR_SENTENCES, (1.0, 0.0)))
-    expected, _ = heard(audio)
+    expected, _ = speech_times(audio)
     shuffled = [audio[first + k] for first in range(0, len(audio) - 3, 4) for k in (3, 2, 1, 0)]
-    found, hearing = heard(shuffled)
+    found, hearing = speech_times(shuffled)
     assert found == [pytest.approx(one, abs=0.1) for one in expected]
     assert hearing.stats.lost_ns < 100 * MS
 
 
 @pytest.mark.parametrize('share', [0.02, 0.05])
-def test_lost_chunks_neither_tear_utterances_nor_go_unsaid(share: float) -> None:
+def test_lost_chunks_do_not_split_utterances_and_are_counted(share: float) -> None:
     rng = np.random.default_rng(3)
     audio = chunks(sound(*FOUR_SENTENCES, (1.0, 0.0)))
-    expected, _ = heard(audio)
+    expected, _ = speech_times(audio)
     kept = [one for n, one in enumerate(audio) if n < 40 or rng.random() >= share]
     hearing = make_hearing()
     found = utterances(process(kept, hearing))

@@ -1,4 +1,4 @@
-"""Stamps of real drivers: what is missing is found, what was only late is not."""
+"""Stamps of real drivers: missing audio is found, and late stamps are not mistaken for it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from support.speech import STAMP, chunks
 
 from emotion_node.config import AudioConfig
-from emotion_node.core.hearing.timeline import SLEW_DEAD_BAND_NS, Continuity, Timeline
+from emotion_node.core.hearing.timeline import SLEW_DEAD_BAND_NS, Timeline
+from emotion_node.core.hearing.timeline_fit import Continuity
 from emotion_node.datatypes import NS_PER_S, SAMPLE_RATE, AudioChunk, ClockSource
 
 MS = NS_PER_S // 1000
@@ -21,7 +22,7 @@ N = 625
 """Chunks of 20 ms in 12.5 s."""
 
 
-def timeline() -> Timeline:
+def make_timeline() -> Timeline:
     return Timeline(AudioConfig(), PAUSE_S)
 
 
@@ -41,20 +42,20 @@ def exact(count: int = N) -> list[float]:
 
 
 class Placed:
-    """What a timeline makes of stamps in ms, chunks being 20 ms long."""
+    """The places that a timeline gives to chunks of 20 ms, from their stamps in ms."""
 
     def __init__(self, stamps: Iterable[float], true: Sequence[float] | None = None) -> None:
-        line = timeline()
+        timeline = make_timeline()
         self.kinds: Counter[Continuity] = Counter()
         self.skipped_ms = self.missing_ms = self.late_ms = 0.0
         self.errors: list[float] = []
         for n, stamp in enumerate(stamps):
             chunk = silence(stamp)
-            fit = line.place(chunk)
+            fit = timeline.place(chunk)
             self.kinds[fit.continuity] += 1
             self.skipped_ms += fit.skip * 1000 / SAMPLE_RATE
             self.missing_ms += fit.missing_ns / MS
-            self.late_ms += line.take_late_loss() / MS
+            self.late_ms += timeline.take_late_loss() / MS
             if true is not None:
                 placed_ns = fit.start_ns + (
                     fit.missing_ns if fit.continuity is Continuity.HOLE else 0
@@ -65,27 +66,27 @@ class Placed:
     def lost_ms(self) -> float:
         return self.missing_ms + self.late_ms
 
-    def is_whole(self) -> bool:
-        """Whether nothing was torn, left out or said to be missing."""
+    def is_continuous(self) -> bool:
+        """Whether no chunk was left out and no audio was reported missing."""
         return set(self.kinds) <= {Continuity.NEW, Continuity.CONTIGUOUS} and not self.skipped_ms
 
 
 def test_chunks_that_follow_each_other_are_contiguous() -> None:
     for rate in (8000, 11025, 44100):
         audio = chunks(np.zeros(10 * rate, np.float32), [rate // 70], rate=rate)
-        line = timeline()
-        assert {line.place(chunk).continuity for chunk in audio[:1]} == {Continuity.NEW}
-        assert {line.place(chunk).continuity for chunk in audio[1:]} == {Continuity.CONTIGUOUS}
-        assert line.expected_ns == STAMP + 10 * NS_PER_S
-        assert line.take_slew() == 0
+        timeline = make_timeline()
+        assert {timeline.place(chunk).continuity for chunk in audio[:1]} == {Continuity.NEW}
+        assert {timeline.place(chunk).continuity for chunk in audio[1:]} == {Continuity.CONTIGUOUS}
+        assert timeline.expected_ns == STAMP + 10 * NS_PER_S
+        assert timeline.take_slew() == 0
 
 
 @pytest.mark.parametrize('chunks_per_step', [2, 3, 4, 5, 10, 15])
 def test_stamps_in_steps_lose_nothing(chunks_per_step: int) -> None:
-    """Chunks that are published together, each stamped when it is published."""
+    """Several chunks are published at once, each stamped at publication."""
     step = 20 * chunks_per_step
     placed = Placed([(n // chunks_per_step + 1) * step for n in range(N)], exact())
-    assert placed.is_whole()
+    assert placed.is_continuous()
     assert placed.lost_ms == 0
     assert max(map(abs, placed.errors[N // 2 :])) <= 21
 
@@ -95,7 +96,7 @@ def test_stamps_in_steps_lose_nothing(chunks_per_step: int) -> None:
 def test_jitter_loses_nothing(jitter_ms: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     placed = Placed([stamp + rng.uniform(-jitter_ms, jitter_ms) for stamp in exact()])
-    assert placed.is_whole()
+    assert placed.is_continuous()
     assert placed.lost_ms <= 0.02 * 20 * N
 
 
@@ -116,8 +117,8 @@ def test_lost_chunks_are_holes_of_their_length(share: float, chunks_per_step: in
 
 
 @pytest.mark.parametrize('late_ms', [30, 45, 60, 100, 200])
-def test_a_driver_that_is_late_now_and_then_loses_nothing(late_ms: int) -> None:
-    """It stamps before a blocking read, and reads what has piled up without waiting."""
+def test_a_driver_that_is_late_at_times_loses_nothing(late_ms: int) -> None:
+    """It stamps before a blocking read, then reads the accumulated audio without waiting."""
     stamps, now = [], 0.0
     for n in range(N):
         stamps.append(now)
@@ -125,35 +126,35 @@ def test_a_driver_that_is_late_now_and_then_loses_nothing(late_ms: int) -> None:
         if n % 120 == 60:
             now += late_ms
     placed = Placed(stamps)
-    assert placed.kinds[Continuity.HOLE] <= 1, 'once it is taken for a loss, and never again'
+    assert placed.kinds[Continuity.HOLE] <= 1, 'mistaken for a loss once, and never again'
     assert placed.kinds[Continuity.GAP] == placed.kinds[Continuity.OVERLAP] == 0
     assert placed.lost_ms == 0
 
 
 @pytest.mark.parametrize('every', [N, 50])
-def test_stamps_that_stand_still_tell_nothing_and_the_samples_count(every: int) -> None:
+def test_while_stamps_stand_still_the_samples_are_counted(every: int) -> None:
     placed = Placed([20.0 * (n // every * every) for n in range(N)], exact())
-    assert placed.is_whole()
+    assert placed.is_continuous()
     assert max(map(abs, placed.errors)) <= 1
 
 
 def test_missing_audio_shorter_than_a_pause_is_a_hole_of_its_length() -> None:
-    line = timeline()
+    timeline = make_timeline()
     for stamp in exact(100):
-        line.place(silence(stamp))
-    placed = line.place(silence(2300))
+        timeline.place(silence(stamp))
+    placed = timeline.place(silence(2300))
     assert placed.continuity is Continuity.HOLE
     assert placed.missing_ns == 300 * MS
     assert placed.start_ns == STAMP + 2000 * MS
-    assert line.expected_ns == STAMP + 2320 * MS
+    assert timeline.expected_ns == STAMP + 2320 * MS
 
 
 @pytest.mark.parametrize('before', [1, 10, 100])
 def test_missing_audio_as_long_as_a_pause_is_a_gap(before: int) -> None:
-    line = timeline()
+    timeline = make_timeline()
     for stamp in exact(before):
-        line.place(silence(stamp))
-    placed = line.place(silence(20 * before + 500))
+        timeline.place(silence(stamp))
+    placed = timeline.place(silence(20 * before + 500))
     assert placed.continuity is Continuity.GAP
     assert placed.missing_ns == 500 * MS
     assert placed.start_ns == STAMP + (20 * before + 500) * MS
@@ -167,40 +168,40 @@ def test_among_scattered_stamps_a_loss_is_noticed_later() -> None:
     assert abs(np.mean(placed.errors[-100:])) < 45
 
 
-def test_a_chunk_that_comes_twice_is_left_out_whole() -> None:
-    line = timeline()
+def test_a_chunk_that_arrives_twice_is_left_out_whole() -> None:
+    timeline = make_timeline()
     for stamp in range(0, 3000, 100):
-        line.place(silence(stamp, 100))
-    again = line.place(silence(2800, 100))
+        timeline.place(silence(stamp, 100))
+    again = timeline.place(silence(2800, 100))
     assert (again.continuity, again.skip) == (Continuity.OVERLAP, 1600)
-    assert line.place(silence(3000, 100)).continuity is Continuity.CONTIGUOUS
+    assert timeline.place(silence(3000, 100)).continuity is Continuity.CONTIGUOUS
 
 
-def test_a_clock_set_back_begins_anew() -> None:
-    line = timeline()
-    line.place(silence(50_000))
-    placed = line.place(silence(100))
+def test_a_clock_set_back_starts_afresh() -> None:
+    timeline = make_timeline()
+    timeline.place(silence(50_000))
+    placed = timeline.place(silence(100))
     assert (placed.continuity, placed.start_ns) == (Continuity.JUMP_BACK, STAMP + 100 * MS)
-    assert line.place(silence(120)).continuity is Continuity.CONTIGUOUS
+    assert timeline.place(silence(120)).continuity is Continuity.CONTIGUOUS
 
 
-def test_another_rate_begins_anew_where_the_old_one_ended() -> None:
-    line = timeline()
-    line.place(silence(0, 100))
-    placed = line.place(silence(101, 100, rate=48000))
+def test_another_rate_starts_afresh_where_the_old_one_ended() -> None:
+    timeline = make_timeline()
+    timeline.place(silence(0, 100))
+    placed = timeline.place(silence(101, 100, rate=48000))
     assert (placed.continuity, placed.start_ns) == (Continuity.NEW, STAMP + 100 * MS)
 
 
 @pytest.mark.parametrize('offset_ms', [0, 2, 10, 17])
 @pytest.mark.parametrize('duration_ms', [10, 20, 100, 500])
-def test_of_two_publishers_one_is_heard(offset_ms: int, duration_ms: int) -> None:
-    line = timeline()
-    heard: list[str] = []
+def test_of_two_publishers_one_is_used(offset_ms: int, duration_ms: int) -> None:
+    timeline = make_timeline()
+    used: list[str] = []
     total = 0
     for n in range(20_000 // duration_ms):
         for name, offset in (('first', 0), ('second', offset_ms)):
             chunk = silence(n * duration_ms + offset, duration_ms)
-            placed = line.place(chunk)
+            placed = timeline.place(chunk)
             assert placed.continuity in (
                 Continuity.NEW,
                 Continuity.CONTIGUOUS,
@@ -208,22 +209,22 @@ def test_of_two_publishers_one_is_heard(offset_ms: int, duration_ms: int) -> Non
             )
             total += len(chunk.samples) - placed.skip
             if placed.skip < len(chunk.samples):
-                heard.append(name)
+                used.append(name)
     assert total / SAMPLE_RATE == pytest.approx(20, abs=0.6)
-    assert len(set(heard[-15:])) == 1
+    assert len(set(used[-15:])) == 1
 
 
 @pytest.mark.parametrize('parts_per_million', [-100, 100])
 def test_hours_of_a_drifting_sound_card_have_no_gap(parts_per_million: int) -> None:
-    line = timeline()
+    timeline = make_timeline()
     chunk = silence(0, 100)
     followed_ns = 0
     for n in range(4 * 36_000):
         stamp_ns = STAMP + round(n * 100 * MS * (1 + parts_per_million / 1e6))
-        placed = line.place(AudioChunk(stamp_ns, chunk.samples, chunk.rate))
+        placed = timeline.place(AudioChunk(stamp_ns, chunk.samples, chunk.rate))
         assert placed.continuity in (Continuity.NEW, Continuity.CONTIGUOUS)
         assert abs(placed.start_ns - stamp_ns) < 2 * SLEW_DEAD_BAND_NS
-        followed_ns += line.take_slew()
+        followed_ns += timeline.take_slew()
     assert followed_ns == pytest.approx(4 * 3600 * 1000 * parts_per_million, rel=0.01)
 
 
@@ -234,7 +235,7 @@ def test_hours_of_a_drifting_sound_card_have_no_gap(parts_per_million: int) -> N
 def test_stamps_shifted_by_a_constant_are_placed_the_same(
     late: list[float], shift_ns: int
 ) -> None:
-    one, other = timeline(), timeline()
+    one, other = make_timeline(), make_timeline()
     for n, late_ms in enumerate(late):
         chunk = silence(20 * n + late_ms)
         fit = one.place(chunk)
