@@ -1,4 +1,4 @@
-"""Whether there is a voice model at all, and what the node says when there is none."""
+"""The voice model is optional unless the parameters ask for it."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def test_without_a_voice_model_in_the_manifest_the_voice_is_off(tmp_path: Path) 
     assert models.describe()['voice emotion'] == 'off'
 
 
-def test_one_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
+def test_a_requested_voice_model_must_be_in_the_manifest(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no model 'voice' in .*, which has small"):
         load_models(config(write_manifest(tmp_path), backend='onnx'), print)
 
 
-def test_one_that_is_there_must_be_whole(tmp_path: Path) -> None:
+def test_a_voice_model_in_the_manifest_must_be_intact(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match='is no ONNX model'):
         load_models(config(write_manifest(tmp_path), model='small'), print)

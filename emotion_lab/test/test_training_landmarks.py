@@ -315,7 +315,7 @@ class Strange(torch.nn.Module):  # type: ignore[misc, name-defined]
             6,
             ('landmarks', 'quality'),
             LABELS,
-            r'gives scores of \(6\);.* scores of \(7\) was expected',
+            r'returns scores of \(6\);.* scores of \(7\) was expected',
         ),
         (WIDTH, 7, ('landmarks', 'quality'), LABELS[::-1], r'has the labels disgust, fear'),
     ],

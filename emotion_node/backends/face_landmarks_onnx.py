@@ -43,18 +43,13 @@ MIN_FRAMES: Final = 5
 class OnnxLandmarkEmotion(OnnxModel):
     """An ONNX model over the landmarks of a face during an utterance (a `FaceEmotion`).
 
-    Holds no state between calls and may be called from several threads.
-
     Args:
-        entry: the model; its file is compared with its checksum.
+        entry, threads, providers: as for `OnnxModel`.
         read: returns the numbers that are kept of a face, or None when the landmarks are no face.
         width: how many numbers `read` returns.
-        threads: of the CPU, per call.
-        providers: execution providers, best first.
 
     Raises:
-        ModelError: a file is missing or damaged, or its inputs and outputs are not those of a
-            landmark model over the seven labels.
+        ModelError: as for `OnnxModel`.
     """
 
     period_ns: Final = 0
@@ -70,8 +65,8 @@ class OnnxLandmarkEmotion(OnnxModel):
         self._read = read
         self.width = width
         inputs = dict(zip(INPUTS, (('steps', width), ('steps',)), strict=True))
-        signature = Signature('landmark', inputs, {OUTPUT: (LABEL_COUNT,)})
-        super().__init__(entry, signature, threads, providers)
+        self.signature = Signature('landmark', inputs, {OUTPUT: (LABEL_COUNT,)})
+        super().__init__(entry, threads, providers)
 
     def warm_up(self) -> None:
         """Answer once about a second of a face."""

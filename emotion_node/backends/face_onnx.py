@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
 from emotion_node.backends.face_image import SIDE, face_image
-from emotion_node.backends.onnx import CPU, LABEL_COUNT, OnnxModel, Signature
+from emotion_node.backends.onnx import LABEL_COUNT, OnnxModel, Signature
 from emotion_node.datatypes import NS_PER_S, FloatArray, ModalityEmotion, Reason
 from emotion_node.faces import FaceMesh, FaceSequence, Image
 from emotion_node.labels import LABELS, Modality
-from emotion_node.model_store.manifest import ModelEntry
 
 EXPRESSIONS: Final = (*LABELS, 'contempt')
-"""What the model tells apart. Contempt is none of the seven labels: its share is left out and
+"""Classes of the model. Contempt is none of the seven labels: its share is left out and
 lowers the reliability, and where it is above one half there is no answer."""
 
 INPUT: Final = 'faces'
@@ -39,28 +37,12 @@ FLOOR: Final = 1e-4
 class OnnxFaceEmotion(OnnxModel):
     """An ONNX model over single frames of a face; over an utterance, their geometric mean.
 
-    Holds no state between calls and may be called from several threads.
-
-    Args:
-        entry: the model; its file is compared with its checksum.
-        threads: of the CPU, per call.
-        providers: execution providers, best first.
-
-    Raises:
-        ModelError: a file is missing or damaged, or its inputs and outputs are not those of a
-            face model.
+    Its arguments and errors are those of `OnnxModel`.
     """
 
+    signature = SIGNATURE
     width: Final = len(EXPRESSIONS)
     period_ns: Final = PERIOD_NS
-
-    def __init__(
-        self,
-        entry: ModelEntry,
-        threads: int = 1,
-        providers: Sequence[str] = CPU,
-    ) -> None:
-        super().__init__(entry, SIGNATURE, threads, providers)
 
     def warm_up(self) -> None:
         """Answer once about a black image."""

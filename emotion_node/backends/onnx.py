@@ -109,7 +109,7 @@ class Signature:
         kind: of model, e.g. "text"; for errors.
         inputs: shape of each input by name; a number is a fixed size, a word names a size that
             may vary.
-        outputs: likewise. `LABEL_COUNT` stands for the size of the label table.
+        outputs: in the same form; `LABEL_COUNT` is the number of labels in the manifest.
         labels: label table that the manifest must have, in the order of the scores.
     """
 
@@ -119,10 +119,10 @@ class Signature:
     labels: tuple[str, ...] = LABELS
 
     def check(self, session: ort.InferenceSession, entry: ModelEntry) -> None:
-        """Refuse a model with other inputs, outputs or labels.
+        """Reject a model with other inputs, outputs or labels.
 
         Raises:
-            ModelError: it has.
+            ModelError: it has other inputs, outputs or labels.
         """
         path = entry.file('weights').path
         found = {value.name: tuple(value.shape) for value in session.get_inputs()}
@@ -139,7 +139,7 @@ class Signature:
         found = {value.name: tuple(value.shape) for value in session.get_outputs()}
         if not _fits(found, expected):
             raise ModelError(
-                f'{path} gives {_describe(found)}; its label table has {count} labels '
+                f'{path} returns {_describe(found)}; its label table has {count} labels '
                 f'({", ".join(entry.labels)}), so {_describe(expected)} was expected; model and '
                 'manifest do not belong together'
             )
@@ -153,31 +153,30 @@ class Signature:
 class OnnxModel(ABC):
     """An ONNX model of the manifest, loaded, checked and warmed up: base of the emotion models.
 
-    Holds no state between calls and may be called from several threads.
+    It has no state between calls and may be called from several threads.
 
     Args:
         entry: the model; its files are compared with their checksums.
-        signature: inputs, outputs and labels that it must have.
         threads: of the CPU, per call.
         providers: as `choose_providers` returns them.
+
+    Attributes:
+        signature: inputs, outputs and labels that the model must have; each subclass sets it.
 
     Raises:
         ModelError: a file is missing or damaged, or is no model of this signature.
     """
 
+    signature: Signature
+
     def __init__(
-        self,
-        entry: ModelEntry,
-        signature: Signature,
-        threads: int = 1,
-        providers: Sequence[str] = CPU,
+        self, entry: ModelEntry, threads: int = 1, providers: Sequence[str] = CPU
     ) -> None:
         self._info = entry.info
-        self._outputs = list(signature.outputs)
         file = entry.file('weights')
         self._session = open_session(file.read(), file.path, threads, providers)
-        signature.check(self._session, entry)
-        # The first call allocates, so it is made here and not while somebody waits.
+        self.signature.check(self._session, entry)
+        # The first call allocates, so it is made at start-up.
         self.warm_up()
 
     @property
@@ -191,8 +190,10 @@ class OnnxModel(ABC):
 
     def _call(self, inputs: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         """Return the outputs in the order of the signature."""
-        found: list[npt.NDArray[Any]] = self._session.run(self._outputs, dict(inputs))
-        return found
+        outputs: list[npt.NDArray[Any]] = self._session.run(
+            list(self.signature.outputs), dict(inputs)
+        )
+        return outputs
 
 
 def _fits(found: Mapping[str, Sequence[object]], expected: Mapping[str, Shape]) -> bool:

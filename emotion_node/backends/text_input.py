@@ -72,7 +72,7 @@ def letters(speaker_id: str, history: Sequence[Turn]) -> dict[str, str]:
 class InputBuilder:
     """Builds the model's input from texts.
 
-    Holds no state between calls and may be called from several threads.
+    It has no state between calls and may be called from several threads.
 
     Args:
         tokenizer: of the BERT family, with [CLS] and [SEP], or of the RoBERTa family, with <s>

@@ -27,26 +27,19 @@ SIGNATURE: Final = Signature(
 class OnnxTextEmotion(OnnxModel):
     """An ONNX classifier over the words of an utterance and of the turns before it.
 
-    Holds no state between calls and may be called from several threads.
-
-    Args:
-        entry: the model; its files are compared with their checksums.
-        threads: of the CPU, per call.
-        providers: execution providers, best first.
+    Its arguments are those of `OnnxModel`.
 
     Raises:
-        ModelError: a file is missing or damaged, or its inputs and outputs are not those of a
-            text classifier over the seven labels.
+        ModelError: as for `OnnxModel`, or the tokenizer's file is no tokenizer.json.
     """
 
+    signature = SIGNATURE
+
     def __init__(
-        self,
-        entry: ModelEntry,
-        threads: int = 1,
-        providers: Sequence[str] = CPU,
+        self, entry: ModelEntry, threads: int = 1, providers: Sequence[str] = CPU
     ) -> None:
         self._builder = _load_builder(entry)
-        super().__init__(entry, SIGNATURE, threads, providers)
+        super().__init__(entry, threads, providers)
 
     def warm_up(self) -> None:
         """Answer once about any words."""
@@ -69,7 +62,7 @@ class OnnxTextEmotion(OnnxModel):
             history: the dialogue before it, oldest first.
             speaker_id: who speaks, as in the turns of `history`; empty when unknown.
             names: whether speaker ids are people's names, which the model may read; otherwise
-                they only tell speakers apart.
+                they only distinguish speakers.
         """
         built = self._builder.build(text, history, speaker_id, names=names)
         ids = np.array([built.ids], dtype=np.int64)

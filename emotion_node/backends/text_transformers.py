@@ -41,7 +41,7 @@ class TransformersTextEmotion:
     labels that are mapped to nothing is left out, and where that is more than half, there is no
     answer (reason low_confidence).
 
-    Holds no state between calls and may be called from several threads.
+    It has no state between calls and may be called from several threads.
 
     Args:
         model: folder or hub id.
@@ -126,7 +126,7 @@ class TransformersTextEmotion:
         )
 
     def _check(self, model: str, labels: Sequence[str]) -> None:
-        # The longest input shows at start-up, and not while somebody waits, whether it all fits.
+        # The longest input shows at start-up whether model and tokenizer fit.
         ids, _ = self._ids('Oh my God! ' * MAX_TOKENS, ())
         try:
             found = self._probabilities(ids)

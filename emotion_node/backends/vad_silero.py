@@ -90,7 +90,7 @@ class SileroVadStream:
         self._hidden, self._cell = self._state
 
     def probability(self, frame: FloatArray) -> float:
-        """Return how likely it is, 0..1, that (512,) float32 samples hold speech."""
+        """Return how likely it is, 0..1, that (512,) float32 samples contain speech."""
         self._input[0, CONTEXT_SAMPLES:] = frame
         probability, self._hidden, self._cell = self._session.run(
             None, {'input': self._input, 'h': self._hidden, 'c': self._cell}

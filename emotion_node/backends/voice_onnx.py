@@ -1,13 +1,12 @@
-"""Emotion from how something is said, by an ONNX model, run by onnxruntime and NumPy alone."""
+"""Emotion from the voice by an ONNX model, run by onnxruntime and NumPy alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
-from emotion_node.backends.onnx import CPU, LABEL_COUNT, OnnxModel, Signature
+from emotion_node.backends.onnx import LABEL_COUNT, OnnxModel, Signature
 from emotion_node.backends.voice_features import MELS, is_silent, log_mel
 from emotion_node.datatypes import (
     NS_PER_S,
@@ -18,7 +17,6 @@ from emotion_node.datatypes import (
     Utterance,
 )
 from emotion_node.labels import Modality
-from emotion_node.model_store.manifest import ModelEntry
 
 INPUT: Final = 'spectra'
 """(batch, frames, `MELS`) float32 as `voice_features.log_mel` makes them."""
@@ -43,22 +41,10 @@ MIN_RELIABILITY: Final = 0.1
 class OnnxVoiceEmotion(OnnxModel):
     """An ONNX model over the log-mel spectra of an utterance.
 
-    Holds no state between calls and may be called from several threads.
-
-    Args:
-        entry: the model; its file is compared with its checksum.
-        threads: of the CPU, per call.
-        providers: execution providers, best first.
-
-    Raises:
-        ModelError: a file is missing or damaged, or its inputs and outputs are not those of a
-            voice model over the seven labels.
+    Its arguments and errors are those of `OnnxModel`.
     """
 
-    def __init__(
-        self, entry: ModelEntry, threads: int = 1, providers: Sequence[str] = CPU
-    ) -> None:
-        super().__init__(entry, SIGNATURE, threads, providers)
+    signature = SIGNATURE
 
     def warm_up(self) -> None:
         """Answer once about a second of noise."""

@@ -15,7 +15,7 @@ from emotion_node.errors import ModelError
 _POINTER: Final = b'version https://git-lfs'
 _CHUNK: Final = 1 << 20
 _REMEDY: Final = (
-    'install the package again, or name the folder that holds manifest.toml in models_dir or '
+    'install the package again, or name the folder that contains manifest.toml in models_dir or '
     'EMOTION_MODELS'
 )
 

@@ -83,7 +83,7 @@ class ModelEntry:
 
 
 def models_dir(explicit: str | Path = '', package: Path | None = None) -> Path:
-    """Return the folder that holds `manifest.toml`.
+    """Return the folder that contains `manifest.toml`.
 
     Args:
         explicit: the folder, if the user named one; else `EMOTION_MODELS`; else `models` beside
@@ -92,7 +92,7 @@ def models_dir(explicit: str | Path = '', package: Path | None = None) -> Path:
         package: folder of the package; this one when None.
 
     Raises:
-        ModelError: no manifest is where it was looked for.
+        ModelError: no manifest is where it was searched for.
     """
     named = str(explicit) or os.environ.get(ENVIRONMENT_VARIABLE, '')
     if not named:
@@ -110,7 +110,7 @@ def installed_models_dir(package: Path | None = None) -> Path:
         package: folder of the package; this one when None.
 
     Raises:
-        ModelError: no manifest is where it was looked for.
+        ModelError: no manifest is where it was searched for.
     """
     package = package or Path(__file__).resolve().parents[1]
     beside = package.parent / 'models'
@@ -120,9 +120,9 @@ def installed_models_dir(package: Path | None = None) -> Path:
     raise _no_manifest(f'{beside} nor in {SHARE} above it')
 
 
-def _no_manifest(looked: str) -> ModelError:
+def _no_manifest(searched: str) -> ModelError:
     return ModelError(
-        f'no {MANIFEST} in {looked}; install the package again or name the folder that holds it '
+        f'no {MANIFEST} in {searched}; install the package again, or name its folder '
         f'in models_dir or {ENVIRONMENT_VARIABLE}'
     )
 

@@ -1,4 +1,4 @@
-"""What a face expresses: the image that the model sees, and its answers over an utterance."""
+"""What a face expresses: the aligned image of a frame, and the answer over an utterance."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from emotion_node.backends.face_onnx import (
     pool_expressions,
 )
 from emotion_node.backends.vad_silero import find_silero
-from emotion_node.datatypes import FloatArray, ModalityEmotion, Reason
+from emotion_node.datatypes import NS_PER_S, FloatArray, ModalityEmotion, Reason
 from emotion_node.errors import ModelError
 from emotion_node.faces import FaceMesh, FaceRegion, FaceSequence
 from emotion_node.labels import LABELS
 from emotion_node.model_store.manifest import ModelEntry, find_model, read_manifest
-
-SECOND = 1_000_000_000
 
 
 def face(x: float, y: float, size: float, degrees: float, crop: int = 192) -> FaceMesh:
@@ -59,14 +57,14 @@ def test_eyes_and_mouth_are_where_the_model_expects_them(size: float, degrees: f
 
 
 @pytest.mark.parametrize('crop', [192, 256])
-def test_size_place_and_turn_of_a_face_change_nothing(crop: int) -> None:
+def test_size_position_and_rotation_of_a_face_change_nothing(crop: int) -> None:
     one = face_image(face(400.0, 300.0, 200.0, 0.0, crop)).astype(float)
     other = face_image(face(300.0, 250.0, 130.0, 25.0, crop)).astype(float)
     assert np.abs(one - other).mean() < 4
 
 
 def rows(*shown: dict[str, float]) -> FloatArray:
-    """Return images in each of which expressions have these probabilities."""
+    """Return frames in each of which expressions have these probabilities."""
     made = np.full((len(shown), len(EXPRESSIONS)), 0.01)
     for row, given in zip(made, shown, strict=True):
         for label, share in given.items():
@@ -77,19 +75,19 @@ def rows(*shown: dict[str, float]) -> FloatArray:
 
 def sequence(seen: FloatArray, quality: float | list[float] = 1.0) -> FaceSequence:
     return FaceSequence(
-        np.arange(len(seen)) * SECOND // 10,
+        np.arange(len(seen)) * NS_PER_S // 10,
         seen,
         np.broadcast_to(np.asarray(quality, np.float32), len(seen)),
     )
 
 
-def test_images_that_show_the_face_badly_count_less() -> None:
+def test_frames_of_low_quality_have_less_weight() -> None:
     seen = rows({'joy': 0.9}, {'anger': 0.9})
     assert EXPRESSIONS[pool_expressions(sequence(seen, [1.0, 0.2])).argmax()] == 'joy'
     assert EXPRESSIONS[pool_expressions(sequence(seen, [0.2, 1.0])).argmax()] == 'anger'
 
 
-def test_one_odd_image_does_not_change_the_answer() -> None:
+def test_one_outlier_frame_does_not_change_the_answer() -> None:
     seen = rows(*[{'sadness': 0.6}] * 9, {'surprise': 0.97})
     assert EXPRESSIONS[pool_expressions(sequence(seen)).argmax()] == 'sadness'
 
@@ -112,7 +110,7 @@ def summed(emotion: ModalityEmotion) -> float:
     return float(emotion.scores.sum())
 
 
-def test_an_utterance_gets_probabilities_and_a_place_on_the_circumplex(
+def test_an_utterance_gets_probabilities_valence_and_reliability(
     model: OnnxFaceEmotion,
 ) -> None:
     emotion = model.estimate(sequence(rows(*[{'joy': 0.8}] * 5), 0.8))
@@ -124,7 +122,7 @@ def test_an_utterance_gets_probabilities_and_a_place_on_the_circumplex(
     assert emotion.model == model.info
 
 
-def test_contempt_lowers_the_reliability_and_where_it_prevails_there_is_no_answer(
+def test_contempt_lowers_the_reliability_and_above_one_half_there_is_no_answer(
     model: OnnxFaceEmotion,
 ) -> None:
     some = model.estimate(sequence(rows(*[{'anger': 0.5, 'contempt': 0.4}] * 3)))
@@ -135,7 +133,7 @@ def test_contempt_lowers_the_reliability_and_where_it_prevails_there_is_no_answe
     assert (most.available, most.reason) == (False, Reason.LOW_CONFIDENCE)
 
 
-def test_too_few_or_too_bad_images_are_no_answer(model: OnnxFaceEmotion) -> None:
+def test_too_few_frames_or_too_low_quality_give_no_answer(model: OnnxFaceEmotion) -> None:
     few = model.estimate(sequence(rows(*[{'joy': 0.9}] * (MIN_FRAMES - 1))))
     assert (few.available, few.reason) == (False, Reason.TOO_SHORT)
     bad = model.estimate(sequence(rows(*[{'joy': 0.9}] * 5), 0.01))
@@ -143,7 +141,7 @@ def test_too_few_or_too_bad_images_are_no_answer(model: OnnxFaceEmotion) -> None
 
 
 @pytest.mark.parametrize('light', [0.25, 0.5, 1.0])
-def test_how_bright_an_image_is_does_not_count(model: OnnxFaceEmotion, light: float) -> None:
+def test_brightness_makes_no_difference(model: OnnxFaceEmotion, light: float) -> None:
     rng = np.random.default_rng(0)
     image = cv2.GaussianBlur(rng.integers(0, 256, (SIDE, SIDE)).astype(np.uint8), (9, 9), 3)
     image = np.clip((image.astype(float) - 128) * 4 + 128, 0, 255)
@@ -152,11 +150,11 @@ def test_how_bright_an_image_is_does_not_count(model: OnnxFaceEmotion, light: fl
     assert dim == pytest.approx(plain, abs=0.08)
 
 
-def test_an_image_without_any_contrast_is_no_fault(model: OnnxFaceEmotion) -> None:
+def test_an_image_without_contrast_gets_probabilities(model: OnnxFaceEmotion) -> None:
     for brightness in (0, 128, 255):
-        told = model.run(np.full((SIDE, SIDE), brightness, np.uint8))
-        assert np.isfinite(told).all()
-        assert told.sum() == pytest.approx(1, abs=1e-4)
+        scores = model.run(np.full((SIDE, SIDE), brightness, np.uint8))
+        assert np.isfinite(scores).all()
+        assert scores.sum() == pytest.approx(1, abs=1e-4)
 
 
 def test_a_model_for_something_else_is_refused(entry: ModelEntry) -> None:

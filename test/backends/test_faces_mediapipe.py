@@ -86,13 +86,13 @@ def test_the_image_is_not_changed(image: Image) -> None:
     np.testing.assert_array_equal(image, before)
 
 
-def test_where_no_face_is_there_is_none(image: Image) -> None:
+def test_noise_contains_no_face(image: Image) -> None:
     noise = np.random.default_rng(0).integers(0, 255, image.shape, np.uint8)
     assert finder().detect(noise, whole(noise)) == []
     assert finder().fit(noise, FaceRegion(300, 200, 200, 0)) is None
 
 
-def test_a_head_that_is_tilted_is_found_by_its_turned_region(image: Image) -> None:
+def test_a_tilted_head_is_found_in_its_rotated_region(image: Image) -> None:
     left = people()[0]['face']
     centre = (left[0] + left[2] / 2, left[1] + left[3] / 2)
     turn = cv2.getRotationMatrix2D(centre, -30, 1.0)  # clockwise
@@ -106,7 +106,7 @@ def test_a_head_that_is_tilted_is_found_by_its_turned_region(image: Image) -> No
 
 
 @pytest.mark.parametrize(('x', 'y'), [(20, 30), (600, 300), (1060, 480)])
-def test_a_face_of_80_pixels_in_a_large_image_is_found_in_three_images(
+def test_a_face_of_80_pixels_in_a_large_image_is_found_within_three_frames(
     image: Image, x: int, y: int
 ) -> None:
     left, top, width, height = people()[0]['face']
@@ -137,7 +137,7 @@ def test_a_landmarker_file_gives_blendshapes(image: Image) -> None:
     assert np.abs(plain.landmarks - mesh.landmarks)[:, :2].mean() < 5
 
 
-def test_a_landmarker_that_is_missing_or_something_else_stops_the_start(tmp_path: Path) -> None:
+def test_a_missing_or_wrong_landmarker_file_is_an_error_at_start_up(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r'missing\.task cannot be read'):
         MediaPipeFaces(tmp_path / 'missing.task')
     text = tmp_path / 'text.task'
@@ -160,7 +160,7 @@ def test_a_landmarker_that_is_missing_or_something_else_stops_the_start(tmp_path
         load_models(config, print)
 
 
-def test_without_mediapipe_it_is_told_and_everything_else_goes_on(
+def test_without_mediapipe_a_log_line_says_so_and_the_other_models_load(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     real = importlib.util.find_spec
@@ -170,19 +170,19 @@ def test_without_mediapipe_it_is_told_and_everything_else_goes_on(
 
     monkeypatch.delitem(sys.modules, 'mediapipe')
     monkeypatch.setattr(importlib.util, 'find_spec', hidden)
-    told: list[str] = []
-    models = load_models(make_config(FACES), told.append)
+    logged: list[str] = []
+    models = load_models(make_config(FACES), logged.append)
     assert models.faces is None
     assert models.describe()['faces'] == 'off'
-    assert any('MediaPipe, which finds faces, is not installed' in text for text in told)
+    assert any('MediaPipe, which finds faces, is not installed' in text for text in logged)
 
 
 @pytest.mark.parametrize('change', [{'face.backend': 'off'}, {'image.transport': 'off'}])
-def test_nothing_is_loaded_where_nobody_looks(change: dict[str, object]) -> None:
+def test_no_face_models_are_loaded_where_faces_are_off(change: dict[str, object]) -> None:
     config = make_config({**FACES, 'text.backend': 'off', **change})
     assert load_models(config, print).faces is None
 
 
-def test_matplotlib_and_the_like_are_not_imported_for_it() -> None:
+def test_mediapipe_is_loaded_without_matplotlib_and_jax() -> None:
     finder()
     assert not {'matplotlib', 'jax', 'sentencepiece'} & set(sys.modules)

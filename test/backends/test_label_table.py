@@ -1,4 +1,4 @@
-"""Any classifier's labels become the seven, and nobody guesses what they mean."""
+"""Labels of any classifier are mapped to the seven, and unknown ones are an error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emotion_node.errors import ModelError
 from emotion_node.factory import load_models
 from emotion_node.labels import LABELS
 
-# Labels of classifiers that people use, as their model cards list them.
+# Labels of published classifiers, from their model cards.
 HARTMANN = ('anger', 'disgust', 'fear', 'joy', 'neutral', 'sadness', 'surprise')
 DAIR = ('sadness', 'joy', 'love', 'anger', 'fear', 'surprise')
 
@@ -30,7 +30,7 @@ def test_our_own_labels_are_known_in_any_order_and_case() -> None:
     assert counted_as(tuple(label.upper() for label in LABELS)) == list(LABELS)
 
 
-def test_other_words_for_them_are_known_and_may_fall_together() -> None:
+def test_synonyms_are_known_and_several_may_map_to_one_label() -> None:
     assert counted_as(DAIR) == ['sadness', 'joy', 'joy', 'anger', 'fear', 'surprise']
     assert counted_as(('happiness', 'fearful', 'disgusted')) == ['joy', 'fear', 'disgust']
 
@@ -48,13 +48,13 @@ def test_every_label_of_goemotions_is_known() -> None:
     assert set(goemotions) <= set(names)
 
 
-def test_the_table_goes_before_what_is_known() -> None:
+def test_the_table_takes_precedence_over_known_labels() -> None:
     assert counted_as(DAIR, 'love=surprise')[2] == 'surprise'
     assert counted_as(('JOY', 'sad'), ' joy = anger ,, sad = fear ') == ['anger', 'fear']
     assert counted_as(('a=b', 'joy'), 'a=b=anger') == ['anger', 'joy']
 
 
-def test_a_label_may_be_left_out_but_only_on_purpose() -> None:
+def test_a_label_is_left_out_only_if_the_table_says_so() -> None:
     assert counted_as(('joy', 'irony'), 'irony=') == ['joy', '']
     with pytest.raises(ModelError, match=r'unknown meaning: irony, LABEL_7; map each in'):
         label_matrix(('joy', 'irony', 'LABEL_7'), {})
@@ -70,12 +70,12 @@ def test_a_label_may_be_left_out_but_only_on_purpose() -> None:
         ('LABEL_0=happiness', r"'LABEL_0' is mapped to 'happiness'; expected one of neutral"),
     ],
 )
-def test_a_table_that_makes_no_sense_is_refused(table: str, message: str) -> None:
+def test_a_malformed_table_is_rejected(table: str, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         parse_table(table)
 
 
-def test_a_table_for_another_model_is_refused() -> None:
+def test_a_table_for_another_model_is_rejected() -> None:
     with pytest.raises(ModelError, match='names LABEL_0; the model has joy, sad'):
         label_matrix(('joy', 'sad'), {'LABEL_0': 'joy'})
 

@@ -16,11 +16,11 @@ print(len(os.listdir('/proc/self/task')), os.environ['OPENBLAS_NUM_THREADS'])
 
 
 @pytest.mark.parametrize('wanted', [None, '2'])
-def test_its_threads_are_one_unless_somebody_wants_more(wanted: str | None) -> None:
+def test_numpy_has_one_thread_unless_the_environment_sets_more(wanted: str | None) -> None:
     environment = {k: v for k, v in os.environ.items() if k != 'OPENBLAS_NUM_THREADS'}
     if wanted is not None:
         environment['OPENBLAS_NUM_THREADS'] = wanted
-    told = subprocess.run(
+    printed = subprocess.run(
         [sys.executable, '-c', COUNT],
         env=environment,
         capture_output=True,
@@ -28,6 +28,6 @@ def test_its_threads_are_one_unless_somebody_wants_more(wanted: str | None) -> N
         check=True,
         cwd=Path(__file__).parents[2],
     ).stdout.split()
-    assert told[1] == (wanted or '1')
+    assert printed[1] == (wanted or '1')
     if wanted is None:
-        assert told[0] == '1'
+        assert printed[0] == '1'

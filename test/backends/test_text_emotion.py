@@ -78,19 +78,21 @@ def test_any_text_gets_probabilities(model: OnnxTextEmotion, text: str) -> None:
     assert 0 <= emotion.samples_used <= 64
 
 
-def test_the_two_kinds_of_apostrophe_are_one(model: OnnxTextEmotion) -> None:
+def test_typographic_and_plain_characters_are_read_alike(model: OnnxTextEmotion) -> None:
     typographic = model.estimate('That’s great… isn’t it?')
     assert scores(typographic) == scores(model.estimate("That's great... isn't it?"))
 
 
-def test_what_was_said_before_counts(model: OnnxTextEmotion) -> None:
+def test_the_turns_before_make_a_difference(model: OnnxTextEmotion) -> None:
     alone = scores(model.estimate('Yes.'))
     past = [PastTurn('', 'We are going to have a baby!'), PastTurn('', 'Oh my God! Really?!')]
     assert scores(model.estimate('Yes.', past)) != alone
     assert scores(model.estimate('Yes.', [PastTurn('', ' ')])) == alone
 
 
-def test_speakers_count_as_voices_not_by_their_ids(model: OnnxTextEmotion) -> None:
+def test_speakers_are_distinguished_but_their_ids_make_no_difference(
+    model: OnnxTextEmotion,
+) -> None:
     past = [PastTurn('voice_7', 'You lied to me.'), PastTurn('voice_2', 'I did not!')]
     renamed = [PastTurn('x', 'You lied to me.'), PastTurn('y', 'I did not!')]
     by_7 = scores(model.estimate('You did.', past, 'voice_7'))
@@ -104,11 +106,11 @@ def test_words_show_their_emotion_without_punctuation(model: OnnxTextEmotion) ->
     assert model.estimate('there is something in the kitchen i am so scared').label == 'fear'
 
 
-def test_samples_used_counts_the_words_tokens(model: OnnxTextEmotion) -> None:
+def test_samples_used_counts_the_tokens_of_the_words(model: OnnxTextEmotion) -> None:
     assert model.estimate('Oh no!').samples_used == 3
 
 
-def test_a_call_leaves_no_trace(model: OnnxTextEmotion) -> None:
+def test_a_call_does_not_change_the_next(model: OnnxTextEmotion) -> None:
     before = scores(model.estimate('We were on a break!'))
     model.estimate('I love you!')
     assert scores(model.estimate('We were on a break!')) == before

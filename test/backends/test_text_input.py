@@ -1,4 +1,4 @@
-"""What the text model reads: the utterance, then what was said before it, latest first."""
+"""The input of the text model: the utterance, then the turns before it, latest first."""
 
 from __future__ import annotations
 
@@ -70,7 +70,9 @@ def test_the_utterance_comes_first_then_the_past_latest_first(
     assert given.words == 3
 
 
-def test_names_are_read_when_they_are_names(tokenizer: Tokenizer, builder: InputBuilder) -> None:
+def test_names_stand_for_speakers_where_ids_are_names(
+    tokenizer: Tokenizer, builder: InputBuilder
+) -> None:
     given = builder.build('Hi.', turns(('Ross', 'Hey.')), 'Rachel', names=True)
     assert words(tokenizer, given) == [
         '[CLS]',
@@ -90,12 +92,12 @@ def test_names_are_read_when_they_are_names(tokenizer: Tokenizer, builder: Input
 def test_unknown_speakers_have_no_letter(tokenizer: Tokenizer, builder: InputBuilder) -> None:
     given = builder.build('Hi.', turns(('', 'Hey.')))
     assert words(tokenizer, given) == spaced('[CLS] hi . [SEP] hey . [SEP]')
-    # Whoever speaks now may be one of those known, so nobody else is A.
+    # The unknown speaker may be one of the others, so A stays free.
     given = builder.build('Hi.', turns(('bob', 'Hey.')))
     assert words(tokenizer, given) == spaced('[CLS] hi . [SEP] b : hey . [SEP]')
 
 
-def test_only_the_last_two_turns_with_words_are_read(
+def test_only_the_last_two_turns_with_words_are_used(
     tokenizer: Tokenizer, builder: InputBuilder
 ) -> None:
     past = turns(('', 'one'), ('', 'two'), ('', ' '), ('', 'three'), ('', 'four'), ('', ''))
@@ -111,7 +113,7 @@ def test_only_the_last_two_turns_with_words_are_read(
     ]
 
 
-def test_long_input_is_cut_where_it_matters_least(
+def test_long_input_is_truncated_where_it_matters_least(
     tokenizer: Tokenizer, builder: InputBuilder
 ) -> None:
     long = 'no ' * 500
@@ -124,7 +126,7 @@ def test_long_input_is_cut_where_it_matters_least(
     assert words(tokenizer, given)[-2] == 'end'
 
 
-def test_an_endless_name_leaves_room_for_the_words(
+def test_a_very_long_name_leaves_room_for_the_words(
     tokenizer: Tokenizer, builder: InputBuilder
 ) -> None:
     given = builder.build('Hello there.', turns(('y ' * 300, 'Hi.')), 'x ' * 300, names=True)
@@ -132,6 +134,6 @@ def test_an_endless_name_leaves_room_for_the_words(
     assert 'hi' in words(tokenizer, given)
 
 
-def test_a_tokenizer_of_another_family_is_refused() -> None:
+def test_a_tokenizer_of_another_family_is_rejected() -> None:
     with pytest.raises(ValueError, match=r'no \[CLS\] or no \[SEP\]'):
         InputBuilder(Tokenizer(WordLevel({'a': 0}, unk_token='a')))

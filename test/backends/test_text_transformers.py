@@ -54,11 +54,11 @@ def tokenizer(separator: bool = True) -> Any:
 def build(
     folder: Path,
     labels: Sequence[str],
-    says: Sequence[float] | None = None,
+    logits: Sequence[float] | None = None,
     separator: bool = True,
     **config: Any,
 ) -> Path:
-    """Write a random classifier, or one that always gives the same logits."""
+    """Write a random classifier, or one that always returns the same logits."""
     torch.manual_seed(0)
     settings = transformers.BertConfig(
         vocab_size=len(VOCABULARY),
@@ -73,10 +73,10 @@ def build(
         **config,
     )
     model = transformers.BertForSequenceClassification(settings)
-    if says is not None:
+    if logits is not None:
         with torch.no_grad():
             model.classifier.weight.zero_()
-            model.classifier.bias.copy_(torch.tensor(says))
+            model.classifier.bias.copy_(torch.tensor(logits))
     model.save_pretrained(folder)
     tokenizer(separator).save_pretrained(folder)
     return folder
@@ -107,7 +107,7 @@ def model(folder: Path) -> Any:
     return load(folder)
 
 
-def test_several_labels_count_as_one(tmp_path: Path) -> None:
+def test_labels_mapped_to_one_emotion_are_summed(tmp_path: Path) -> None:
     shares = {'happiness': 0.3, 'love': 0.2, 'sad': 0.4, 'angry': 0.1}
     model = load(build(tmp_path, list(shares), np.log(list(shares.values())).tolist()))
     emotion = model.estimate('whatever')
@@ -124,7 +124,7 @@ def test_labels_without_names_need_a_table(tmp_path: Path) -> None:
     assert load(tmp_path, 'LABEL_0=joy, LABEL_1=fear').estimate('no').label == 'fear'
 
 
-def test_what_falls_on_a_label_left_out_is_not_shared_out_for_long(tmp_path: Path) -> None:
+def test_probability_of_excluded_labels_is_redistributed_up_to_one_half(tmp_path: Path) -> None:
     mild = build(tmp_path / 'mild', ['joy', 'sad', 'irony'], np.log([0.3, 0.3, 0.4]).tolist())
     assert scores(load(mild, 'irony=').estimate('ah'))['joy'] == pytest.approx(0.5, abs=1e-6)
     much = build(tmp_path / 'much', ['joy', 'sad', 'irony'], np.log([0.3, 0.1, 0.6]).tolist())
@@ -134,7 +134,7 @@ def test_what_falls_on_a_label_left_out_is_not_shared_out_for_long(tmp_path: Pat
     assert emotion.model.name == 'much'
 
 
-def test_a_model_for_several_labels_at_once_gives_probabilities(tmp_path: Path) -> None:
+def test_a_multi_label_classifier_gives_probabilities(tmp_path: Path) -> None:
     build(
         tmp_path, ['joy', 'sad', 'love'], [0.0, 0.0, 30.0],
         problem_type='multi_label_classification',
@@ -145,7 +145,7 @@ def test_a_model_for_several_labels_at_once_gives_probabilities(tmp_path: Path) 
 
 
 def answer(folder: Path, text: str) -> list[float]:
-    """What transformers itself makes of a text."""
+    """Return the probabilities that transformers itself computes for a text."""
     reader = transformers.AutoTokenizer.from_pretrained(folder)
     given = reader(text, return_tensors='pt', return_token_type_ids=False)
     classifier = transformers.AutoModelForSequenceClassification.from_pretrained(folder)
@@ -164,7 +164,7 @@ def test_it_answers_as_transformers_does(folder: Path, model: Any) -> None:
     assert model.info.name == 'tiny'
 
 
-def test_past_turns_are_joined_when_asked_for(folder: Path) -> None:
+def test_past_turns_are_joined_if_the_parameter_says_so(folder: Path) -> None:
     one, all_of_them = load(folder, turns=1), load(folder, turns=9)
     expected = answer(folder, 'oh no! [SEP] so sad')
     assert list(scores(one.estimate('so sad', PAST)).values()) == pytest.approx(expected)
@@ -173,7 +173,7 @@ def test_past_turns_are_joined_when_asked_for(folder: Path) -> None:
     assert all_of_them.estimate('so sad', PAST).samples_used == 5
 
 
-def test_what_does_not_fit_is_left_out(folder: Path) -> None:
+def test_turns_that_do_not_fit_are_left_out(folder: Path) -> None:
     model = load(folder, turns=3)
     room = LENGTH - 2 - 2
     whole = 'a' * room
@@ -260,7 +260,7 @@ def of_another_tokenizer(path: Path) -> Path:
         'no tokenizer', 'another tokenizer',
     ],
 )  # fmt: skip
-def test_what_cannot_serve_stops_the_start(
+def test_an_unusable_model_is_an_error_at_start_up(
     tmp_path: Path, make: Callable[[Path], Path], message: str
 ) -> None:
     path = make(tmp_path / 'model')
@@ -268,7 +268,7 @@ def test_what_cannot_serve_stops_the_start(
         load(path)
 
 
-def test_nothing_is_fetched_unless_asked_for() -> None:
+def test_nothing_is_downloaded_unless_allowed() -> None:
     with pytest.raises(
         ModelError, match=r'no text model .*downloaded once with text\.transformers_l'
     ):
@@ -284,7 +284,7 @@ def test_past_turns_need_a_separator(tmp_path: Path) -> None:
         load(tmp_path, turns=2)
 
 
-def test_an_answer_that_is_no_number_is_a_fault_not_an_emotion(tmp_path: Path) -> None:
+def test_an_output_that_is_not_finite_is_a_fault_not_an_emotion(tmp_path: Path) -> None:
     build(tmp_path, LABELS)
     model = transformers.BertForSequenceClassification.from_pretrained(tmp_path)
     with torch.no_grad():
@@ -296,28 +296,28 @@ def test_an_answer_that_is_no_number_is_a_fault_not_an_emotion(tmp_path: Path) -
         model.estimate('z')
 
 
-def loaded(said: list[str], **values: str | int) -> Models:
+def loaded(logged: list[str], **values: str | int) -> Models:
     given: dict[str, object] = {'text.backend': 'transformers', 'transcriber.backend': 'off'}
     given.update({f'text.transformers_{name}': value for name, value in values.items()})
-    return load_models(make_config(given), said.append)
+    return load_models(make_config(given), logged.append)
 
 
 def test_parameters_select_it_and_the_log_names_the_labels_it_never_answers(
     tmp_path: Path,
 ) -> None:
-    said: list[str] = []
+    logged: list[str] = []
     build(tmp_path / 'moods', ['LABEL_0', 'LABEL_1'], [0.0, 5.0])
     labels = 'LABEL_0=neutral, LABEL_1=disgust'
-    models = loaded(said, model=str(tmp_path / 'moods'), labels=labels, turns=1)
+    models = loaded(logged, model=str(tmp_path / 'moods'), labels=labels, turns=1)
     assert models.describe()['text emotion'] == 'moods'
     assert models.text is not None
     assert models.text.estimate('ah').label == 'disgust'
-    assert said == [
+    assert logged == [
         'Text emotion by moods, which never answers joy, sadness, anger, surprise, fear'
     ]
 
 
-def test_it_serves_a_recording_from_sound_to_emotion(tmp_path: Path) -> None:
+def test_annotate_uses_it_for_a_recording(tmp_path: Path) -> None:
     build(tmp_path / 'moods', ['upbeat', 'down'], [3.0, 0.0])
     with Bag(CONVERSATION) as bag:
         sound = np.concatenate([bag.decode(one).data for one in bag.messages({'/audio'})])

@@ -1,4 +1,4 @@
-"""Which recogniser is chosen, and how pocketsphinx understands people."""
+"""Which recogniser is chosen, and how well pocketsphinx recognises human speech."""
 
 from __future__ import annotations
 
@@ -32,16 +32,20 @@ def conversation() -> list[tuple[str, FloatArray]]:
     return conversation_utterances()
 
 
-def test_pocketsphinx_understands_most_words_of_the_conversation(
+def test_pocketsphinx_recognises_most_words_of_the_conversation(
     pocketsphinx: PocketsphinxTranscriber, conversation: list[tuple[str, FloatArray]]
 ) -> None:
     stream = pocketsphinx.stream()
     right = total = 0
     for words, sound in conversation[:4]:
-        heard = feed(stream, sound)
-        assert (heard.final, heard.locale, heard.reason) == (True, 'en', Reason.NONE)
-        assert 0.0 < heard.confidence <= 1.0
-        right += common_words(words_of(words), words_of(heard.text))
+        transcript = feed(stream, sound)
+        assert (transcript.final, transcript.locale, transcript.reason) == (
+            True,
+            'en',
+            Reason.NONE,
+        )
+        assert 0.0 < transcript.confidence <= 1.0
+        right += common_words(words_of(words), words_of(transcript.text))
         total += len(words_of(words))
     assert right / total > 0.75
 
@@ -51,14 +55,14 @@ def test_the_same_utterance_gives_pocketsphinx_the_same_words_whatever_came_befo
 ) -> None:
     (_, first), (_, second), *_ = conversation
     stream = pocketsphinx.stream()
-    heard = feed(stream, first)
+    transcript = feed(stream, first)
     feed(stream, second * 0.05)
     feed(stream, noise(1.0, level=0.3))
-    assert feed(stream, first) == heard
-    assert feed(pocketsphinx.stream(), first) == heard
+    assert feed(stream, first) == transcript
+    assert feed(pocketsphinx.stream(), first) == transcript
 
 
-def test_how_sound_is_cut_changes_nothing_for_pocketsphinx(
+def test_pocketsphinx_does_not_depend_on_the_chunks(
     pocketsphinx: PocketsphinxTranscriber, conversation: list[tuple[str, FloatArray]]
 ) -> None:
     _, sound = conversation[1]
@@ -68,7 +72,7 @@ def test_how_sound_is_cut_changes_nothing_for_pocketsphinx(
     assert feed(stream, sound, [512] * (len(sound) // 512)) == whole
 
 
-def test_pocketsphinx_understands_so_far_while_somebody_speaks(
+def test_pocketsphinx_returns_the_words_so_far_during_an_utterance(
     pocketsphinx: PocketsphinxTranscriber, conversation: list[tuple[str, FloatArray]]
 ) -> None:
     _, sound = conversation[1]
@@ -85,7 +89,7 @@ def test_pocketsphinx_understands_so_far_while_somebody_speaks(
         lengths.append(len(partial.text.split()))
     assert lengths[-1] >= 4
     assert lengths[len(lengths) // 2] >= 1
-    assert stream.finish() == feed(pocketsphinx.stream(), sound), 'looking changes nothing'
+    assert stream.finish() == feed(pocketsphinx.stream(), sound), 'partial results change nothing'
 
 
 def test_pocketsphinx_forgets_on_reset(
@@ -93,12 +97,12 @@ def test_pocketsphinx_forgets_on_reset(
 ) -> None:
     (_, first), (_, second), *_ = conversation
     stream = pocketsphinx.stream()
-    heard = feed(stream, second)
+    transcript = feed(stream, second)
     for length in (SAMPLE_RATE // 4, SAMPLE_RATE):  # before and after the search has begun
         stream.accept(first[:length])
         stream.reset()
         assert not stream.partial().text
-        assert feed(stream, second) == heard
+        assert feed(stream, second) == transcript
 
 
 @pytest.mark.parametrize(
@@ -106,7 +110,7 @@ def test_pocketsphinx_forgets_on_reset(
     [silence(0), silence(0.01), silence(0.1), silence(2.0), noise(2.0, level=1e-4)],
     ids=['nothing', 'a moment', 'a tenth', 'silence', 'a quiet room'],
 )
-def test_pocketsphinx_hears_no_words_in_silence(
+def test_pocketsphinx_finds_no_words_in_silence(
     pocketsphinx: PocketsphinxTranscriber, sound: FloatArray
 ) -> None:
     assert feed(pocketsphinx.stream(), sound) == Transcript(
@@ -114,7 +118,7 @@ def test_pocketsphinx_hears_no_words_in_silence(
     )
 
 
-def test_pocketsphinx_takes_sound_beyond_full_scale(
+def test_pocketsphinx_accepts_audio_beyond_full_scale(
     pocketsphinx: PocketsphinxTranscriber, conversation: list[tuple[str, FloatArray]]
 ) -> None:
     _, sound = conversation[1]
@@ -131,7 +135,7 @@ def choose(**changes: object) -> tuple[Transcriber | None, list[str]]:
 
 
 @pytest.mark.parametrize('backend', ['topic', 'off'])
-def test_no_recogniser_runs_when_words_come_from_elsewhere(backend: str) -> None:
+def test_no_recogniser_is_loaded_for_topic_and_off(backend: str) -> None:
     assert choose(backend=backend) == (None, [])
 
 
@@ -159,7 +163,7 @@ def test_auto_finds_a_whisper_in_the_hub_cache(
 def fetched(
     tiny_whisper: Callable[..., Path], no_hub: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """The folder of a whisper-tiny that was fetched, and nothing else to be had."""
+    """The folder of a whisper-tiny that was fetched, and no other model."""
     cache = no_hub.parent / 'cache'
     shutil.copytree(tiny_whisper('english'), cache / 'whisper-tiny')
     monkeypatch.setenv('EMOTION_MODELS_CACHE', str(cache))
@@ -174,7 +178,7 @@ def test_auto_finds_a_whisper_that_was_fetched(name: str, fetched: Path) -> None
     assert 'whisper-tiny' in log[0]
 
 
-def test_a_fetched_whisper_that_is_damaged_stops_the_start(
+def test_a_damaged_fetched_whisper_is_an_error_at_start_up(
     fetched: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = fetched / 'config.json'
@@ -199,7 +203,7 @@ def test_a_fetched_whisper_that_is_damaged_stops_the_start(
         choose(whisper_model='whisper-tiny')
 
 
-def test_auto_does_with_pocketsphinx_and_says_so_once(no_hub: Path) -> None:
+def test_auto_falls_back_to_pocketsphinx_and_logs_it_once(no_hub: Path) -> None:
     transcriber, log = choose()
     assert transcriber is not None
     assert transcriber.info.name == 'pocketsphinx'
@@ -207,7 +211,7 @@ def test_auto_does_with_pocketsphinx_and_says_so_once(no_hub: Path) -> None:
     assert 'models fetch whisper-base' in log[0]
 
 
-def test_auto_tries_the_hub_when_it_may(no_hub: Path) -> None:
+def test_auto_tries_the_hub_where_downloads_are_allowed(no_hub: Path) -> None:
     transcriber, log = choose(whisper_local_files_only=False)
     assert transcriber is not None
     assert transcriber.info.name == 'pocketsphinx'
@@ -222,7 +226,7 @@ def test_auto_does_not_hide_a_damaged_whisper(
         choose(whisper_model=str(tmp_path))
 
 
-def test_nothing_but_whisper_understands_german(no_hub: Path) -> None:
+def test_only_whisper_supports_german(no_hub: Path) -> None:
     with pytest.raises(ModelError, match=r"English only, not 'de'.*Whisper is not available"):
         choose(language='de')
     with pytest.raises(ModelError, match='English only'):

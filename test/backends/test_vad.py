@@ -89,7 +89,7 @@ def test_a_pause_makes_two_utterances_when_it_is_long(pause: float, count: int) 
     assert seconds(found[0].start_ns) == pytest.approx(1.0, abs=0.1)
 
 
-def test_silero_frame_by_frame_answers_as_over_the_whole(speech: FloatArray) -> None:
+def test_silero_gives_the_same_probabilities_frame_by_frame_as_at_once(speech: FloatArray) -> None:
     samples = speech[: 512 * 400]
     stream = SileroVad().stream()
     streamed = [stream.probability(frame) for frame in samples.reshape(-1, 512)]
@@ -99,7 +99,7 @@ def test_silero_frame_by_frame_answers_as_over_the_whole(speech: FloatArray) -> 
 
 
 @pytest.mark.parametrize('vad', DETECTORS, ids=lambda vad: vad.name)
-def test_streams_are_apart_and_a_reset_one_is_as_new(vad: Vad) -> None:
+def test_streams_are_independent_and_reset_makes_them_new(vad: Vad) -> None:
     samples = sound((0.5, 0.0), (1.0, 0.3), (0.5, 0.01))
     count = len(samples) // vad.frame_samples
     frames = samples[: count * vad.frame_samples].reshape(count, -1)
@@ -123,14 +123,14 @@ def test_webrtc_frames(frame: float) -> None:
     assert answers[-1] == 1
 
 
-def test_webrtc_refuses_what_it_does_not_have() -> None:
+def test_webrtc_rejects_unknown_modes_and_frames() -> None:
     with pytest.raises(ValueError, match='0 to 3, got 4'):
         WebrtcVad(4)
     with pytest.raises(ValueError, match=r'got 0\.025'):
         WebrtcVad(2, 0.025)
 
 
-def test_silero_says_what_is_wrong_with_its_file(
+def test_an_unusable_silero_file_is_an_error_that_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     damaged = tmp_path / 'silero_vad.onnx'
@@ -144,7 +144,7 @@ def test_silero_says_what_is_wrong_with_its_file(
         SileroVad()
 
 
-def test_silero_starts_without_the_recogniser() -> None:
+def test_silero_does_not_import_the_recogniser() -> None:
     code = (
         'import sys; from emotion_node.backends.vad_silero import SileroVad; SileroVad(); '
         "sys.exit('faster_whisper' in sys.modules)"

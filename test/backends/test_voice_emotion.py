@@ -84,7 +84,9 @@ def test_speech_gets_probabilities_affect_and_reliability(
 
 
 @pytest.mark.parametrize('seconds', [0.5, 0.7, 2.0, 15.0, 29.0])
-def test_any_length_will_do(model: OnnxVoiceEmotion, speech: FloatArray, seconds: float) -> None:
+def test_any_length_gets_finite_answers(
+    model: OnnxVoiceEmotion, speech: FloatArray, seconds: float
+) -> None:
     samples = np.resize(speech, round(seconds * SAMPLE_RATE))
     scores_, affect, reliability = model.run(samples[-MAX_SAMPLES:])
     assert np.isfinite([*scores_, *affect, reliability]).all()
@@ -94,7 +96,7 @@ def test_any_length_will_do(model: OnnxVoiceEmotion, speech: FloatArray, seconds
 
 
 @pytest.mark.parametrize('gain', [0.01, 0.1, 3.0, 30.0])
-def test_how_loud_the_microphone_is_does_not_count(
+def test_the_gain_of_the_microphone_makes_no_difference(
     model: OnnxVoiceEmotion, speech: FloatArray, gain: float
 ) -> None:
     plain = model.estimate(as_utterance(speech))
@@ -110,13 +112,13 @@ def test_too_little_speech_is_absent(model: OnnxVoiceEmotion, spoken: Utterance)
 
 
 @pytest.mark.parametrize('sound', [np.zeros(SAMPLE_RATE, np.float32), noise(2.0)])
-def test_what_is_no_voice_is_absent(model: OnnxVoiceEmotion, sound: FloatArray) -> None:
+def test_audio_without_a_voice_is_absent(model: OnnxVoiceEmotion, sound: FloatArray) -> None:
     emotion = model.estimate(as_utterance(sound))
     assert (emotion.reason, emotion.scores) == (Reason.LOW_CONFIDENCE, None)
     assert emotion.reliability < MIN_RELIABILITY
 
 
-def test_samples_that_are_no_numbers_are_an_error(model: OnnxVoiceEmotion) -> None:
+def test_samples_that_are_not_finite_are_an_error(model: OnnxVoiceEmotion) -> None:
     broken = noise(1.0)
     broken[[5, 70]] = np.nan, np.inf
     with pytest.raises(ValueError, match='2 of 16000 audio samples are not finite'):
@@ -130,7 +132,7 @@ def test_calls_from_several_threads_do_not_mix(model: OnnxVoiceEmotion) -> None:
         assert [answer[0].tolist() for answer in pool.map(model.run, sounds)] == alone
 
 
-def test_the_node_loads_it_unless_told_not_to(entry: ModelEntry) -> None:
+def test_the_node_loads_it_unless_it_is_off(entry: ModelEntry) -> None:
     quiet = {'transcriber.backend': 'off', 'text.backend': 'off'}
     there = load_models(make_config(quiet), print)
     assert there.voice is not None

@@ -1,4 +1,4 @@
-"""What the voice model hears of a sound."""
+"""The input of the voice model: log-mel spectra of a sound."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def noise(count: int, level: float = 0.1) -> FloatArray:
 
 
 @given(gain_db=st.floats(-45, 18))
-def test_how_loud_a_sound_came_in_does_not_count(gain_db: float) -> None:
+def test_the_gain_makes_no_difference(gain_db: float) -> None:
     sound = noise(SAMPLE_RATE)
     louder = sound * np.float32(10 ** (gain_db / 20))
     np.testing.assert_allclose(log_mel(louder), log_mel(sound), atol=1e-3)
@@ -42,7 +42,7 @@ def test_any_length_gives_finite_spectra(count: int) -> None:
 
 
 @pytest.mark.parametrize('hertz', [100, 440, 1000, 3000, 7000])
-def test_a_tone_shows_in_its_band(hertz: float) -> None:
+def test_a_tone_is_loudest_in_its_band(hertz: float) -> None:
     time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
     spectra = log_mel((0.1 * np.sin(2 * np.pi * hertz * time)).astype(np.float32))
     centres = mel_edges(LOW_HZ, HIGH_HZ, MELS)[1:-1]
@@ -50,13 +50,13 @@ def test_a_tone_shows_in_its_band(hertz: float) -> None:
     assert abs(loudest - np.abs(centres - hertz).argmin()) <= 1
 
 
-def test_quiet_before_speech_does_not_change_the_speech() -> None:
+def test_silence_before_speech_does_not_change_its_spectra() -> None:
     sound = noise(SAMPLE_RATE)
     padded = np.concatenate([np.zeros(16 * HOP, np.float32), sound])
     np.testing.assert_allclose(log_mel(padded)[20:], log_mel(sound)[4:], atol=0.15)
 
 
-def test_silence_is_told_from_faint_sound() -> None:
+def test_silence_is_distinguished_from_faint_sound() -> None:
     assert is_silent(np.zeros(SAMPLE_RATE, np.float32))
     assert is_silent(np.zeros(0, np.float32))
     assert not is_silent(noise(SAMPLE_RATE, 1e-4))

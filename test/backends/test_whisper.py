@@ -1,6 +1,6 @@
-"""Whisper, run as with trained weights, on random ones: what becomes of the words it says.
+"""Whisper with random weights, run as with trained ones: what is made of its output.
 
-What trained weights say is in test_whisper_trained.py.
+Trained weights are tested in test_whisper_trained.py.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ def babble(tiny_whisper: Callable[..., Path]) -> WhisperTranscriber:
     return WhisperTranscriber(str(tiny_whisper('babble')), threads=1)
 
 
-def test_whisper_hears_words_with_a_confidence_of_its_own(babble: WhisperTranscriber) -> None:
+def test_whisper_returns_words_with_a_confidence(babble: WhisperTranscriber) -> None:
     stream = babble.stream()
-    heard = feed(stream, noise(2.0))
-    assert len(heard.text.split()) >= 3
-    assert 0.0 < heard.confidence <= 1.0
-    assert (heard.final, heard.locale, heard.reason) == (True, 'en', Reason.NONE)
-    assert feed(stream, tone(2.0)).text != heard.text, 'it did not listen'
+    transcript = feed(stream, noise(2.0))
+    assert len(transcript.text.split()) >= 3
+    assert 0.0 < transcript.confidence <= 1.0
+    assert (transcript.final, transcript.locale, transcript.reason) == (True, 'en', Reason.NONE)
+    assert feed(stream, tone(2.0)).text != transcript.text, 'the audio makes no difference'
 
 
-def test_whisper_foresees_what_it_will_say_at_the_end(babble: WhisperTranscriber) -> None:
+def test_peek_final_is_what_whisper_returns_at_the_end(babble: WhisperTranscriber) -> None:
     stream = babble.stream()
     stream.accept(noise(1.0))
     early = stream.peek_final()
     stream.accept(tone(1.0))
-    foreseen = stream.peek_final()
-    assert foreseen.final
-    assert foreseen != early
-    assert stream.finish() is foreseen
+    peeked = stream.peek_final()
+    assert peeked.final
+    assert peeked != early
+    assert stream.finish() is peeked
     whole = feed(babble.stream(), np.concatenate([noise(1.0), tone(1.0)]))
-    assert whole == foreseen
+    assert whole == peeked
     assert stream.finish().text == ''
 
 
@@ -61,7 +61,7 @@ def test_whisper_runs_in_eight_bit(
     assert weights < 1.5 * 2 * vocabulary * whisper_tiny.WIDTH, 'about a byte per weight'
 
 
-def test_the_same_sound_gives_whisper_the_same_words_however_it_is_cut(
+def test_whisper_does_not_depend_on_the_chunks(
     babble: WhisperTranscriber,
 ) -> None:
     stream = babble.stream()
@@ -69,7 +69,7 @@ def test_the_same_sound_gives_whisper_the_same_words_however_it_is_cut(
     assert feed(stream, noise(2.0), [1, 0, 511, 7000]) == whole
 
 
-def test_whisper_understands_so_far_while_somebody_speaks(
+def test_whisper_returns_the_words_so_far_during_an_utterance(
     babble: WhisperTranscriber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs: list[int] = []
@@ -88,7 +88,7 @@ def test_whisper_understands_so_far_while_somebody_speaks(
     assert not partial.final
     runs.clear()
     assert stream.partial() == partial
-    assert not runs, 'nothing new was heard'
+    assert not runs, 'there was no new audio'
     stream.accept(noise(0.4, seed=1))
     stream.partial()
     assert len(runs) == 1
@@ -115,22 +115,20 @@ def test_two_microphones_share_one_whisper(babble: WhisperTranscriber) -> None:
 
 
 @pytest.mark.parametrize('samples', [silence(0), silence(0.05), silence(2.0), noise(0.05)])
-def test_whisper_is_not_asked_about_nothing(
-    babble: WhisperTranscriber, samples: FloatArray
-) -> None:
+def test_whisper_does_not_run_on_silence(babble: WhisperTranscriber, samples: FloatArray) -> None:
     assert feed(babble.stream(), samples) == Transcript(
         '', 0.0, 'en', reason=Reason.NO_SPEECH_RECOGNISED
     )
 
 
-def test_what_whisper_itself_takes_for_silence_has_no_words(
+def test_audio_that_whisper_itself_takes_for_silence_has_no_words(
     tiny_whisper: Callable[..., Path],
 ) -> None:
     stream = WhisperTranscriber(str(tiny_whisper('nobody')), threads=1).stream()
     assert feed(stream, noise(1.0)).reason is Reason.NO_SPEECH_RECOGNISED
 
 
-def test_a_clear_thank_you_survives_and_a_mumbled_one_does_not(
+def test_a_clear_thank_you_is_kept_and_a_mumbled_one_is_not(
     tiny_whisper: Callable[..., Path],
 ) -> None:
     clear = feed(WhisperTranscriber(str(tiny_whisper('thanks')), threads=1).stream(), noise(1.0))
@@ -144,7 +142,7 @@ def test_a_clear_thank_you_survives_and_a_mumbled_one_does_not(
     assert feed(mumbled.stream(), noise(1.0)).reason is Reason.NO_SPEECH_RECOGNISED
 
 
-def test_a_whisper_caught_in_a_loop_says_nothing(tiny_whisper: Callable[..., Path]) -> None:
+def test_whisper_in_a_loop_gives_no_words(tiny_whisper: Callable[..., Path]) -> None:
     looping = WhisperTranscriber(str(tiny_whisper('loop')), threads=1)
     (raw, *_), _ = looping.model.transcribe(
         noise(3.0), language='en', temperature=0.0, without_timestamps=True
@@ -153,12 +151,12 @@ def test_a_whisper_caught_in_a_loop_says_nothing(tiny_whisper: Callable[..., Pat
     assert feed(looping.stream(), noise(3.0)).reason is Reason.NO_SPEECH_RECOGNISED
 
 
-def test_whisper_finds_the_language_when_none_is_given(tiny_whisper: Callable[..., Path]) -> None:
+def test_whisper_detects_the_language_if_none_is_given(tiny_whisper: Callable[..., Path]) -> None:
     transcriber = WhisperTranscriber(str(tiny_whisper('babble')), language='', threads=1)
     _, about = transcriber.model.transcribe(noise(1.0))
-    heard = feed(transcriber.stream(), noise(1.0))
-    assert heard.locale == about.language
-    assert heard.text
+    transcript = feed(transcriber.stream(), noise(1.0))
+    assert transcript.locale == about.language
+    assert transcript.text
 
 
 def test_languages_are_bcp_47_tags(tiny_whisper: Callable[..., Path]) -> None:
@@ -233,12 +231,12 @@ def test_a_stock_phrase_needs_evidence(text: str) -> None:
         ' Ondanks alles ben ik blij.',
     ],
 )
-def test_other_sentences_survive_uncertainty(text: str) -> None:
+def test_other_sentences_are_kept_with_less_evidence(text: str) -> None:
     assert not hallucinated(segment(text, **UNSURE), seconds=3.0)
 
 
 @pytest.mark.parametrize('text', [' ♪♪', ' [Music]', ' (applause)', ' *laughs*', ' ...', ''])
-def test_notes_for_the_deaf_are_not_words(text: str) -> None:
+def test_notes_of_captions_are_not_words(text: str) -> None:
     assert hallucinated(segment(text), seconds=3.0)
 
 
@@ -252,7 +250,9 @@ def test_notes_for_the_deaf_are_not_words(text: str) -> None:
     ],
     ids=['guesses', 'silence', 'repetition', 'too fast for a person'],
 )
-def test_words_without_support_are_inventions(changes: dict[str, float], seconds: float) -> None:
+def test_words_without_evidence_are_hallucinations(
+    changes: dict[str, float], seconds: float
+) -> None:
     text = ' We went to the market to'
     assert hallucinated(segment(text, **changes), seconds)
     assert not hallucinated(segment(text), 1.5)

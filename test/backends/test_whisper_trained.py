@@ -1,4 +1,4 @@
-"""What Whisper base, with its trained weights, makes of people and of noise.
+"""Whisper base with its trained weights, on human speech and on noise.
 
 Skipped where it has not been fetched: python -m emotion_node models fetch whisper-base.
 """
@@ -33,23 +33,27 @@ def words_wrong(expected: list[str], said: list[str]) -> int:
     return max(len(expected), len(said)) - common_words(expected, said)
 
 
-def test_whisper_understands_the_conversation(
+def test_whisper_recognises_the_conversation(
     whisper: WhisperTranscriber, conversation: list[Clip]
 ) -> None:
     stream = whisper.stream()
     wrong = total = 0
     for text, samples in conversation[:4]:
-        heard = feed(stream, samples)
-        assert (heard.final, heard.locale, heard.reason) == (True, 'en', Reason.NONE)
-        assert heard.confidence > 0.6
-        assert heard.text[0].isupper(), 'written as people write'
-        assert heard.text[-1] in '.!?'
-        wrong += words_wrong(words_of(text), words_of(heard.text))
+        transcript = feed(stream, samples)
+        assert (transcript.final, transcript.locale, transcript.reason) == (
+            True,
+            'en',
+            Reason.NONE,
+        )
+        assert transcript.confidence > 0.6
+        assert transcript.text[0].isupper(), 'written like a sentence'
+        assert transcript.text[-1] in '.!?'
+        wrong += words_wrong(words_of(text), words_of(transcript.text))
         total += len(words_of(text))
     assert wrong / total < 0.05
 
 
-def test_whisper_knows_most_words_before_the_end(
+def test_whisper_recognises_most_words_before_the_end(
     whisper: WhisperTranscriber, conversation: list[Clip]
 ) -> None:
     text, samples = conversation[0]
@@ -70,8 +74,8 @@ def test_loud_and_soft_speech_are_the_same_words(
 ) -> None:
     text, samples = conversation[1]
     for gain in (0.05, 1.5):
-        heard = feed(whisper.stream(), np.clip(samples * np.float32(gain), -1, 1))
-        assert words_wrong(words_of(text), words_of(heard.text)) <= 1
+        transcript = feed(whisper.stream(), np.clip(samples * np.float32(gain), -1, 1))
+        assert words_wrong(words_of(text), words_of(transcript.text)) <= 1
 
 
 @pytest.mark.parametrize(
@@ -79,9 +83,9 @@ def test_loud_and_soft_speech_are_the_same_words(
     [silence(1.0) + noise(1.0, level=3e-4), noise(3.0, level=0.03), tone(2.0)],
     ids=['silence', 'noise', 'a tone'],
 )
-def test_whisper_hears_no_words_where_there_are_none(
+def test_whisper_finds_no_words_where_there_are_none(
     sound: FloatArray, whisper: WhisperTranscriber
 ) -> None:
     (raw, *_), _ = whisper.segments(sound, final=True)
-    assert raw.text.strip(), 'it says something, and is not believed'
+    assert raw.text.strip(), 'it writes something, which is rejected'
     assert feed(whisper.stream(), sound).reason is Reason.NO_SPEECH_RECOGNISED
