@@ -1,4 +1,4 @@
-"""The node's parameters on the command line of tools that run without ROS, written as ROS does."""
+"""The node's parameters as options of commands that run without ROS, in the notation of ROS."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emotion_node.config import PARAMETERS, Config, ConfigError, make_config
 
 _NODE = 'emotion_node'
 _OF_ROS = ('use_sim_time', 'qos_overrides', 'start_type_description_service')
-"""Parameters that every node has; they mean nothing without ROS."""
+"""Parameters that every ROS node has; ignored here."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='append',
         default=[],
         metavar='NAME:=VALUE',
-        help='set a parameter, e.g. -p transcriber.backend:=off; may be repeated '
+        help='set a parameter, e.g. -p transcriber.backend:=off; repeatable '
         '("python -m emotion_node parameters" lists them)',
     )
     group.add_argument(
@@ -34,10 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read_config(args: argparse.Namespace) -> Config:
-    """Return the configuration that the arguments of `add_arguments` ask for.
+    """Return the configuration given by the arguments of `add_arguments`.
 
     Raises:
-        ConfigError: something in them is not a parameter of the node, or has a wrong value.
+        ConfigError: a name is not a parameter of the node, or a value is wrong.
     """
     values: dict[str, object] = {}
     for path in args.params_file:
@@ -53,7 +53,7 @@ def _assignment(text: str) -> tuple[str, object]:
         raise ConfigError(f'-p {text}: expected NAME:=VALUE, such as interim.period:=0.5')
     info = PARAMETERS.get(name)
     if info is not None and isinstance(info.default, str):
-        return name, value.strip('\'"')  # "off" and "1" are words here, whatever YAML thinks
+        return name, value.strip('\'"')  # "off" and "1" are strings here, unlike in YAML
     try:
         return name, yaml.safe_load(value)
     except yaml.YAMLError as error:
@@ -77,7 +77,7 @@ def _read_file(path: Path) -> dict[str, object]:
         found = True
         for name, value in _flatten(section['ros__parameters'] or {}, ''):
             if name.split('.')[0] not in _OF_ROS:
-                values[name] = _text(name, value)
+                values[name] = _undo_false(name, value)
     if not found:
         raise ConfigError(
             f'parameter file {path} has no section "/**:" or "{_NODE}:" with ros__parameters'
@@ -93,8 +93,8 @@ def _flatten(section: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, obj
             yield f'{prefix}{name}', value
 
 
-def _text(name: str, value: object) -> object:
-    """Undo what YAML makes of an unquoted off, which ROS takes for false as well."""
+def _undo_false(name: str, value: object) -> object:
+    """Return "off" for the false that YAML makes of an unquoted off, as does ROS."""
     info = PARAMETERS.get(name)
     if info is not None and value is False and 'off' in info.choices:
         return 'off'

@@ -1,1 +1,1 @@
-"""How emotions are shown to people."""
+"""Emotions for human readers: colours, words and terminal output."""

@@ -1,4 +1,4 @@
-"""One colour per emotion, the same wherever emotions are shown."""
+"""One colour per emotion, used wherever emotions are shown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLOURS: Final[Mapping[str, str]] = {
 """Colour of each label as "#rrggbb"; text in it is readable on a dark background."""
 
 UNKNOWN: Final = '#8a8f98'
-"""Colour of an emotion that is not known."""
+"""Colour of an unknown emotion."""
 
 
 def emotion_colour(label: str) -> str:

@@ -1,1 +1,1 @@
-"""Messages to records, and reports to messages."""
+"""Messages as records, and reports as messages."""

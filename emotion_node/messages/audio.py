@@ -1,14 +1,14 @@
-"""Audio messages of every kind robots publish, as `AudioChunk` records.
+"""Audio messages of the kinds that robots publish, as `AudioChunk` records.
 
-Works on anything with the right attributes, so the same code reads messages of rclpy and of
-`rosbags`. Four kinds are known:
+It needs only the right attributes, so the same code reads messages of rclpy and of `rosbags`.
+Four kinds are known:
 
-* `emotion_msgs/msg/AudioChunk`: ours.
-* `std_msgs/msg/Int16MultiArray`: samples alone; channels from a dimension labelled "channels".
+* `emotion_msgs/msg/AudioChunk`: of this project.
+* `std_msgs/msg/Int16MultiArray`: samples only; channels from a dimension labelled "channels".
 * `audio_common_msgs/msg/AudioData` and `AudioDataStamped` of ros-drivers: bytes, described by a
   separate `AudioInfo` or by parameters.
 * `audio_common_msgs/msg/AudioStamped` of mgonzs13: samples in one of five arrays, described in
-  the message. The two packages share their name; the fields tell them apart.
+  the message. The two packages share their name and are distinguished by their fields.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ AUDIO_TYPES: Final = (
     'audio_common_msgs/msg/AudioData',
     'std_msgs/msg/Int16MultiArray',
 )
-"""Message types that can be heard, those that carry stamps and format first."""
+"""Message types of audio, those with stamps and format first."""
 
 AUDIO_INFO_TYPE: Final = 'audio_common_msgs/msg/AudioInfo'
 
@@ -47,12 +47,12 @@ Samples = npt.NDArray[np.int16] | FloatArray
 
 
 class MessageError(UserError, ValueError):
-    """A message cannot be used; the text says why and what to do."""
+    """A message cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
-    """What an audio message does not say of itself.
+    """The format of audio messages that do not state it.
 
     Attributes:
         rate: samples per second and channel.
@@ -66,10 +66,10 @@ class AudioFormat:
 
 
 def audio_format(info: Any) -> AudioFormat:
-    """Return what a ros-drivers `AudioInfo` message says.
+    """Return the format in an `AudioInfo` message of ros-drivers.
 
     Raises:
-        MessageError: the audio is compressed, or in a format that is not known.
+        MessageError: the audio is compressed or in an unknown format.
     """
     coding = str(info.coding_format).upper()
     if coding not in ('WAVE', 'RAW', 'PCM', ''):
@@ -91,13 +91,13 @@ def decode_audio(
     config: AudioConfig,
     info: AudioFormat | None = None,
 ) -> AudioChunk:
-    """Return the audio of a message; samples are not copied unless their type has to change.
+    """Return the audio of a message; samples are copied only to convert their type.
 
     Args:
         message: one of `AUDIO_TYPES`, from rclpy or rosbags.
-        receipt_ns: when it arrived, for messages without a stamp.
-        config: format of messages that do not state theirs, and what stamps mark.
-        info: what the last `AudioInfo` said, if there was one.
+        receipt_ns: time of receipt, for messages without a stamp.
+        config: format of messages that do not state theirs, and which sample a stamp refers to.
+        info: format in the last `AudioInfo`; None when there was none.
 
     Raises:
         MessageError: unknown structure, compressed audio, rate or channels out of range, samples
@@ -122,7 +122,8 @@ def decode_audio(
         stamped_at_end = config.stamp != 'start'
     else:
         raise MessageError(
-            f'{type(message).__name__} is no audio message; known are {", ".join(AUDIO_TYPES)}'
+            f'{type(message).__name__} is not an audio message; expected one of '
+            + ', '.join(AUDIO_TYPES)
         )
     if not MIN_SAMPLE_RATE <= rate <= MAX_SAMPLE_RATE:
         raise MessageError(
@@ -229,7 +230,7 @@ def _refuse_compressed(data: npt.NDArray[np.uint8]) -> None:
 
 
 def _container(data: npt.NDArray[np.uint8]) -> str:
-    """Name the compressed format or container the bytes are in, or return an empty string."""
+    """Return the name of the compressed format or container; empty for PCM."""
     head = data[:4].tobytes()
     for magic, name in (
         (b'ID3', 'MP3'),
@@ -240,7 +241,7 @@ def _container(data: npt.NDArray[np.uint8]) -> str:
         if head.startswith(magic):
             return name
     length = _mp3_frame_length(head)
-    # Loud PCM may look like one frame header, but hardly like two at the right distance.
+    # Loud PCM can resemble one frame header, but hardly two at the right distance.
     if length and (length == len(data) or _mp3_frame_length(data[length : length + 4].tobytes())):
         return 'MP3'
     return ''

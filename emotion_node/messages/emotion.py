@@ -36,9 +36,9 @@ Constant = TypeVar('Constant', bound=enum.StrEnum)
 def decode_emotion(message: Any) -> EmotionReport:
     """Return the report in an `Emotion` message.
 
-    The message does not hold everything. The confidence of the transcript is NaN. Where there are
-    no words, the reason is that of the text modality. `processing_ns` is what the total latency
-    leaves beside endpointing, so it includes the publication. There is no `peak`.
+    A message does not hold the whole report. In the result, the confidence of the transcript is
+    NaN; the reason of a transcript without words is that of the text modality; `processing_ns` is
+    the total latency minus that of endpointing, so it includes the publication; `peak` is None.
 
     Args:
         message: an `emotion_msgs/Emotion` of rclpy or rosbags, or its record as `as_record`
@@ -78,7 +78,7 @@ def _report(record: Record) -> EmotionReport:
             text,
             voice,
             face,
-            # A label withheld in spite of scores was below the threshold, whatever that was.
+            # Scores without a label were below the threshold, which the message does not hold.
             min_confidence=1.0 if record['scores'] and not record['label'] else 0.0,
             expression_check=_constant(
                 ExpressionCheck, record['expression_check'], 'expression_check'

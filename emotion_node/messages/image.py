@@ -1,7 +1,6 @@
-"""Image messages as `VideoFrame` records, decoded only when somebody looks at them.
+"""Image messages as `VideoFrame` records, decoded lazily.
 
-Works on anything with the right attributes, so the same code reads messages of rclpy and of
-`rosbags`.
+It needs only the right attributes, so the same code reads messages of rclpy and of `rosbags`.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ Image = npt.NDArray[np.uint8]
 
 
 def decode_image(message: Any, receipt_ns: int) -> VideoFrame:
-    """Return the image of an `Image` or `CompressedImage` message, not yet decoded.
+    """Return the frame in an `Image` or `CompressedImage` message.
 
-    It is decoded once, however many look at it.
+    Its pixels are decoded when they are first asked for, and only once.
 
     Args:
         message: from rclpy or rosbags.
-        receipt_ns: when it arrived, for messages without a stamp.
+        receipt_ns: time of receipt, for messages without a stamp.
 
     Raises:
         MessageError: unknown encoding, or fewer bytes than the image's size needs.

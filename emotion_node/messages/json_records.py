@@ -24,7 +24,7 @@ def as_record(message: Any) -> Any:
 
     Args:
         message: of rclpy or of rosbags, a dictionary made by `reports.plain`, or a record, which
-            is returned as it is.
+            is returned unchanged.
     """
     fields = _fields(message)
     if fields is not None:

@@ -1,1 +1,1 @@
-"""The pipeline over recordings: bags, video and audio files, without ROS running."""
+"""Recordings as inputs of the pipeline: bags, video and audio files, without ROS."""

@@ -193,7 +193,7 @@ class Bag:
         try:
             return IndexedSource(file, self._stack.enter_context(Reader(file)))
         except DAMAGED as error:
-            self.damage = f'{file} is damaged or cut off: {error}'
+            self.damage = f'{file} is damaged or truncated: {error}'
             return DamagedSource(file)
 
     def _summarise(self, contents: Collection[Contents]) -> None:

@@ -1,4 +1,4 @@
-"""Message definitions for reading and writing bags where no ROS is installed."""
+"""Message definitions for reading and writing bags without ROS."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DefinitionError(UserError):
 
 
 def _message_folders(package: str) -> Iterator[Path]:
-    """Yield the folders in which a package's .msg files may lie, nearest first."""
+    """Yield the folders that may contain a package's .msg files, in order of precedence."""
     for prefix in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep):
         if prefix:
             yield Path(prefix) / 'share' / package / 'msg'
@@ -32,7 +32,7 @@ def _message_folders(package: str) -> Iterator[Path]:
 
 
 def find_definition(msgtype: str) -> str | None:
-    """Return the text of a message type's .msg file, looked for among the installed packages.
+    """Return the text of a message type's .msg file; None when it is not installed.
 
     Args:
         msgtype: as in "emotion_msgs/msg/Emotion".
@@ -46,10 +46,10 @@ def find_definition(msgtype: str) -> str | None:
 
 
 def register(store: Typestore, msgtype: str) -> bool:
-    """Add an installed message type and all that it is made of to a store.
+    """Add an installed message type, and the types it consists of, to a store.
 
     Returns:
-        Whether the definition was found (or was there already).
+        Whether its definition is in the store now.
     """
     if msgtype in store.fielddefs:
         return True

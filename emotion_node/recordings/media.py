@@ -1,4 +1,4 @@
-"""Reading audio and video files of any container that FFmpeg knows."""
+"""Reading audio and video files in any container that FFmpeg supports."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ _RESAMPLED_RATE = 48_000
 
 
 class MediaError(UserError):
-    """A file cannot be used; the text says what was found and what to do."""
+    """A file cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """What a file holds.
+    """The contents of a file.
 
     Attributes:
-        duration_ns: 0 when the container does not say.
+        duration_ns: 0 when the container does not state it.
         rate: of the audio, samples per second and channel.
-        has_video: whether there is an image track.
+        has_video: whether it has a video track.
     """
 
     duration_ns: int
@@ -49,10 +49,10 @@ class MediaInfo:
 
 
 def probe(path: Path) -> MediaInfo:
-    """Return what a file holds.
+    """Return the contents of a file.
 
     Raises:
-        MediaError: it is missing, is no audio or video file, or has no audio.
+        MediaError: it is missing, is not an audio or video file, or has no audio.
     """
     with _open(path) as container:
         stream = _audio_stream(container, path)
@@ -65,9 +65,9 @@ def probe(path: Path) -> MediaInfo:
 def read_audio(path: Path) -> Iterator[AudioChunk]:
     """Yield a file's audio, mono, at its own rate, stamped with the position in the file.
 
-    Channels are mixed down by FFmpeg, with the centre channel of a 5.1 film, where speech is,
-    loudest. To 16 bits it does so with a normalised matrix, so nothing clips; to float it would
-    not. Packets that cannot be decoded are left out, which shows as a gap.
+    FFmpeg mixes the channels down; the centre channel of 5.1 audio, which carries the speech, has
+    the largest weight. For 16 bits it normalises the matrix, so nothing clips; for float it does
+    not. Packets that cannot be decoded are left out, which leaves a gap.
 
     Raises:
         MediaError: as `probe`.
@@ -80,7 +80,7 @@ def read_audio(path: Path) -> Iterator[AudioChunk]:
         origin = _origin(container)
         for frame in _decode(container, stream):
             assert isinstance(frame, av.AudioFrame)
-            with _interrupts_held_back():
+            with _interrupts_deferred():
                 mixed_frames = resampler.resample(frame)
             for mixed in mixed_frames:
                 yield _chunk(mixed, rate, origin)
@@ -89,7 +89,7 @@ def read_audio(path: Path) -> Iterator[AudioChunk]:
 
 
 def read_video(path: Path) -> Iterator[VideoFrame]:
-    """Yield a file's images, stamped with the position in the file; none when it has none."""
+    """Yield a file's frames, stamped with the position in the file; nothing without video."""
     with _open(path) as container:
         if not container.streams.video:
             return
@@ -101,11 +101,11 @@ def read_video(path: Path) -> Iterator[VideoFrame]:
 
 
 def read_media(path: Path, video: bool = True) -> Iterator[AudioChunk | VideoFrame]:
-    """Yield a file's audio and images together, in the order of their stamps.
+    """Yield a file's audio and frames together, in the order of their stamps.
 
     Args:
         path: the file.
-        video: whether to decode images at all.
+        video: whether to read the video track.
 
     Raises:
         MediaError: as `probe`.
@@ -130,7 +130,9 @@ def _open(path: Path) -> av.container.InputContainer:
 
 def _audio_stream(container: av.container.InputContainer, path: Path) -> av.AudioStream:
     if not container.streams.audio:
-        raise MediaError(f'{path} has no audio; emotions are found by utterance, so it needs some')
+        raise MediaError(
+            f'{path} has no audio; emotions are found per utterance, so a recording needs audio'
+        )
     return container.streams.audio[0]
 
 
@@ -154,24 +156,24 @@ def _decode(
 
 
 @contextlib.contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Let Ctrl-C take effect only after the block.
+def _interrupts_deferred() -> Iterator[None]:
+    """Defer an interrupt (Ctrl-C) until after the block.
 
-    PyAV's resampler raises and catches an exception within every call, and an interrupt that
-    comes at that moment is lost with it.
+    PyAV's resampler raises and catches an exception within every call; an interrupt at that
+    moment would be lost.
     """
     handler = signal.getsignal(signal.SIGINT)
     if not callable(handler) or threading.current_thread() is not threading.main_thread():
         yield
         return
-    held_back: list[FrameType | None] = []
-    signal.signal(signal.SIGINT, lambda _, frame: held_back.append(frame))
+    deferred: list[FrameType | None] = []
+    signal.signal(signal.SIGINT, lambda _, frame: deferred.append(frame))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, handler)
-    if held_back:
-        handler(signal.SIGINT, held_back[0])
+    if deferred:
+        handler(signal.SIGINT, deferred[0])
 
 
 def _origin(container: av.container.InputContainer) -> Fraction:

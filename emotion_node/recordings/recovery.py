@@ -1,8 +1,7 @@
-"""Reading what there is in a rosbag2 file that was cut off or damaged.
+"""Recovering the messages of a rosbag2 file that is truncated or damaged.
 
-A recorder that is killed, a full disk or an interrupted copy leave a file without its index; a
-reader that starts from the index refuses it. Here the file is read from its beginning for as far
-as it makes sense.
+A killed recorder, a full disk or an interrupted copy leaves a file without its index, and a reader
+that relies on the index rejects it. Here the file is read from its beginning up to the damage.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from mcap.records import Channel, Chunk, McapRecord, Message, Schema
 from mcap.stream_reader import CRCValidationError, StreamReader, breakup_chunk
 
 _FORMATS = {'ros2msg': 'msg', 'ros2idl': 'idl'}
-_CUT_OFF = (McapError, struct.error, UnicodeDecodeError)
-"""What reading beyond the end, or something that is no record, raises."""
+_TRUNCATED = (McapError, struct.error, UnicodeDecodeError)
+"""Raised when reading past the end, or bytes that are not a record."""
 _RECORD_HEADER = 9
 """Bytes of an MCAP record's opcode and length."""
 
@@ -96,28 +95,28 @@ def _mcap_records(path: Path) -> Iterator[McapRecord]:
                 else:
                     yield record
                 good_until = file.tell()
-        except _CUT_OFF:
+        except _TRUNCATED:
             file.seek(good_until)
             yield from _partial_chunk(file.read())
 
 
 def _whole_chunk(chunk: Chunk) -> list[McapRecord]:
-    """Return the records of a chunk; none when its bytes are damaged."""
+    """Return the records of a chunk; none when it is damaged."""
     try:
         return breakup_chunk(chunk, validate_crc=True)
-    except (CRCValidationError, zstandard.ZstdError, RuntimeError, *_CUT_OFF):
+    except (CRCValidationError, zstandard.ZstdError, RuntimeError, *_TRUNCATED):
         return []  # lz4 raises RuntimeError
 
 
 def _partial_chunk(data: bytes) -> Iterator[McapRecord]:
-    """Yield the complete records of an uncompressed chunk that was cut off."""
+    """Yield the complete records of a truncated, uncompressed chunk."""
     name = _RECORD_HEADER + 8 + 8 + 8 + 4  # after start and end time, size, checksum
     if len(data) < name + 4 or data[0] != Opcode.CHUNK:
         return
     if int.from_bytes(data[name : name + 4], 'little') != 0:
-        return  # compressed as a whole: nothing can be read without its end
+        return  # compressed as one block: unreadable without its end
     contents = io.BytesIO(data[name + 4 + 8 :])
-    with contextlib.suppress(*_CUT_OFF):
+    with contextlib.suppress(*_TRUNCATED):
         yield from StreamReader(contents, skip_magic=True, record_size_limit=len(data)).records
 
 
@@ -130,7 +129,7 @@ def recover_sqlite(path: Path) -> Iterator[Recovered]:
         vfs=files.name,
     )
     with contextlib.closing(database), contextlib.suppress(apsw.Error):
-        # Without this, SQLite refuses a file that is shorter than its header says.
+        # Otherwise SQLite rejects a file that is shorter than its header states.
         database.execute('PRAGMA writable_schema = ON')
         definitions = {
             name: (text, _FORMATS.get(encoding, ''))
@@ -148,7 +147,7 @@ def recover_sqlite(path: Path) -> Iterator[Recovered]:
 
 
 class _WholePages(apsw.VFS):
-    """Opens files without their last, incomplete page, which SQLite would fill up with zeros."""
+    """Opens files without their last, incomplete page, which SQLite would pad with zeros."""
 
     def __init__(self) -> None:
         self.name = f'whole_pages_{id(self)}'

@@ -14,11 +14,11 @@ from support.recordings import (
     START_NS,
     Samples,
     audio_rows,
-    cut,
     header,
     make,
     noise,
     storage_file,
+    truncate,
     write_bag,
     write_media,
 )
@@ -161,10 +161,10 @@ def test_a_truncated_bag_is_annotated_up_to_its_end(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], speech: Samples
 ) -> None:
     path = write_bag(tmp_path / 'talk', audio_rows(speech))
-    cut(storage_file(path))
+    truncate(storage_file(path))
     arguments = [one for one in SPEECH_ONLY if one != '-q']
     assert main(['annotate', *arguments, str(path), '-o', str(tmp_path / 'out.jsonl')]) == 0
-    assert 'damaged or cut off' in ' '.join(capsys.readouterr().err.split())
+    assert 'damaged or truncated' in ' '.join(capsys.readouterr().err.split())
     found = lines(tmp_path / 'out.jsonl')
     assert len(found) >= 3
     assert found[-1]['end_s'] <= len(speech) / 16_000 / 2 + 1

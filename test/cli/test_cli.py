@@ -1,4 +1,4 @@
-"""The command line answers at once, explains what is wrong, and can be interrupted."""
+"""The command line starts quickly, explains errors, and can be interrupted."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_help_lists_the_commands_and_loads_nothing() -> None:
 @pytest.mark.parametrize(
     'command', [name for name, one in COMMANDS.items() if one.commands is None]
 )
-def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_has_a_help_text(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([command, '--help'])
     assert ended.value.code == 0
@@ -73,7 +73,7 @@ def test_a_command_of_the_laboratory_is_found_there(
     assert expected in capsys.readouterr().err
 
 
-def test_an_error_is_one_line_and_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(['annotate', '/nowhere/talk.wav']) == 1
     said = capsys.readouterr()
     assert said.out == ''
@@ -147,7 +147,7 @@ def test_parameters_are_printed_in_every_form(capsys: pytest.CaptureFixture[str]
     assert 'segmenter.min_silence_duration' in capsys.readouterr().out
 
 
-def test_an_interrupt_ends_it_without_a_word(tmp_path: Path) -> None:
+def test_an_interrupt_ends_a_command_silently(tmp_path: Path) -> None:
     sound = write_media(tmp_path / 'long.wav', noise(900.0))
     out = tmp_path / 'out.jsonl'
     process = python(
@@ -162,7 +162,7 @@ def test_an_interrupt_ends_it_without_a_word(tmp_path: Path) -> None:
     assert (process.returncode, said, complaint) == (130, '', '')
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
+def test_a_closed_pipe_is_not_an_error() -> None:
     process = python('-m', 'emotion_node', 'parameters', '--yaml')
     assert process.stdout is not None
     process.stdout.close()
@@ -173,7 +173,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert complaint == ''
 
 
-def test_without_ros_the_message_says_how_to_get_it(tmp_path: Path) -> None:
+def test_without_ros_the_error_says_how_to_get_it(tmp_path: Path) -> None:
     code = (
         'import sys; sys.modules["rclpy"] = None\n'
         'from emotion_node.cli.main import main; sys.exit(main(["view"]))'

@@ -1,4 +1,4 @@
-"""Messages in, records out; reports in, messages out."""
+"""Messages become records, and reports become messages."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ class TestAudio:
             (chunk(np.zeros(10, np.int16), channels=0), 'do not fill 0 channels'),
             (chunk(np.zeros(0, np.int16)), 'no samples'),
             (SimpleNamespace(data=b'abc'), '3 bytes, which is not a whole number'),
-            (SimpleNamespace(), 'is no audio message'),
+            (SimpleNamespace(), 'is not an audio message'),
         ],
     )
     def test_audio_that_cannot_be_used_is_refused_with_a_reason(

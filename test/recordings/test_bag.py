@@ -1,4 +1,4 @@
-"""Recordings are read whole or damaged, in either storage, and what is wrong is said."""
+"""Recordings are read whole or damaged, in either storage format, and damage is reported."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from support.recordings import (
     START_NS,
     audio_rows,
-    cut,
     header,
     make,
     noise,
     storage_file,
+    truncate,
     write_bag,
 )
 
@@ -50,14 +50,14 @@ def test_a_bag_is_read_message_by_message(tmp_path: Path, storage: str) -> None:
 
 @pytest.mark.parametrize('storage', STORAGES)
 @pytest.mark.parametrize('whole_folder', [True, False])
-def test_a_bag_cut_off_in_the_middle_is_read_up_to_there(
+def test_a_truncated_bag_is_read_up_to_its_end(
     tmp_path: Path, storage: str, whole_folder: bool
 ) -> None:
     sound = noise(20.0)
     path = write_bag(tmp_path / 'bag', audio_rows(sound), storage)
-    file = cut(storage_file(path))
+    file = truncate(storage_file(path))
     with Bag(path if whole_folder else file) as bag:
-        assert 'damaged or cut off' in bag.damage
+        assert 'damaged or truncated' in bag.damage
         assert file.name in bag.damage
         found = samples_of(bag)
         assert 0.4 * len(sound) < len(found) < 0.6 * len(sound)
@@ -65,22 +65,22 @@ def test_a_bag_cut_off_in_the_middle_is_read_up_to_there(
         assert bag.end_ns == START_NS + len(found) * 62_500
 
 
-def test_of_compressed_chunks_the_complete_ones_are_read(tmp_path: Path) -> None:
+def test_complete_compressed_chunks_are_read(tmp_path: Path) -> None:
     sound = noise(90.0)  # chunks of a megabyte
     path = write_bag(tmp_path / 'bag', audio_rows(sound), compressed=True)
     with Bag(path) as bag:
         assert len(samples_of(bag)) == len(sound)
-    cut(storage_file(path), 0.7)
+    truncate(storage_file(path), 0.7)
     with Bag(path) as bag:
         found = samples_of(bag)
         assert 0.3 * len(sound) < len(found) < 0.7 * len(sound)
         np.testing.assert_array_equal(found, sound[: len(found)])
 
 
-def test_a_damaged_chunk_does_not_take_the_rest_with_it(tmp_path: Path) -> None:
+def test_chunks_after_a_damaged_one_are_read(tmp_path: Path) -> None:
     sound = noise(120.0)
     path = write_bag(tmp_path / 'bag', audio_rows(sound), compressed=True)
-    file = cut(storage_file(path), 0.98)
+    file = truncate(storage_file(path), 0.98)
     data = bytearray(file.read_bytes())
     for place in range(len(data) // 2, len(data) // 2 + 64):
         data[place] ^= 0xFF
@@ -93,7 +93,7 @@ def test_a_damaged_chunk_does_not_take_the_rest_with_it(tmp_path: Path) -> None:
     assert stamps[-1] > START_NS + 60_000_000_000
 
 
-def test_a_recorder_that_was_killed_leaves_no_metadata(tmp_path: Path) -> None:
+def test_a_bag_of_a_killed_recorder_is_read_without_metadata(tmp_path: Path) -> None:
     path = write_bag(tmp_path / 'bag', audio_rows(noise(2.0)))
     (path / 'metadata.yaml').unlink()
     with Bag(path) as bag:
@@ -103,7 +103,9 @@ def test_a_recorder_that_was_killed_leaves_no_metadata(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('storage', STORAGES)
 @pytest.mark.parametrize('left', [0, 1, 100])
-def test_when_nothing_is_left_that_is_said(tmp_path: Path, storage: str, left: int) -> None:
+def test_a_bag_without_readable_messages_is_an_error(
+    tmp_path: Path, storage: str, left: int
+) -> None:
     path = write_bag(tmp_path / 'bag', audio_rows(noise(2.0)), storage)
     file = storage_file(path)
     file.write_bytes(file.read_bytes()[:left])
@@ -111,7 +113,7 @@ def test_when_nothing_is_left_that_is_said(tmp_path: Path, storage: str, left: i
         Bag(path)
 
 
-def test_what_is_no_recording_is_named(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_recording_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BagError, match='does not exist'):
         Bag(tmp_path / 'nowhere')
     with pytest.raises(BagError, match='not a rosbag2 recording'):
@@ -122,7 +124,7 @@ def test_what_is_no_recording_is_named(tmp_path: Path) -> None:
     assert not is_bag(tmp_path)
 
 
-def test_a_topic_is_found_by_its_type_or_asked_for(tmp_path: Path) -> None:
+def test_a_topic_is_found_by_its_type_or_its_name(tmp_path: Path) -> None:
     sound = noise(0.5)
     text = ('/chatter', 'std_msgs/msg/String', START_NS, make('std_msgs/msg/String', data='hi'))
     one = write_bag(tmp_path / 'one', [text, *audio_rows(sound, '/mic')])
@@ -140,7 +142,7 @@ def test_a_topic_is_found_by_its_type_or_asked_for(tmp_path: Path) -> None:
         assert bag.choose('right', AUDIO_TYPES, 'audio', '--audio-topic') is not None
 
 
-def test_a_recorded_definition_is_enough_to_read_a_type_of_strangers(tmp_path: Path) -> None:
+def test_a_recorded_definition_suffices_to_read_an_unknown_type(tmp_path: Path) -> None:
     types = get_typestore(Stores.ROS2_JAZZY)
     types.register(get_types_from_msg('std_msgs/Header header\nfloat32 volume', 'ears/msg/Loud'))
     loud = types.types['ears/msg/Loud'](header=header(START_NS), volume=0.5)
@@ -150,7 +152,7 @@ def test_a_recorded_definition_is_enough_to_read_a_type_of_strangers(tmp_path: P
         assert bag.decode(message).volume == 0.5
 
 
-def test_a_type_without_definition_is_named(tmp_path: Path) -> None:
+def test_a_type_without_definition_is_an_error(tmp_path: Path) -> None:
     path = write_bag(tmp_path / 'bag', audio_rows(noise(0.5)), 'sqlite3')
     shutil.copy(storage_file(path), tmp_path / 'old.db3')
     with sqlite3.connect(tmp_path / 'old.db3') as database:
@@ -163,7 +165,7 @@ def test_a_type_without_definition_is_named(tmp_path: Path) -> None:
             bag.decode(message)
 
 
-def test_bytes_that_are_no_message_are_named(tmp_path: Path) -> None:
+def test_damaged_bytes_of_a_message_are_an_error(tmp_path: Path) -> None:
     path = write_bag(tmp_path / 'bag', audio_rows(noise(0.5)))
     with Bag(path) as bag:
         message = next(bag.messages())

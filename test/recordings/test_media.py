@@ -1,4 +1,4 @@
-"""Audio and video files are heard and seen as a microphone and a camera would have."""
+"""Audio and video files are read as if they came from a microphone and a camera."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.recordings import Samples, cut, noise, write_media
+from support.recordings import Samples, noise, truncate, write_media
 
 from emotion_node.datatypes import AudioChunk, ClockSource, VideoFrame
 from emotion_node.recordings.media import (
     MediaError,
-    _interrupts_held_back,
+    _interrupts_deferred,
     probe,
     read_audio,
     read_media,
@@ -31,7 +31,7 @@ def joined(chunks: list[AudioChunk]) -> Samples:
     return np.concatenate([chunk.samples for chunk in chunks]).ravel().astype(np.int16)
 
 
-def test_a_wav_file_is_heard_as_it_is(tmp_path: Path) -> None:
+def test_a_wav_file_is_read_unchanged(tmp_path: Path) -> None:
     sound = noise(2.0)
     chunks = list(read_audio(write_media(tmp_path / 'a.wav', sound)))
     np.testing.assert_array_equal(joined(chunks), sound)
@@ -61,11 +61,11 @@ def test_any_container_is_mixed_down_at_its_own_rate(
     assert {chunk.rate for chunk in chunks} == {rate}
     heard = joined(chunks)
     assert len(heard) == pytest.approx(2 * rate, rel=0.05)
-    # The same in every channel stays what it is: nothing is lost, nothing clips.
+    # Identical channels keep their level: nothing is lost, nothing clips.
     assert np.abs(heard[rate // 2 : rate]).max() == pytest.approx(10_000, rel=0.1)
 
 
-def test_a_rate_that_nobody_takes_is_converted(tmp_path: Path) -> None:
+def test_an_unsupported_rate_is_converted(tmp_path: Path) -> None:
     path = write_media(tmp_path / 'a.wav', tone(1.0, 192_000), 192_000)
     chunks = list(read_audio(path))
     assert {chunk.rate for chunk in chunks} == {48_000}
@@ -89,12 +89,12 @@ def test_a_sound_file_has_no_images(tmp_path: Path) -> None:
     assert list(read_video(write_media(tmp_path / 'a.wav', noise(0.5)))) == []
 
 
-def test_a_file_cut_off_in_the_middle_is_heard_up_to_there(tmp_path: Path) -> None:
-    path = cut(write_media(tmp_path / 'a.mkv', noise(4.0), images=100))
+def test_a_truncated_file_is_read_up_to_its_end(tmp_path: Path) -> None:
+    path = truncate(write_media(tmp_path / 'a.mkv', noise(4.0), images=100))
     assert 0.5 < sum(chunk.duration_ns for chunk in read_audio(path)) / 1e9 < 4.0
 
 
-def test_what_cannot_be_heard_is_named(tmp_path: Path) -> None:
+def test_a_file_without_audio_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r'nowhere\.wav does not exist'):
         probe(tmp_path / 'nowhere.wav')
     rubbish = tmp_path / 'rubbish.wav'
@@ -108,11 +108,11 @@ def test_what_cannot_be_heard_is_named(tmp_path: Path) -> None:
         list(read_media(silent))
 
 
-def test_an_interrupt_takes_effect_even_while_the_library_is_at_work() -> None:
+def test_an_interrupt_inside_the_library_takes_effect_afterwards() -> None:
     reached = []
 
     def work() -> None:
-        with _interrupts_held_back():
+        with _interrupts_deferred():
             signal.raise_signal(signal.SIGINT)
             reached.append(True)
 

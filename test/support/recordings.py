@@ -1,4 +1,4 @@
-"""Small recordings made on the fly, and the one that comes with the repository."""
+"""Small recordings made for a test, and the recording of the demo."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def conversation_sound() -> tuple[FloatArray, int]:
 
 
 def conversation_utterances(padding_s: float = 0.2) -> list[tuple[str, FloatArray]]:
-    """Return the words and the sound of each utterance of the demo, with a little around it."""
+    """Return the words and the sound of each utterance of the demo, with some context."""
     samples, first_ns = conversation_sound()
     padding_ns = round(padding_s * NS_PER_S)
 
@@ -73,7 +73,7 @@ def header(stamp_ns: int, frame_id: str = 'microphone') -> Any:
 
 
 def audio_rows(samples: Samples, topic: str = '/audio', start_ns: int = START_NS) -> list[Row]:
-    """Return messages of audio, each recorded when its last sample had been heard."""
+    """Return messages of audio, each recorded at the time of its last sample."""
     rows: list[Row] = []
     for begin in range(0, len(samples), CHUNK):
         data = samples[begin : begin + CHUNK]
@@ -115,8 +115,8 @@ def storage_file(bag: Path) -> Path:
     return file
 
 
-def cut(file: Path, share: float = 0.5) -> Path:
-    """Keep only the beginning of a file."""
+def truncate(file: Path, share: float = 0.5) -> Path:
+    """Truncate a file to a share of its size."""
     data = file.read_bytes()
     file.write_bytes(data[: int(len(data) * share)])
     return file
