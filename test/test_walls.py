@@ -19,6 +19,7 @@ CONTRACTS = tomllib.loads((ROOT / 'pyproject.toml').read_text())['tool']['import
 PRODUCT = 'The product does not know the laboratory'
 ROOMS = 'Rooms of the product: who may import whom'
 CORE = 'Rooms of the core: no arrow back'
+BACKENDS = 'No backend imports another, but for helpers'
 LAB = 'Rooms of the laboratory: evaluation and training meet only in data'
 NUMPY = 'The core is NumPy and plain modules'
 PLAIN = 'Plain modules stay plain'
@@ -32,6 +33,7 @@ FORBIDDEN = [
     ('emotion_node.annotate', 'emotion_lab.training.metrics', {PRODUCT}),
     ('emotion_node.core', 'emotion_node.backends.vad_webrtc', {ROOMS, CORE, NUMPY}),
     ('emotion_node.backends', 'emotion_node.core.analysis.fusion', {ROOMS}),
+    ('emotion_node.backends', 'emotion_node.backends.asr_whisper', {BACKENDS}),
     ('emotion_node.messages', 'emotion_node.factory', {ROOMS}),
     ('emotion_node.recordings', 'emotion_node.annotate.plan', {ROOMS}),
     ('emotion_node', 'yaml', {ROOMS}),

@@ -56,7 +56,7 @@ def plain_tokenizer(tokenizer: Tokenizer) -> Tokenizer:
     return tokenizer
 
 
-def letters(speaker_id: str, history: Sequence[Turn]) -> dict[str, str]:
+def speaker_letters(speaker_id: str, history: Sequence[Turn]) -> dict[str, str]:
     """Return a letter for each known speaker: A for `speaker_id`, then by first appearance.
 
     Args:
@@ -125,7 +125,7 @@ class InputBuilder:
         """
         past = [turn for turn in reversed(history[-4 * MAX_TURNS :]) if turn.text.strip()]
         del past[self._turns :]
-        table = {} if names else letters(speaker_id, past)
+        table = {} if names else speaker_letters(speaker_id, past)
         prefix = self._prefix(speaker_id, table)
         words = self._tokens(text)[: self._own_tokens - len(prefix) - 2]
         ids = [self._cls, *prefix, *words, self._sep]
