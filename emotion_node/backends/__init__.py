@@ -1,1 +1,1 @@
-"""One adapter per third-party model."""
+"""One adapter per third-party library, and the helpers that they share."""
