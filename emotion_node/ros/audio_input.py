@@ -56,7 +56,7 @@ class AudioInput(TopicInput):
         self._format: AudioFormat | None = None
         self._rate_check = RateCheck()
         if config.type == 'auto':
-            node.get_logger().info(f'waiting for a publisher on {self.health.topic}')
+            node.get_logger().info(f'waiting for audio on {self.health.topic}')
 
     def refresh(self) -> None:
         """Look up the publishers, and subscribe to the type that they publish."""

@@ -1,4 +1,4 @@
-"""What is drawn over the camera's image can be read, wherever faces are."""
+"""The debug image is legible wherever faces are."""
 
 from __future__ import annotations
 
@@ -119,6 +119,6 @@ def test_long_words_without_a_gap_and_strange_letters_are_drawn() -> None:
         drawn(640, 480, report(text))
 
 
-def test_before_anything_was_said_there_is_the_image() -> None:
+def test_before_the_first_utterance_there_is_the_plain_frame() -> None:
     image = drawn(640, 480, None)
     assert (image[100:480] == 90).all()

@@ -1,4 +1,4 @@
-"""The node on real topics: somebody speaks, and the robot asks for things."""
+"""The node on real topics: somebody speaks, and the robot calls the services."""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ def test_interim_estimates_come_while_somebody_speaks(bench: Bench, speech: Samp
     assert (transcript.text, transcript.final) == (emotion.text, True)
 
 
-def test_speech_activity_frames_the_utterance(bench: Bench, speech: Samples) -> None:
+def test_speech_activity_marks_start_and_end_of_the_utterance(
+    bench: Bench, speech: Samples
+) -> None:
     emotion = bench.emotion(speech, bench.new_day())
     inbox = bench.robot.inbox['speech_activity']
 
@@ -91,12 +93,12 @@ def test_speech_activity_frames_the_utterance(bench: Bench, speech: Samples) -> 
         activity = [one for one in inbox if one.utterance_id == emotion.utterance_id]
         return activity if len(activity) == 2 else []
 
-    started, ended = bench.robot.until(both, 'start and end are told')
+    started, ended = bench.robot.until(both, 'start and end of speech')
     assert (started.state, started.header.stamp) == (SpeechActivity.STARTED, emotion.start)
     assert (ended.state, ended.header.stamp) == (SpeechActivity.ENDED, emotion.end)
 
 
-def test_robot_does_not_hear_itself(bench: Bench, speech: Samples) -> None:
+def test_the_node_ignores_the_voice_of_the_robot(bench: Bench, speech: Samples) -> None:
     start_ns = bench.new_day()
     bench.play(speech[:CHUNK], start_ns)
     bench.robot.publisher(Bool, 'robot_speaking').publish(Bool(data=True))
@@ -104,22 +106,22 @@ def test_robot_does_not_hear_itself(bench: Bench, speech: Samples) -> None:
     before = len(bench.robot.inbox['speech_activity'])
     bench.play(speech, start_ns + NS_PER_S)
     assert 'muted while the robot speaks' in bench.fresh_status('state').message
-    bench.robot.until(lambda: bench.waiting == 0.0, 'all is heard')
+    bench.robot.until(lambda: bench.waiting == 0.0, 'all audio is processed')
     assert len(bench.robot.inbox['speech_activity']) == before
-    # Its player dies in the middle of a sentence: it cannot be speaking any more.
+    # Its publisher dies in the middle of a sentence: the robot cannot be speaking any more.
     bench.robot.forget('robot_speaking')
-    bench.robot.until(lambda: not bench.node.state.robot_speaking, 'hearing again')
+    bench.robot.until(lambda: not bench.node.state.robot_speaking, 'listening again')
     assert bench.emotion(speech, bench.new_day()).text.endswith(WORDS)
 
 
-def test_disabled_node_hears_nothing_until_it_is_enabled(bench: Bench, speech: Samples) -> None:
+def test_a_disabled_node_ignores_audio_until_it_is_enabled(bench: Bench, speech: Samples) -> None:
     start_ns = bench.new_day()
     bench.play(speech[:CHUNK], start_ns)
     answer = bench.robot.call(SetBool, 'emotion_node/enable', SetBool.Request(data=False))
     assert (answer.success, answer.message) == (True, 'disabled')
     before = len(bench.robot.inbox['speech_activity'])
     bench.play(speech, start_ns + NS_PER_S)
-    bench.robot.until(lambda: bench.waiting == 0.0, 'all is heard')
+    bench.robot.until(lambda: bench.waiting == 0.0, 'all audio is processed')
     assert len(bench.robot.inbox['speech_activity']) == before
     bench.robot.call(SetBool, 'emotion_node/enable', SetBool.Request(data=True))
     assert bench.emotion(speech, bench.new_day()).text.endswith(WORDS)
@@ -135,7 +137,9 @@ def test_text_is_analysed_on_request(bench: Bench) -> None:
     assert (empty.success, empty.message) == (False, 'the text has no words')
 
 
-def test_reaction_since_the_robot_spoke_is_told_on_request(bench: Bench, speech: Samples) -> None:
+def test_the_reaction_since_the_robot_spoke_is_returned_on_request(
+    bench: Bench, speech: Samples
+) -> None:
     def ask(since_ns: int) -> Any:
         request = GetReaction.Request()
         request.since.sec, request.since.nanosec = divmod(since_ns, NS_PER_S)
@@ -156,7 +160,7 @@ def test_reaction_since_the_robot_spoke_is_told_on_request(bench: Bench, speech:
     assert ask(0).success
 
 
-def test_reset_ends_what_is_under_way(bench: Bench, speech: Samples) -> None:
+def test_reset_ends_the_utterance_under_way(bench: Bench, speech: Samples) -> None:
     start_ns = bench.new_day()
     before = len(bench.robot.inbox['emotion'])
     bench.play(speech[: 3 * RATE // 2], start_ns)
@@ -166,13 +170,13 @@ def test_reset_ends_what_is_under_way(bench: Bench, speech: Samples) -> None:
     assert bench.emotion(speech, start_ns + 3 * NS_PER_S).text.endswith(WORDS)
 
 
-def test_debug_image_shows_image_and_emotion(bench: Bench, speech: Samples) -> None:
+def test_the_debug_image_shows_frame_and_emotion(bench: Bench, speech: Samples) -> None:
     bench.emotion(speech, bench.new_day())
     publisher = bench.robot.publisher(Image, 'image')
     bench.robot.listen(Image, 'debug_image')
     assert bench.node.state.outputs is not None
     outputs = bench.node.state.outputs
-    bench.robot.until(lambda: outputs.debug_image_wanted, 'the node knows that somebody looks')
+    bench.robot.until(lambda: outputs.debug_image_wanted, 'the node has discovered the subscriber')
     grey = np.full((480, 640, 3), 90, np.uint8)
     publisher.publish(
         Image(height=480, width=640, encoding='bgr8', step=1920, data=grey.tobytes())
@@ -185,7 +189,7 @@ def test_debug_image_shows_image_and_emotion(bench: Bench, speech: Samples) -> N
     assert len(np.unique(pixels[480:].reshape(-1, 3), axis=0)) > 8
 
 
-def test_diagnostics_tell_rates_models_and_times(bench: Bench, speech: Samples) -> None:
+def test_diagnostics_hold_rates_models_and_times(bench: Bench, speech: Samples) -> None:
     bench.emotion(speech, bench.new_day())
     state = {one.key: one.value for one in bench.fresh_status('state').values}
     assert state['state'] == 'active'
@@ -200,7 +204,7 @@ def test_diagnostics_tell_rates_models_and_times(bench: Bench, speech: Samples) 
 
 
 class BrokenTextModel:
-    """A text model that has lost its mind."""
+    """A text model that fails."""
 
     info = datatypes.ModelInfo('broken', '1')
 
@@ -210,7 +214,7 @@ class BrokenTextModel:
         raise RuntimeError('out of memory')
 
 
-def test_fault_in_a_model_takes_out_its_modality_and_is_told(
+def test_a_fault_in_a_model_takes_out_its_modality_and_is_reported(
     bench: Bench, speech: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert bench.node.state.engine is not None
@@ -229,7 +233,7 @@ def test_fault_in_a_model_takes_out_its_modality_and_is_told(
     assert bench.emotion(speech, bench.new_day()).modalities[0].available
 
 
-def test_node_pauses_and_goes_on(bench: Bench, speech: Samples) -> None:
+def test_the_node_can_be_deactivated_and_activated_again(bench: Bench, speech: Samples) -> None:
     before = bench.emotion(speech, bench.new_day())
     assert bench.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
     assert 'inactive' in bench.status_at('state', DiagnosticStatus.WARN).message

@@ -1,4 +1,4 @@
-"""The node looks at whoever speaks to it, and sees what the same recording shows in line."""
+"""The node finds the face that speaks, and reports what the pipeline does offline."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def steps() -> Iterator[list[tuple[Step, Any]]]:
 
 
 @pytest.fixture(scope='module')
-def in_line(steps: list[tuple[Step, Any]]) -> list[Report]:
+def offline(steps: list[tuple[Step, Any]]) -> list[Report]:
     config = make_config(PARAMETERS)
     models = load_models(config, print)
     pipeline = build_pipeline(config, models, Guard(Timings(time.monotonic_ns)))
@@ -72,8 +72,8 @@ def finals(reports: list[Report]) -> list[EmotionReport]:
     ]
 
 
-def test_two_people_talk_and_the_node_sees_who(
-    steps: list[tuple[Step, Any]], in_line: list[Report]
+def test_the_node_reports_of_two_people_what_the_pipeline_does_offline(
+    steps: list[tuple[Step, Any]], offline: list[Report]
 ) -> None:
     with active_node(PARAMETERS) as (robot, node):
         for kind, topic in ((Emotion, 'emotion'), (FaceArray, 'faces'), (Image, 'debug_image')):
@@ -95,10 +95,10 @@ def test_two_people_talk_and_the_node_sees_who(
                 robot.publisher(CompressedImage, 'image/compressed').publish(image)
                 robot.until(lambda: len(faces) > before, 'the faces in the image')  # noqa: B023
         robot.until(lambda: len(emotions) == 2, 'two emotions')
-        robot.until(lambda: robot.inbox['debug_image'], 'an image to look at')
+        robot.until(lambda: robot.inbox['debug_image'], 'a debug image')
 
     encoder = Encoder(plain)
-    expected = [encoder.encode(one)[0][1] for one in in_line if isinstance(one, FacesReport)]
+    expected = [encoder.encode(one)[0][1] for one in offline if isinstance(one, FacesReport)]
     assert len(faces) == len(expected)
     for live, recorded in zip(faces, expected, strict=True):
         assert live.available
@@ -110,7 +110,7 @@ def test_two_people_talk_and_the_node_sees_who(
         for one, other in zip(live.faces, recorded['faces'], strict=True):
             assert one.roi.x_offset == other['roi']['x_offset']
             assert one.roi.width == other['roi']['width']
-    for emotion, report in zip(emotions, finals(in_line), strict=True):
+    for emotion, report in zip(emotions, finals(offline), strict=True):
         assert emotion.face_id == report.face_id
         assert emotion.speaker_confidence == pytest.approx(report.speaker_confidence, abs=0.02)
         cues = emotion.modalities[2].facial_cues
@@ -121,9 +121,9 @@ def test_two_people_talk_and_the_node_sees_who(
         )
 
 
-def test_the_woman_on_the_right_is_the_one_who_asks(in_line: list[Report]) -> None:
-    _, second = finals(in_line)
-    faces = [one for one in in_line if isinstance(one, FacesReport)]
+def test_the_woman_on_the_right_is_found_to_be_the_speaker(offline: list[Report]) -> None:
+    _, second = finals(offline)
+    faces = [one for one in offline if isinstance(one, FacesReport)]
     at_the_time = [one for one in faces if second.start_ns <= one.stamp_ns <= second.end_ns]
     middles = {face.face_id: face.box.centre[0] for one in at_the_time for face in one.faces}
     assert middles[second.face_id] == max(middles.values())

@@ -1,4 +1,4 @@
-"""The node on real topics that misbehave: wrong, dying and doubled sensors."""
+"""The node on faulty topics: wrong, dying and doubled sensors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def bench() -> Iterator[Bench]:
         yield one
 
 
-def test_microphone_that_falls_silent_mid_sentence_ends_the_utterance(
+def test_a_microphone_that_stops_mid_sentence_ends_the_utterance(
     bench: Bench, speech: Samples
 ) -> None:
     before = len(bench.robot.inbox['emotion'])
@@ -48,7 +48,7 @@ def test_microphone_that_falls_silent_mid_sentence_ends_the_utterance(
     assert 'robot publishes on /audio, but no message has arrived for' in status.message
 
 
-def test_camera_that_dies_mid_sentence_takes_nothing_else_with_it(
+def test_a_camera_that_dies_mid_sentence_affects_nothing_else(
     bench: Bench, speech: Samples
 ) -> None:
     start_ns = bench.new_day()
@@ -68,14 +68,14 @@ def test_camera_that_dies_mid_sentence_takes_nothing_else_with_it(
     assert 'nobody publishes on /image' in status.message
 
 
-def test_image_of_unknown_encoding_is_refused(bench: Bench) -> None:
+def test_an_image_of_unknown_encoding_is_rejected(bench: Bench) -> None:
     publisher = bench.robot.publisher(Image, 'image')
     publisher.publish(Image(height=2, width=2, encoding='bayer_rggb16', step=4, data=bytes(8)))
     status = bench.status_at('image', DiagnosticStatus.ERROR)
     assert "image encoding 'bayer_rggb16' is not known" in status.message
 
 
-def test_audio_of_a_rate_that_no_microphone_has_is_refused(bench: Bench, speech: Samples) -> None:
+def test_audio_of_an_impossible_sample_rate_is_rejected(bench: Bench, speech: Samples) -> None:
     publisher = bench.robot.publisher(AudioChunk, 'audio')
     publisher.publish(audio_message(speech[:CHUNK], bench.new_day(), rate=4000))
     status = bench.status_at('audio', DiagnosticStatus.ERROR)
@@ -83,7 +83,9 @@ def test_audio_of_a_rate_that_no_microphone_has_is_refused(bench: Bench, speech:
     assert bench.emotion(speech, bench.new_day()).text.endswith(WORDS)
 
 
-def test_a_sample_rate_that_the_samples_belie_is_told(bench: Bench, speech: Samples) -> None:
+def test_a_sample_rate_that_contradicts_the_samples_is_reported(
+    bench: Bench, speech: Samples
+) -> None:
     publisher = bench.robot.publisher(AudioChunk, 'audio')
     start_ns = bench.new_day()
     for number in range(50):  # three times as many samples as 16 kHz would make in 0.1 s
@@ -94,7 +96,7 @@ def test_a_sample_rate_that_the_samples_belie_is_told(bench: Bench, speech: Samp
     assert bench.emotion(speech, bench.new_day()).text.endswith(WORDS)
 
 
-def test_mp3_in_place_of_pcm_is_refused_by_name(
+def test_mp3_in_place_of_pcm_is_rejected_by_name(
     bench: Bench, speech: Samples, tmp_path: Path
 ) -> None:
     publisher = bench.robot.publisher(AudioChunk, 'audio')
@@ -103,16 +105,16 @@ def test_mp3_in_place_of_pcm_is_refused_by_name(
     publisher.publish(audio_message(np.frombuffer(sound[:4000], np.int16), bench.new_day()))
     bench.robot.until(
         lambda: 'holds MP3, expected uncompressed PCM' in bench.fresh_status('audio').message,
-        'the refusal',
+        'the rejection',
     )
     assert bench.emotion(speech, bench.new_day()).text.endswith(WORDS)
 
 
-def test_audio_without_samples_is_refused(bench: Bench, speech: Samples) -> None:
+def test_audio_without_samples_is_rejected(bench: Bench, speech: Samples) -> None:
     publisher = bench.robot.publisher(AudioChunk, 'audio')
     publisher.publish(audio_message(speech[:0], bench.new_day()))
     bench.robot.until(
-        lambda: 'has no samples' in bench.fresh_status('audio').message, 'the refusal'
+        lambda: 'has no samples' in bench.fresh_status('audio').message, 'the rejection'
     )
     assert bench.emotion(speech, bench.new_day()).text.endswith(WORDS)
 
@@ -127,7 +129,7 @@ def test_audio_that_is_not_a_number_is_a_gap(bench: Bench, speech: Samples) -> N
     assert bench.emotion(speech, bench.new_day()).text.endswith(WORDS)
 
 
-def test_clock_that_jumps_back_does_not_stop_the_node(bench: Bench, speech: Samples) -> None:
+def test_a_clock_that_jumps_back_does_not_stop_the_node(bench: Bench, speech: Samples) -> None:
     late_ns = bench.new_day()
     bench.play(speech[: 2 * RATE], late_ns)
     early_ns = late_ns - DAY_NS // 2
@@ -143,18 +145,20 @@ def test_clock_that_jumps_back_does_not_stop_the_node(bench: Bench, speech: Samp
     assert int(values['jumps_back']) >= 1
 
 
-def test_second_publisher_of_audio_is_told_and_heard(bench: Bench, speech: Samples) -> None:
+def test_a_second_publisher_of_audio_is_reported_and_received(
+    bench: Bench, speech: Samples
+) -> None:
     bench.emotion(speech, bench.new_day())
-    # It offers less than the first, which was asked to be reliable.
+    # It offers less than the first, from which reliable transport is requested.
     qos = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
     second = bench.robot.node.create_publisher(AudioChunk, 'audio', qos)
     bench.robot.until(
         lambda: '2 publishers on /audio' in bench.fresh_status('audio').message, 'the warning'
     )
-    bench.robot.until(lambda: second.get_subscription_count(), 'the node takes what it gets')
+    bench.robot.until(lambda: second.get_subscription_count(), 'the node requests less')
     received = bench.received
     second.publish(audio_message(speech[:CHUNK], bench.new_day()))
-    bench.robot.until(lambda: bench.received > received, 'the second publisher is heard')
+    bench.robot.until(lambda: bench.received > received, 'audio of the second publisher')
     bench.robot.node.destroy_publisher(second)
     bench.robot.until(
         lambda: '2 publishers' not in bench.fresh_status('audio').message, 'the all-clear'

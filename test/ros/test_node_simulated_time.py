@@ -1,4 +1,4 @@
-"""The node on simulated time: recordings, audio without stamps, words from outside."""
+"""The node on simulated time: recordings, audio without stamps, transcripts of the robot."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ START_NS = 1_600_000_000 * NS_PER_S
 CHUNK = RATE // 10
 
 
-class Stage:
-    """A robot that keeps the time, and a node that takes its words from the robot."""
+class SimulatedRobot:
+    """A robot that publishes the time, and a node that takes transcripts from the robot."""
 
     def __init__(self, robot: Robot, node: EmotionNode) -> None:
         self.robot = robot
@@ -44,10 +44,10 @@ class Stage:
         self.now_ns += duration_ns
         publisher = self.robot.publisher(Clock, '/clock')
         publisher.publish(Clock(clock=Time(nanoseconds=self.now_ns).to_msg()))
-        self.robot.until(lambda: self.node.now_ns() == self.now_ns, 'the time passes')
+        self.robot.until(lambda: self.node.now_ns() == self.now_ns, 'the node has the new time')
 
     def play_bare(self, samples: Samples) -> None:
-        """Publish samples without any header, each chunk when its last sample is there."""
+        """Publish samples without a header, each chunk at the time of its last sample."""
         publisher = self.robot.publisher(Int16MultiArray, 'audio')
         assert self.node.state.audio is not None
         health = self.node.state.audio.health
@@ -80,7 +80,7 @@ class Stage:
 
 
 @pytest.fixture(scope='module')
-def stage() -> Iterator[Stage]:
+def stage() -> Iterator[SimulatedRobot]:
     parameters = {
         'transcriber.backend': 'topic',
         'transcriber.topic_timeout': 0.5,
@@ -88,23 +88,23 @@ def stage() -> Iterator[Stage]:
         'use_sim_time': True,
     }
     with active_node(parameters) as (one, node):
-        yield Stage(one, node)
+        yield SimulatedRobot(one, node)
 
 
-def test_audio_without_a_header_is_stamped_when_it_comes(stage: Stage) -> None:
+def test_audio_without_a_header_is_stamped_at_receipt(stage: SimulatedRobot) -> None:
     start_ns = stage.now_ns
     stage.play_bare(np.concatenate([conversation()[: 4 * RATE], conversation()[:RATE]]))
     emotion = stage.emotion_after(0)
     assert emotion.clock_source == Emotion.CLOCK_RECEIPT
     assert abs(stamp_to_ns(emotion.start) - start_ns - NS_PER_S) < NS_PER_S // 5
     assert abs(stamp_to_ns(emotion.end) - start_ns - 3_305_000_000) < NS_PER_S // 5
-    # Nobody said what the words were, and half a second of waiting was over.
+    # No transcript arrived within half a second.
     assert (emotion.text, emotion.modalities[0].reason) == ('', 'timeout')
     assert 0.9 < emotion.total_latency < 1.7
 
 
-def test_node_turns_to_another_type_of_audio_and_takes_words_from_the_robot(
-    stage: Stage,
+def test_the_node_switches_to_another_type_of_audio_and_takes_transcripts_of_the_robot(
+    stage: SimulatedRobot,
 ) -> None:
     stage.robot.forget('audio')
     emotions = len(stage.robot.inbox['emotion'])
@@ -126,7 +126,7 @@ def test_node_turns_to_another_type_of_audio_and_takes_words_from_the_robot(
     assert emotion.total_latency == pytest.approx(latency_s, abs=0.05)
 
 
-def test_recording_without_its_clock_is_told(stage: Stage) -> None:
+def test_a_recording_without_its_clock_is_reported(stage: SimulatedRobot) -> None:
     publisher = stage.robot.publisher(AudioChunk, 'audio')
     silence = conversation()[:CHUNK]
     publisher.publish(audio_message(silence, stage.now_ns - 3600 * NS_PER_S))

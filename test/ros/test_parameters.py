@@ -1,4 +1,4 @@
-"""Parameters as ROS shows them, and what becomes of wrong ones."""
+"""Parameters as ROS shows them, and how wrong ones are reported."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def given(**values: Any) -> pytest.MarkDecorator:
 
 def test_parameter_file_is_the_one_the_code_makes() -> None:
     assert YAML.read_text(encoding='utf-8') == as_yaml(), (
-        'write it anew: python -m emotion_node parameters --yaml > config/emotion_node.yaml'
+        'write it again: python -m emotion_node parameters --yaml > config/emotion_node.yaml'
     )
 
 
@@ -78,7 +78,7 @@ def test_everything_is_declared_with_its_default(node: Node) -> None:
         assert node.get_parameter(name).value == info.default
 
 
-def test_descriptors_tell_range_unit_and_choices(node: Node) -> None:
+def test_descriptors_hold_range_unit_and_choices(node: Node) -> None:
     declare_config(node)
     silence = node.describe_parameter('segmenter.min_silence_duration')
     assert silence.type == ParameterType.PARAMETER_DOUBLE
@@ -93,7 +93,7 @@ def test_descriptors_tell_range_unit_and_choices(node: Node) -> None:
 
 
 @given(segmenter__min_silence_duration=1, image__transport=False)
-def test_yaml_is_taken_as_it_was_meant(node: Node) -> None:
+def test_yaml_is_converted_as_intended(node: Node) -> None:
     config = declare_config(node)
     assert config.segmenter.min_silence_duration == 1.0
     assert node.get_parameter('segmenter.min_silence_duration').type_ == Parameter.Type.DOUBLE
@@ -101,7 +101,7 @@ def test_yaml_is_taken_as_it_was_meant(node: Node) -> None:
 
 
 @given(vad__backend='sillero', queue__frames=1000, fusion__text_weight='much')
-def test_all_wrong_values_are_told_at_once(node: Node) -> None:
+def test_all_wrong_values_are_reported_at_once(node: Node) -> None:
     with pytest.raises(ConfigError) as caught:
         declare_config(node)
     assert str(caught.value).splitlines() == [
@@ -112,6 +112,6 @@ def test_all_wrong_values_are_told_at_once(node: Node) -> None:
 
 
 @given(segmenter__paddin=0.1)
-def test_misspelt_name_is_told(node: Node, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_misspelt_name_is_reported(node: Node, capfd: pytest.CaptureFixture[str]) -> None:
     assert declare_config(node) == Config()
     assert "did you mean 'segmenter.padding'?" in capfd.readouterr().err

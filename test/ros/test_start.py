@@ -52,7 +52,7 @@ def state_of(robot: Robot) -> int:
 
 
 @pytest.mark.parametrize('stop', [signal.SIGINT, signal.SIGTERM])
-def test_node_starts_by_itself_and_stops_quietly_mid_sentence(
+def test_the_node_starts_by_itself_and_stops_cleanly_mid_sentence(
     domain: int, stop: signal.Signals
 ) -> None:
     with started(domain, 'transcriber.backend:=pocketsphinx') as process, robot(domain) as one:
@@ -77,8 +77,8 @@ def test_without_autostart_the_node_waits_for_its_manager(domain: int) -> None:
     assert process.returncode == 0
 
 
-def refused(domain: int, parameter: str) -> str:
-    """Start the node in vain; return what it logs."""
+def failed_start(domain: int, parameter: str) -> str:
+    """Start the node, which fails; return its log."""
     with started(domain, parameter) as process:
         _, log = process.communicate(timeout=20)
     assert process.returncode == 1
@@ -86,21 +86,21 @@ def refused(domain: int, parameter: str) -> str:
     return log
 
 
-def test_damaged_model_stops_the_start(domain: int, tmp_path: Path) -> None:
+def test_a_damaged_model_stops_the_start(domain: int, tmp_path: Path) -> None:
     damaged = shutil.copytree(MODELS, tmp_path / 'models')
     weights = next(damaged.glob('text/*.onnx'))
     data = bytearray(weights.read_bytes())
     data[len(data) // 2] ^= 1
     weights.write_bytes(data)
-    log = refused(domain, f'models_dir:={damaged}')
+    log = failed_start(domain, f'models_dir:={damaged}')
     assert f'model file {weights} is damaged: its sha256 is' in log
 
 
 def test_missing_models_stop_the_start(domain: int, tmp_path: Path) -> None:
-    log = refused(domain, f'models_dir:={tmp_path}')
+    log = failed_start(domain, f'models_dir:={tmp_path}')
     assert f'no manifest.toml in {tmp_path}' in log
 
 
-def test_wrong_parameter_stops_the_start(domain: int) -> None:
-    log = refused(domain, 'segmenter.padding:=7.0')
+def test_a_wrong_parameter_stops_the_start(domain: int) -> None:
+    log = failed_start(domain, 'segmenter.padding:=7.0')
     assert 'segmenter.padding: expected 0 to 1 s, got 7.0' in log

@@ -1,4 +1,4 @@
-"""What waits between threads, and what is given up when the machine falls behind."""
+"""Queues between threads, and what they drop when the machine falls behind."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def drain(queue: WorkQueue[tuple[str, float]]) -> list[str]:
     return names
 
 
-def test_newest_images_are_kept() -> None:
+def test_the_newest_frames_are_kept() -> None:
     queue: WorkQueue[tuple[str, float]] = WorkQueue(2, lambda item: 1, Overload.DROP_OLDEST)
     for name in 'abcd':
         queue.put((name, 0.0))
@@ -31,34 +31,34 @@ def test_newest_images_are_kept() -> None:
     assert drain(queue) == ['c', 'd']
 
 
-def test_audio_is_given_up_as_one_long_gap() -> None:
+def test_audio_is_dropped_as_one_long_gap() -> None:
     queue: WorkQueue[tuple[str, float]] = WorkQueue(10.0, seconds, Overload.DROP_OLDEST_HALF)
-    given_up = [queue.put((str(number), 1.0)) for number in range(13)]
-    assert [one for one in given_up if one] == [6.0]
+    dropped = [queue.put((str(number), 1.0)) for number in range(13)]
+    assert [one for one in dropped if one] == [6.0]
     assert drain(queue) == ['6', '7', '8', '9', '10', '11', '12']
     assert (queue.dropped, queue.dropped_cost, queue.peak) == (6, 6.0, 10.0)
 
 
-def test_commands_are_never_given_up() -> None:
+def test_commands_are_never_dropped() -> None:
     queue: WorkQueue[tuple[str, float]] = WorkQueue(2.0, seconds, Overload.DROP_OLDEST_HALF)
     queue.put(('mute', 0.0))
     for number in range(6):
         queue.put((str(number), 1.0))
-    queue.put(('hear again', 0.0))
+    queue.put(('unmute', 0.0))
     names = drain(queue)
     assert names[0] == 'mute'
-    assert names[-1] == 'hear again'
+    assert names[-1] == 'unmute'
     assert queue.waiting == 0.0
 
 
-def test_chunk_larger_than_the_queue_still_goes_through() -> None:
+def test_a_chunk_larger_than_the_queue_still_passes() -> None:
     queue: WorkQueue[tuple[str, float]] = WorkQueue(1.0, seconds, Overload.DROP_OLDEST)
     queue.put(('a', 0.5))
     assert queue.put(('huge', 5.0)) == 0.5
     assert drain(queue) == ['huge']
 
 
-def test_producer_waits_where_nothing_may_be_lost() -> None:
+def test_the_producer_waits_where_nothing_may_be_lost() -> None:
     queue: WorkQueue[tuple[str, float]] = WorkQueue(1.0, seconds, Overload.WAIT)
     queue.put(('first', 1.0))
     done = threading.Event()
@@ -76,7 +76,7 @@ def test_producer_waits_where_nothing_may_be_lost() -> None:
     assert drain(queue) == ['second']
 
 
-def test_closing_lets_everybody_go() -> None:
+def test_closing_releases_all_waiting_threads() -> None:
     queue: WorkQueue[tuple[str, float]] = WorkQueue(1.0, seconds, Overload.WAIT)
     queue.put(('first', 1.0))
     producer = threading.Thread(target=queue.put, args=(('second', 1.0),))
@@ -87,7 +87,7 @@ def test_closing_lets_everybody_go() -> None:
     assert queue.get() is None
 
 
-def test_fault_does_not_stop_the_worker() -> None:
+def test_a_fault_does_not_stop_the_worker() -> None:
     queue: WorkQueue[int] = WorkQueue(10, lambda item: 0, Overload.WAIT)
     handled: list[int] = []
     faults: list[tuple[str, str]] = []
@@ -112,7 +112,7 @@ def test_fault_does_not_stop_the_worker() -> None:
     assert faults == [('counting', 'two is too much')]
 
 
-def test_stopping_finishes_the_item_under_way_and_forgets_the_rest() -> None:
+def test_stopping_finishes_the_current_item_and_discards_the_rest() -> None:
     queue: WorkQueue[int] = WorkQueue(10, lambda item: 0, Overload.WAIT)
     begun, go_on = threading.Event(), threading.Event()
     handled: list[int] = []
@@ -133,7 +133,7 @@ def test_stopping_finishes_the_item_under_way_and_forgets_the_rest() -> None:
     assert handled == [1]
 
 
-def test_its_thread_is_known_by_its_name() -> None:
+def test_the_thread_has_the_name_of_the_worker() -> None:
     queue: WorkQueue[str] = WorkQueue(2, lambda item: 1, Overload.WAIT)
     names: list[str] = []
     done = threading.Event()

@@ -1,4 +1,4 @@
-"""A robot with an active emotion node beside it, and ways to talk to it."""
+"""A robot with an active emotion node, and helpers to play audio to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.robot import (
 )
 
 WORDS = 'the job'
-"""How the sentence ends that the tests play."""
+"""The last words of the sentence that the tests play."""
 
 CHUNK = 2048
 DAY_NS = 86_400 * NS_PER_S
@@ -49,14 +49,14 @@ class Bench:
         return 1_700_000_000 * NS_PER_S + self.day * DAY_NS
 
     def play(self, samples: Samples, start_ns: int, size: int = CHUNK) -> None:
-        """Publish audio as fast as it is heard."""
+        """Publish audio as fast as the node processes it."""
         publisher = self.robot.publisher(AudioChunk, 'audio')
         for stamp_ns, chunk in chunks(samples, size, start_ns):
             received = self.received
             publisher.publish(audio_message(chunk, stamp_ns))
             self.robot.until(
                 lambda: self.received > received and self.waiting < 0.5,  # noqa: B023
-                'the audio is heard',
+                'the audio is processed',
             )
 
     @property
@@ -77,13 +77,13 @@ class Bench:
         return inbox[since]
 
     def emotion(self, samples: Samples, start_ns: int, size: int = CHUNK) -> Emotion:
-        """Publish speech and return the emotion that comes of it."""
+        """Publish speech and return the emotion of it."""
         before = len(self.robot.inbox['emotion'])
         self.play(samples, start_ns, size)
         return self.next('emotion', before)
 
     def fresh_status(self, part: str) -> DiagnosticStatus:
-        """Return diagnostics of a part that were made from now on."""
+        """Return diagnostics of a part that are newer than this call."""
         since = len(self.robot.inbox['/diagnostics']) + 1
         status: DiagnosticStatus = self.robot.until(
             lambda: self.robot.status(part, since), f'diagnostics of {part}'
@@ -103,7 +103,7 @@ class Bench:
 
 @contextmanager
 def listening_node() -> Iterator[Bench]:
-    """Run a node for all stories of a module."""
+    """Run one node for all tests of a module."""
     parameters = {
         'transcriber.backend': 'pocketsphinx',
         'audio.timeout': 1.0,

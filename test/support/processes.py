@@ -1,4 +1,4 @@
-"""Commands of the command line in processes of their own, beside a robot in this one."""
+"""Commands of the command line in their own processes, beside a robot in this one."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str], robot: Robot) -> tuple[str, str]:
-    """Let a process end while the robot works; return what it said."""
+    """Wait for the end of a process while the robot spins; return its output and its log."""
     robot.until(lambda: process.poll() is not None, 'the end of the process')
     return process.communicate()
 
 
 def end_all() -> None:
-    """End what a failed test has left running."""
+    """End the processes that a failed test has left running."""
     while _started:
         process = _started.pop()
         process.kill()

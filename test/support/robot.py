@@ -38,7 +38,7 @@ TIMEOUT_S = 20.0
 
 
 class Robot:
-    """A node that publishes what sensors would, and keeps what it is told.
+    """A node that publishes in place of the sensors, and keeps the messages it receives.
 
     Attributes:
         inbox: messages by topic, oldest first.
@@ -56,7 +56,7 @@ class Robot:
         self.node.create_subscription(kind, topic, self.inbox[topic].append, QoSProfile(depth=100))
 
     def until(self, condition: Callable[[], Any], what: str, timeout_s: float = TIMEOUT_S) -> Any:
-        """Let everybody work until the condition holds; return what it returned."""
+        """Spin all nodes until the condition holds; return its value."""
         deadline = time.monotonic() + timeout_s
         while not (result := condition()):
             assert time.monotonic() < deadline, f'never happened: {what}'
@@ -65,7 +65,7 @@ class Robot:
         return result
 
     def publisher(self, kind: type, topic: str) -> Any:
-        """Return a publisher that somebody listens to."""
+        """Return a publisher that has a subscriber."""
         key = (topic, kind)
         if key not in self._publishers:
             self._publishers[key] = self.node.create_publisher(kind, topic, QoSProfile(depth=100))
@@ -86,7 +86,7 @@ class Robot:
         asked_at = float('-inf')
 
         def answered() -> bool:
-            # DDS may lose an answer to a client that the server has not discovered yet.
+            # DDS may lose the response to a client that the server has not discovered yet.
             nonlocal asked_at
             if time.monotonic() - asked_at > 1.0:
                 asked_at = time.monotonic()
@@ -109,7 +109,7 @@ class Robot:
 
     @contextmanager
     def beside(self, make: Callable[[Context], N]) -> Iterator[N]:
-        """Run another node as if in another process: in a context of its own."""
+        """Run another node in a context of its own, as if in another process."""
         context = Context()
         rclpy.init(context=context, domain_id=self.node.context.get_domain_id())
         executor = SingleThreadedExecutor(context=context)
@@ -127,7 +127,7 @@ class Robot:
             rclpy.shutdown(context=context)
 
     def close(self) -> None:
-        """Leave."""
+        """Leave the graph."""
         self.executors[0].shutdown()
         self.node.destroy_node()
 
@@ -148,7 +148,7 @@ def robot(domain: int) -> Iterator[Robot]:
 
 @functools.cache
 def conversation() -> Samples:
-    """Return the sound of the demo recording, 16 kHz mono."""
+    """Return the audio of the demo recording, 16 kHz mono."""
     pieces = []
     with AnyReader([DEMO], default_typestore=get_typestore(Stores.ROS2_JAZZY)) as reader:
         audio = [one for one in reader.connections if one.topic == '/audio']
@@ -159,7 +159,7 @@ def conversation() -> Samples:
 
 
 def overrides(values: dict[str, Any]) -> list[Parameter]:
-    """Return parameters as a launch file would hand them over."""
+    """Return parameters as a launch file passes them."""
     return [Parameter(name, value=value) for name, value in values.items()]
 
 
@@ -179,7 +179,7 @@ def chunks(samples: Samples, size: int, start_ns: int) -> Iterator[tuple[int, Sa
 
 
 def activate(node: Any) -> None:
-    """Bring a managed node to work."""
+    """Configure and activate a managed node."""
     assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
     assert node.trigger_activate() == TransitionCallbackReturn.SUCCESS
 

@@ -152,7 +152,7 @@ class Player:
         progress: Callable[[int], None],
         end_ns: int | None = None,
     ) -> None:
-        """Publish everything once, at the pace of recording.
+        """Publish everything once, at the speed of the recording.
 
         Args:
             rate: speed as a multiple of real time.

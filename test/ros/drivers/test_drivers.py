@@ -32,7 +32,7 @@ def bench() -> Iterator[Robot]:
 
 @pytest.fixture(scope='module')
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six images, each brighter than the one before, at 30 per second."""
+    """Six frames, each brighter than the one before, at 30 Hz."""
     path = tmp_path_factory.mktemp('video') / 'brighter.avi'
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 30.0, (64, 48))
     for number in range(6):
@@ -63,7 +63,7 @@ def test_video_file_is_published_frame_by_frame(bench: Robot, video: Path) -> No
     assert np.diff(stamps).mean() == pytest.approx(NS_PER_S / 30, rel=0.5)
 
 
-def test_images_can_be_compressed(bench: Robot, video: Path) -> None:
+def test_frames_can_be_compressed(bench: Robot, video: Path) -> None:
     bench.listen(CompressedImage, 'image/compressed')
     with camera(bench, source=str(video), loop=True, transport='compressed'):
         images = bench.inbox['image/compressed']
@@ -74,21 +74,21 @@ def test_images_can_be_compressed(bench: Robot, video: Path) -> None:
     assert decoded.shape == (48, 64, 3)
 
 
-def test_file_that_ends_is_over(bench: Robot, video: Path) -> None:
+def test_the_node_ends_with_its_file(bench: Robot, video: Path) -> None:
     with camera(bench, source=str(video)) as node:
         bench.until(node.ended.is_set, 'the end')
         assert node.frames == 6
 
 
-def test_missing_camera_is_named(bench: Robot) -> None:
+def test_a_missing_camera_is_named(bench: Robot) -> None:
     with (
         pytest.raises(CameraError, match=r"there is no '/dev/video77'\. Cameras found: "),
         camera(bench, source='/dev/video77'),
     ):
-        pytest.fail('opened a camera that is not there')
+        pytest.fail('opened a camera that does not exist')
 
 
-def test_file_that_is_no_video_is_named(bench: Robot, tmp_path: Path) -> None:
+def test_a_file_that_is_no_video_is_named(bench: Robot, tmp_path: Path) -> None:
     path = tmp_path / 'notes.txt'
     path.write_text('not a video')
     with (
@@ -98,8 +98,8 @@ def test_file_that_is_no_video_is_named(bench: Robot, tmp_path: Path) -> None:
         pytest.fail('opened a file that is no video')
 
 
-def test_missing_microphone_is_explained(bench: Robot) -> None:
-    """Without PortAudio its package is named, without the device those that are there."""
+def test_a_missing_microphone_is_explained(bench: Robot) -> None:
+    """Without PortAudio, the error names its package; without the device, the devices found."""
     with (
         pytest.raises(MicrophoneError, match=r'libportaudio2|Input devices found:'),
         bench.beside(
@@ -108,10 +108,10 @@ def test_missing_microphone_is_explained(bench: Robot) -> None:
             )
         ),
     ):
-        pytest.fail('recorded from a microphone that is not there')
+        pytest.fail('recorded from a microphone that does not exist')
 
 
-def test_wrong_parameter_of_the_microphone_is_refused(bench: Robot) -> None:
+def test_a_wrong_parameter_of_the_microphone_is_rejected(bench: Robot) -> None:
     with (
         pytest.raises(ConfigError, match='sample_rate: expected 8000 to 96000 Hz, got 4000'),
         bench.beside(

@@ -64,9 +64,9 @@ def test_what_is_played_arrives_in_order_with_its_stamps(tmp_path: Path, listene
     listener.listen(AudioChunk, '/audio')
     listener.listen(Clock, '/clock')
     process = start('replay', path, '--rate', 20, '--wait-for-subscribers', 20)
-    _, said = finish(process, listener)
+    _, log = finish(process, listener)
     assert process.returncode == 0
-    assert said == 'replay: 125 messages played\n'
+    assert log == 'replay: 125 messages played\n'
     listener.until(lambda: len(listener.inbox['/audio']) == 125, 'all messages')
     messages = listener.inbox['/audio']
     stamps = [stamp_to_ns(message.header.stamp) for message in messages]
@@ -92,7 +92,7 @@ def test_topics_are_chosen_and_renamed(tmp_path: Path, listener: Robot) -> None:
     assert not listener.inbox['/right']
 
 
-def test_the_beginning_can_be_left_out(tmp_path: Path, listener: Robot) -> None:
+def test_the_beginning_can_be_skipped(tmp_path: Path, listener: Robot) -> None:
     path = write_bag(tmp_path / 'talk', audio_rows(noise(4.0)), qos=[RELIABLE])
     listener.listen(AudioChunk, '/audio')
     options = ('--rate', 20, '--wait-for-subscribers', 20, '--start-offset', 3)
@@ -101,49 +101,47 @@ def test_the_beginning_can_be_left_out(tmp_path: Path, listener: Robot) -> None:
     assert stamp_to_ns(listener.inbox['/audio'][0].header.stamp) >= START_NS + 3_000_000_000
 
 
-def test_the_end_can_be_left_out(tmp_path: Path, listener: Robot) -> None:
+def test_the_end_can_be_skipped(tmp_path: Path, listener: Robot) -> None:
     path = write_bag(tmp_path / 'talk', audio_rows(noise(4.0)), qos=[RELIABLE])
     listener.listen(AudioChunk, '/audio')
     options = ('--rate', 20, '--wait-for-subscribers', 20, '--start-offset', 1, '--duration', 1)
     process = start('replay', path, *options)
-    _, said = finish(process, listener)
-    assert said == 'replay: 31 messages played\n'
+    _, log = finish(process, listener)
+    assert log == 'replay: 31 messages played\n'
     listener.until(lambda: len(listener.inbox['/audio']) == 31, 'all messages')
     stamps = [stamp_to_ns(message.header.stamp) for message in listener.inbox['/audio']]
     assert max(stamps) < START_NS + 2_032_000_000
 
 
-def test_a_loop_goes_on_until_interrupted(tmp_path: Path, listener: Robot) -> None:
+def test_a_loop_runs_until_interrupted(tmp_path: Path, listener: Robot) -> None:
     path = write_bag(tmp_path / 'talk', audio_rows(noise(0.5)), qos=[RELIABLE])
     listener.listen(AudioChunk, '/audio')
     process = start('replay', path, '--rate', 20, '--loop', '--wait-for-subscribers', 20)
     listener.until(lambda: len(listener.inbox['/audio']) > 40, 'a third round')
     process.send_signal(signal.SIGINT)
-    _, said = finish(process, listener)
+    _, log = finish(process, listener)
     assert process.returncode == 130
-    assert said == ''
+    assert log == ''
     stamps = [stamp_to_ns(message.header.stamp) for message in listener.inbox['/audio']]
     assert sum(later < earlier for earlier, later in itertools.pairwise(stamps)) >= 2
 
 
-def test_a_type_that_is_not_installed_is_left_out(tmp_path: Path, listener: Robot) -> None:
+def test_a_type_that_is_not_installed_is_skipped(tmp_path: Path, listener: Robot) -> None:
     types = get_typestore(Stores.ROS2_JAZZY)
     types.register(get_types_from_msg('float32 volume', 'ears/msg/Loud'))
     loud = ('/loud', 'ears/msg/Loud', START_NS, types.types['ears/msg/Loud'](volume=0.5))
     only = write_bag(tmp_path / 'only', [loud], types=types)
     process = start('replay', only)
-    _, said = finish(process, listener)
+    _, log = finish(process, listener)
     assert process.returncode == 1
-    assert 'there is nothing to play: /loud: message type ears/msg/Loud is not installed' in said
+    assert 'there is nothing to play: /loud: message type ears/msg/Loud is not installed' in log
     text = ('/text', 'std_msgs/msg/String', START_NS, make('std_msgs/msg/String', data='hello'))
     both = write_bag(tmp_path / 'both', [loud, text], types=types, qos=[RELIABLE])
     listener.listen(String, '/text')
     process = start('replay', both, '--wait-for-subscribers', 20)
-    _, said = finish(process, listener)
+    _, log = finish(process, listener)
     assert process.returncode == 0
-    assert said.startswith(
-        'replay: not played: /loud: message type ears/msg/Loud is not installed'
-    )
+    assert log.startswith('replay: not played: /loud: message type ears/msg/Loud is not installed')
     listener.until(lambda: [m.data for m in listener.inbox['/text']] == ['hello'], 'the text')
 
 

@@ -56,8 +56,8 @@ def test_the_view_shows_what_comes_and_stops_after_enough(tmp_path: Path, listen
     saved = tmp_path / 'saved.jsonl'
     process = start('view', '--namespace', '/robot', '--count', 2, '--save', saved)
     Publisher(listener, '/robot').publish(message(1), message(2))
-    printed, complaint = finish(process, listener)
-    assert process.returncode == 0, complaint
+    printed, log = finish(process, listener)
+    assert process.returncode == 0, log
     assert '“I am so happy number 1”' in printed
     assert '“I am so happy number 2”' in printed
     records: list[dict[str, Any]] = [json.loads(line) for line in saved.read_text().splitlines()]
@@ -78,11 +78,11 @@ def test_the_view_prints_json_for_programs(listener: Robot) -> None:
 
 def test_a_view_without_a_node_times_out_and_says_so(listener: Robot) -> None:
     process = start('view', '--topic', 'silence', '--timeout', 1.5)
-    printed, complaint = finish(process, listener)
+    printed, log = finish(process, listener)
     assert process.returncode == 1
     assert printed == ''
-    assert 'waiting for a node that publishes /silence' in complaint
-    assert 'does the node run, in this ROS_DOMAIN_ID' in complaint
+    assert 'waiting for a node that publishes /silence' in log
+    assert 'does the node run, in this ROS_DOMAIN_ID' in log
 
 
 def test_a_view_is_ended_by_an_interrupt(listener: Robot) -> None:
@@ -91,6 +91,6 @@ def test_a_view_is_ended_by_an_interrupt(listener: Robot) -> None:
     assert process.stdout is not None
     assert process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    _, complaint = finish(process, listener)
+    _, log = finish(process, listener)
     assert process.returncode == 130
-    assert 'Traceback' not in complaint
+    assert 'Traceback' not in log
