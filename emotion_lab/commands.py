@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from emotion_lab.evaluation.commands import EVALUATIONS
+from emotion_lab.training.commands import TRAININGS, run_training
 from emotion_node.cli import main as cli
+from emotion_node.cli.guard import guard
 from emotion_node.cli.main import Command
 
 COMMANDS: Final[Mapping[str, Command]] = {
-    'evaluate': Command(
-        'measure a part on labelled data',
-        commands=EVALUATIONS,
-    ),
+    'evaluate': Command('measure a part on labelled data', commands=EVALUATIONS),
+    'train': Command('train, export or compare models, or make tables', commands=TRAININGS),
     'soak': Command(
-        'bear a load for long, in line or over DDS, and watch memory and latency',
+        'run under load for a long time, offline or over DDS, and watch memory and latency',
         'emotion_lab.benchmark.soak',
     ),
     'bench': Command(
@@ -31,4 +32,9 @@ COMMAND_LINE: Final = cli.CommandLine(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status, as `emotion_node.cli.main` does."""
-    return cli.main(argv, COMMAND_LINE)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    verbose = '--verbose' in arguments
+    match [one for one in arguments if one != '--verbose']:
+        case ['train', name, *rest] if name in TRAININGS:
+            return guard(lambda: run_training(name, rest), verbose, COMMAND_LINE.package)
+    return cli.main(arguments, COMMAND_LINE)

@@ -2,7 +2,7 @@
 
 Needs NumPy alone. `plain_text` takes away what most recognisers do not write; `corrupt` also
 makes word errors: words heard as others that sound alike, words missed, words made up. Which
-words sound alike says `sound_alikes.tsv`, which `python -m emotion_lab.training.sound_alikes`
+words sound alike says `sound_alikes.tsv`, which `python -m emotion_lab train sound-alikes`
 makes.
 """
 

@@ -8,7 +8,7 @@ voice comes up to 0.2 s later than the image.
 A frame is right when the speaker has the highest speaking score as published at that moment;
 frames count from the detected start of speech to its true end. An utterance is right when it is
 published with the speaker's face. There are few talkers, and the method's constants were chosen on
-the same ones: `python -m emotion_lab.training.active_speaker` leaves each out in turn.
+the same ones: `python -m emotion_lab train active-speaker` leaves each out in turn.
 """
 
 from __future__ import annotations

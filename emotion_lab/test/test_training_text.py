@@ -19,7 +19,7 @@ training = pytest.importorskip('emotion_lab.training.text', exc_type=ModuleNotFo
 tokenizers = pytest.importorskip('tokenizers')
 torch = pytest.importorskip('torch')
 transformers = pytest.importorskip('transformers')
-teach = pytest.importorskip('emotion_lab.training.teach', exc_type=ModuleNotFoundError)
+teach = pytest.importorskip('emotion_lab.training.text_teach', exc_type=ModuleNotFoundError)
 variation = pytest.importorskip('emotion_lab.training.variation', exc_type=ModuleNotFoundError)
 
 

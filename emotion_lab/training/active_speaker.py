@@ -5,7 +5,7 @@ that are known of each face: the correlation times the seconds of speech, these 
 much the jaw moves. It is fitted on scenes of `python -m emotion_lab evaluate speaker`, at moments
 during the speech and at its end.
 
-    python -m emotion_lab.training.active_speaker
+    python -m emotion_lab train active-speaker
 
 prints the fit on all talkers, and then, for each talker, the figures in the scenes with that
 talker of a fit on the scenes without.
@@ -14,7 +14,6 @@ talker of a fit on the scenes without.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -166,12 +165,16 @@ def describe(weights: Array) -> str:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(args: Sequence[str] | None = None) -> int:
     """Print the fits; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser = argparse.ArgumentParser(
+        prog='python -m emotion_lab train active-speaker',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
-    args = parser.parse_args(argv)
-    talkers = read_talkers(data_root(args.data) / 'grid')
+    given = parser.parse_args(args)
+    talkers = read_talkers(data_root(given.data) / 'grid')
     moments = make_moments(talkers, make_clips(talkers, MediaPipeFaces(), SEED))
     print('all:', describe(fit(moments)))
     held_out = []
@@ -183,7 +186,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     means = {row: np.mean([one[row] for one in held_out]) for row in held_out[0]}
     print('mean:', ', '.join(f'{row} {share:.3f}' for row, share in means.items()))
     return 0
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """Count in MELD train after which words a sentence ends; prints `core/hearing/endings.tsv`.
 
-python -m emotion_lab.training.endings > emotion_node/core/hearing/endings.tsv
+python -m emotion_lab train endings > emotion_node/core/hearing/endings.tsv
 
 A sentence ends at a full stop, a question or exclamation mark, and at the end of an utterance,
 but not where it trails off within one ("...").
@@ -56,7 +56,7 @@ def count_endings(texts: Iterable[str]) -> dict[str, float]:
 def main(args: Sequence[str] | None = None) -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(
-        prog='python -m emotion_lab.training.endings',
+        prog='python -m emotion_lab train endings',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -65,7 +65,3 @@ def main(args: Sequence[str] | None = None) -> int:
     for word, odds in count_endings(row.text for row in read_meld('train', given.data)).items():
         print(f'{word}\t{odds:.2f}')
     return 0
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

@@ -140,14 +140,10 @@ def load_face(run: Path) -> tuple[FaceNet, FaceTraining]:
 def main(args: Sequence[str] | None = None) -> int:
     """Train and report the figures."""
     config, resume = parse_recipe(
-        FaceTraining, 'python -m emotion_lab.training.face', __doc__ or '', args
+        FaceTraining, 'python -m emotion_lab train face', __doc__ or '', args
     )
     trainer = Trainer(config)
     if resume:
         trainer.state.load()
     print(json.dumps({name: round(value, 4) for name, value in trainer.run().items()}))
     return 0
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

@@ -1,6 +1,6 @@
 """Turn a trained face model into the file that the package ships.
 
-    python -m emotion_lab.training.face_export --run runs/face/all --out models/face
+    python -m emotion_lab train face-export --run runs/face/all --out models/face
 
 The temperature is fitted on FER+ dev. Weights are stored in 8 bits, one scale per output channel,
 and made float again when the file is loaded: products are in float. Prints what was measured on
@@ -29,9 +29,9 @@ from torch import nn
 
 from emotion_lab.data.ferplus import read_ferplus
 from emotion_lab.data.metrics import accuracy, confusion, expected_calibration_error
-from emotion_lab.training.export import OPSET
 from emotion_lab.training.face import load_face
 from emotion_lab.training.face_model import FaceNet, predict
+from emotion_lab.training.text_export import OPSET
 from emotion_node.backends.face_image import SIDE
 from emotion_node.backends.face_onnx import EXPRESSIONS, INPUT, OUTPUT
 
@@ -204,7 +204,7 @@ weights = {{ path = '{key}/{path.name}', sha256 = '{digest}', size = {len(data)}
 def main(args: Sequence[str] | None = None) -> int:
     """Export and print what goes into the manifest."""
     parser = argparse.ArgumentParser(
-        prog='python -m emotion_lab.training.face_export',
+        prog='python -m emotion_lab train face-export',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -215,7 +215,3 @@ def main(args: Sequence[str] | None = None) -> int:
     print(json.dumps(export(given.run, given.out, given.data), indent=2))
     print(manifest_table(given.out / 'model.onnx', given.out.name))
     return 0
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

@@ -1,6 +1,6 @@
 """Make of a trained landmark model what the node can use.
 
-    python -m emotion_lab.training.landmark_export --run runs/landmarks --out runs/models
+    python -m emotion_lab train landmark-export --run runs/landmarks --out runs/models
 
 Writes `landmarks/model.onnx` and `manifest.toml` with its table below the given folder. Where
 there is a dev split of some size, the temperature is fitted on it.
@@ -22,10 +22,10 @@ import torch
 from torch import nn
 
 from emotion_lab.training.calibration import fit_temperature
-from emotion_lab.training.export import OPSET
 from emotion_lab.training.landmark_clips import read_clips
 from emotion_lab.training.landmark_model import LandmarkNet, predict
 from emotion_lab.training.landmarks import LandmarkSet, load_landmarks, load_sets, split_figures
+from emotion_lab.training.text_export import OPSET
 from emotion_node.backends.face_landmarks_onnx import INPUTS, MAX_STEPS, OUTPUT, RATE
 from emotion_node.core.vision.face_points import POINTS, WIDTH
 from emotion_node.labels import LABELS
@@ -172,7 +172,7 @@ weights = {{ path = '{place}', sha256 = '{digest}', size = {len(content)} }}
 def main(args: Sequence[str] | None = None) -> int:
     """Export and print what was measured."""
     parser = argparse.ArgumentParser(
-        prog='python -m emotion_lab.training.landmark_export',
+        prog='python -m emotion_lab train landmark-export',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -182,7 +182,3 @@ def main(args: Sequence[str] | None = None) -> int:
     given = parser.parse_args(args)
     print(json.dumps(export(given.run, given.out, given.version), indent=2))
     return 0
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

@@ -1,6 +1,6 @@
 """Landmark sequences of the speakers' faces, read from clips once, for all runs to train on.
 
-    python -m emotion_lab.training.landmark_store --data MELD.Raw --store runs/landmark-store
+    python -m emotion_lab train landmark-store --data MELD.Raw --store runs/landmark-store
 
 Every clip goes through the node's own hearing and vision: an utterance is what voice activity
 detection finds, its face the one whose mouth goes with the voice, so a model learns from what it
@@ -237,7 +237,7 @@ def describe(counts: Counter[str]) -> str:
 def main(args: Sequence[str] | None = None) -> int:
     """Fill the store."""
     parser = argparse.ArgumentParser(
-        prog='python -m emotion_lab.training.landmark_store',
+        prog='python -m emotion_lab train landmark-store',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -247,7 +247,3 @@ def main(args: Sequence[str] | None = None) -> int:
     given = parser.parse_args(args)
     print(describe(fill_store(given.store, read_clips(given.data, WAYS[0]), given.workers)))
     return 0
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

@@ -1,11 +1,11 @@
 """Train the landmark model on a folder of labelled clips laid out like MELD.
 
-    python -m emotion_lab.training.landmarks --data MELD.Raw --out runs/landmarks
+    python -m emotion_lab train landmarks --data MELD.Raw --out runs/landmarks
 
 Speakers' faces are looked for in the clips first, once for all runs (`landmark_store`, which can
 be run on its own, without torch). Where there is a dev split, the weights of the epoch that reach
 the best weighted F1 on it are kept, else those of the last epoch.
-`python -m emotion_lab.training.landmark_export` makes of them what the node can use.
+`python -m emotion_lab train landmark-export` makes of them what the node can use.
 """
 
 from __future__ import annotations
@@ -258,7 +258,7 @@ def _headline(figures: Mapping[str, Any]) -> str:
 def main(args: Sequence[str] | None = None) -> int:
     """Look for the speakers, train and report the figures."""
     config, resume = parse_recipe(
-        LandmarkTraining, 'python -m emotion_lab.training.landmarks', __doc__ or '', args
+        LandmarkTraining, 'python -m emotion_lab train landmarks', __doc__ or '', args
     )
     clips = read_clips(Path(config.data), config.split, config.seed)
     fill_store(Path(config.store), clips, config.workers)
@@ -272,7 +272,3 @@ def main(args: Sequence[str] | None = None) -> int:
     (trainer.out / REPORT).write_text(json.dumps(report, indent=2) + '\n', encoding='utf-8')
     print_report(found, Console())
     return 0
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

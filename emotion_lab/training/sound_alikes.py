@@ -91,7 +91,7 @@ def make(sounds: dict[str, str], words: Sequence[str], targets: Sequence[str]) -
 def main(args: Sequence[str] | None = None) -> int:
     """Write the table."""
     parser = argparse.ArgumentParser(
-        prog='python -m emotion_lab.training.sound_alikes', description=__doc__
+        prog='python -m emotion_lab train sound-alikes', description=__doc__
     )
     parser.add_argument('--dictionary', type=Path, help='of CMU; default that of pocketsphinx')
     parser.add_argument('--out', type=Path, default=OUT)
@@ -110,7 +110,3 @@ def main(args: Sequence[str] | None = None) -> int:
     )
     print(f'{len(table)} words in {given.out}')
     return 0
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

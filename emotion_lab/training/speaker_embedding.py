@@ -135,7 +135,7 @@ def check(voices: Voices, thresholds: Sequence[float]) -> dict[str, Any]:
 def main(args: Sequence[str] | None = None) -> int:
     """Make the table and print what it reaches on speakers held out."""
     parser = argparse.ArgumentParser(
-        prog='python -m emotion_lab.training.speaker_embedding',
+        prog='python -m emotion_lab train speaker-embedding',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -147,7 +147,3 @@ def main(args: Sequence[str] | None = None) -> int:
     np.savez(given.out, mean=mean.astype(np.float32), projection=projection.astype(np.float32))
     print(json.dumps(check(voices, (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)), indent=2))
     return 0
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

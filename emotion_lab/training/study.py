@@ -31,9 +31,9 @@ finished is printed at once. Training goes on from the last complete epoch; a fi
 finished before an interrupt is heard.
 
 Examples:
-  python -m emotion_lab.training.study
-  python -m emotion_lab.training.study --only svm logistic --lengths 64 --json study.json
-  python -m emotion_lab.training.study --only finetuned --seeds 0 1 2
+  python -m emotion_lab train study
+  python -m emotion_lab train study --only svm logistic --lengths 64 --json study.json
+  python -m emotion_lab train study --only finetuned --seeds 0 1 2
 """
 
 TITLES: Final = {
@@ -55,7 +55,7 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     """Return the command line's arguments."""
     base = TextTraining()
     parser = argparse.ArgumentParser(
-        prog='python -m emotion_lab.training.study',
+        prog='python -m emotion_lab train study',
         description=__doc__,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -168,7 +168,3 @@ def main(args: Sequence[str] | None = None) -> int:
     """Make the table; return the exit status."""
     given = parse(args)
     return guard(lambda: run(given), verbose=given.verbose)
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

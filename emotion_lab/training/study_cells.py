@@ -23,9 +23,9 @@ from emotion_lab.data.metrics import IntArray, bootstrap_interval, confusion, su
 from emotion_lab.data.noise import CONDITIONS
 from emotion_lab.data.samples import Sample, meld_samples, without_past
 from emotion_lab.training.frozen import GRIDS, SEEDED, embed, fit
-from emotion_lab.training.runs import load_classifier
 from emotion_lab.training.text import LATEST, LOG, Trainer, fewer_neutral
 from emotion_lab.training.text_model import TextTraining, input_builder, predict_logits
+from emotion_lab.training.text_runs import load_classifier
 from emotion_node.datatypes import FloatArray
 from emotion_node.errors import UserError
 from emotion_node.labels import LABELS, NEUTRAL

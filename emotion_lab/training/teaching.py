@@ -41,6 +41,6 @@ def read_teaching(path: Path, samples: Sequence[Sample]) -> Scores:
     if scores.shape != (len(samples), len(LABELS)) or made_for != fingerprint(samples):
         raise ValueError(
             f'{path} was made for other data than this run trains on; make it anew with '
-            'python -m emotion_lab.training.teach'
+            'python -m emotion_lab train text-teach'
         )
     return scores

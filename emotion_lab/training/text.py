@@ -291,7 +291,7 @@ class Trainer:
 
 def parse_config(args: Sequence[str] | None = None) -> tuple[TextTraining, bool]:
     """Return the recipe from the command line, over that of `--config`; and whether to resume."""
-    program = 'python -m emotion_lab.training.text'
+    program = 'python -m emotion_lab train text'
     return parse_recipe(TextTraining, program, __doc__ or '', args)
 
 
@@ -304,7 +304,3 @@ def main(args: Sequence[str] | None = None) -> int:
     best = trainer.run()
     print(f'best mean weighted F1 on dev {best:.4f}; weights in {Path(config.out) / BEST}')
     return 0
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

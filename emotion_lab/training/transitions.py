@@ -1,6 +1,6 @@
 """Count in MELD train how emotions follow each other; prints `core/dialogue/transitions.toml`.
 
-python -m emotion_lab.training.transitions > emotion_node/core/dialogue/transitions.toml
+python -m emotion_lab train transitions > emotion_node/core/dialogue/transitions.toml
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def as_toml(shares: IntArray, own: IntArray, other: IntArray) -> str:
     """Return the file that `core.dialogue.transitions` reads."""
     lines = [
         '# Labels in MELD train, and how often one follows another: rows are the label before.',
-        '# Generated: python -m emotion_lab.training.transitions',
+        '# Generated: python -m emotion_lab train transitions',
         f'# {", ".join(LABELS)}',
         f'shares = {shares.tolist()}',
     ]
@@ -56,7 +56,7 @@ def as_toml(shares: IntArray, own: IntArray, other: IntArray) -> str:
 def main(args: Sequence[str] | None = None) -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(
-        prog='python -m emotion_lab.training.transitions',
+        prog='python -m emotion_lab train transitions',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -64,7 +64,3 @@ def main(args: Sequence[str] | None = None) -> int:
     given = parser.parse_args(args)
     print(as_toml(*count_transitions(read_meld('train', given.data))), end='')
     return 0
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

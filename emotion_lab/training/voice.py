@@ -178,7 +178,7 @@ def load_voice(run: Path) -> tuple[VoiceNet, VoiceTraining]:
 def main(args: Sequence[str] | None = None) -> int:
     """Train and report the figures."""
     config, resume = parse_recipe(
-        VoiceTraining, 'python -m emotion_lab.training.voice', __doc__ or '', args
+        VoiceTraining, 'python -m emotion_lab train voice', __doc__ or '', args
     )
     trainer = Trainer(config)
     if resume:
@@ -186,7 +186,3 @@ def main(args: Sequence[str] | None = None) -> int:
     for name, figures in trainer.run().items():
         print(name, json.dumps({key: round(value, 4) for key, value in figures.items()}))
     return 0
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

@@ -1,6 +1,6 @@
 """Turn trained voice models into the file that the package ships.
 
-    python -m emotion_lab.training.voice_export --runs runs/voice --out models/voice
+    python -m emotion_lab train voice-export --runs runs/voice --out models/voice
 
 Reads the runs fold0 to fold4, ravdess, emodb and all below the folder of the runs. Temperature
 and reliability are fitted on the speakers and sounds that the folds held out; for the file of a
@@ -24,7 +24,7 @@ import onnxruntime as ort
 import torch
 
 from emotion_lab.data.speech import FOLDS
-from emotion_lab.training.export import OPSET
+from emotion_lab.training.text_export import OPSET
 from emotion_lab.training.voice import load_voice
 from emotion_lab.training.voice_calibration import (
     CalibratedVoice,
@@ -170,7 +170,7 @@ weights = {{ path = '{place}', sha256 = '{digest}', size = {len(data)} }}
 def main(args: Sequence[str] | None = None) -> int:
     """Export and print what goes into the manifest."""
     parser = argparse.ArgumentParser(
-        prog='python -m emotion_lab.training.voice_export',
+        prog='python -m emotion_lab train voice-export',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -180,7 +180,3 @@ def main(args: Sequence[str] | None = None) -> int:
     print(json.dumps(export(given.runs, given.out), indent=2))
     print(manifest_table(given.out / 'model.onnx', given.out.name, f'{given.out.name}/model.onnx'))
     return 0
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

@@ -1,6 +1,6 @@
 """Log-mel spectra of all clips, spoilt in many ways once, for all runs to train on.
 
-    python -m emotion_lab.training.voice_store --out runs/voice-store
+    python -m emotion_lab train voice-store --out runs/voice-store
 
 Spoiling a clip costs more than training on it, and every fold needs the same ones. Noise made of
 voices takes those of the clip's own fold, so that no held-out speaker is heard in training.
@@ -72,7 +72,7 @@ def read_store(folder: Path) -> VoiceStore:
     """
     if not (folder / INDEX).is_file():
         raise DatasetError(
-            f'no spectra in {folder}; make them with python -m emotion_lab.training.voice_store'
+            f'no spectra in {folder}; make them with python -m emotion_lab train voice-store'
         )
     with np.load(folder / INDEX) as index:
         fields = dict(index)
@@ -192,7 +192,7 @@ def write_store(
 def main(args: Sequence[str] | None = None) -> int:
     """Write the store."""
     parser = argparse.ArgumentParser(
-        prog='python -m emotion_lab.training.voice_store',
+        prog='python -m emotion_lab train voice-store',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -208,7 +208,3 @@ def main(args: Sequence[str] | None = None) -> int:
     )
     print(json.dumps(made))
     return 0
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

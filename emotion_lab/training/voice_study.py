@@ -189,7 +189,7 @@ def study(data: Path | None, cache: Path, seed: int) -> list[dict[str, Any]]:
 def main(args: Sequence[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(
-        prog='python -m emotion_lab.training.voice_study',
+        prog='python -m emotion_lab train voice-study',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -213,7 +213,3 @@ def main(args: Sequence[str] | None = None) -> int:
         )
         console.print(confusion_table(np.array(one['confusion']), title))
     return 0
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

@@ -36,12 +36,12 @@ from emotion_lab.training.calibration import (
     calibrate,
 )
 from emotion_lab.training.quantise import Quantisation, quantise
-from emotion_lab.training.runs import load_classifier
 from emotion_lab.training.text_model import (
     build_tokenizer,
     collate,
     predict_logits,
 )
+from emotion_lab.training.text_runs import load_classifier
 from emotion_node.backends.text_input import InputBuilder, TextInput
 from emotion_node.backends.text_onnx import INPUTS
 
@@ -188,7 +188,7 @@ def manifest_files(out: Path, key: str) -> str:
 def main(args: Sequence[str] | None = None) -> int:
     """Export and print what goes into the manifest."""
     parser = argparse.ArgumentParser(
-        prog='python -m emotion_lab.training.export',
+        prog='python -m emotion_lab train text-export',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -201,7 +201,3 @@ def main(args: Sequence[str] | None = None) -> int:
     print(json.dumps(export(given.run, given.out, given.golden), indent=2))
     print(manifest_files(given.out, given.out.name))
     return 0
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

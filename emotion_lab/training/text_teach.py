@@ -16,10 +16,10 @@ import torch
 
 from emotion_lab.data.noise import CONDITIONS
 from emotion_lab.data.samples import Sample, meld_samples
-from emotion_lab.training.runs import load_classifier
 from emotion_lab.training.teaching import Scores, write_teaching
 from emotion_lab.training.text import figures, read_corpus
 from emotion_lab.training.text_model import TextTraining, input_builder, predict_logits
+from emotion_lab.training.text_runs import load_classifier
 
 
 def say(run: Path, samples: Sequence[Sample], *, bfloat16: bool) -> Scores:
@@ -36,7 +36,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """Write the probabilities and print how good they are on dev."""
     defaults = TextTraining()
     parser = argparse.ArgumentParser(
-        prog='python -m emotion_lab.training.teach',
+        prog='python -m emotion_lab train text-teach',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -67,7 +67,3 @@ def main(args: Sequence[str] | None = None) -> int:
             write_teaching(given.out, mean, samples)
     print(json.dumps(found, indent=2))
     return 0
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

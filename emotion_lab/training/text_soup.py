@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from emotion_lab.training.runs import measure
 from emotion_lab.training.text_model import BEST, TextClassifier, TextTraining
+from emotion_lab.training.text_runs import measure
 
 
 def average(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
@@ -25,9 +25,9 @@ def average(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Write the average of runs, as a run that `training.export` takes, and print its figures."""
+    """Write the average of runs, as a run that `text-export` takes; print its figures."""
     parser = argparse.ArgumentParser(
-        prog='python -m emotion_lab.training.soup',
+        prog='python -m emotion_lab train text-soup',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -45,7 +45,3 @@ def main(args: Sequence[str] | None = None) -> int:
     torch.save({'model': model.state_dict(), 'config': states[0]['config']}, given.out / BEST)
     print(json.dumps(measure(model, config, 'dev'), indent=2))
     return 0
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

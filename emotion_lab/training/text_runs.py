@@ -57,7 +57,7 @@ def measure(model: TextClassifier, config: TextTraining, split: str) -> Figures:
 def main(args: Sequence[str] | None = None) -> int:
     """Measure each run and print a table, or JSON."""
     parser = argparse.ArgumentParser(
-        prog='python -m emotion_lab.training.runs',
+        prog='python -m emotion_lab train text-runs',
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -103,7 +103,3 @@ def table(found: dict[str, Figures], split: str) -> Table:
 
 def _deviation(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1))
-
-
-if __name__ == '__main__':
-    raise SystemExit(main())

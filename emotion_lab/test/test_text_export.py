@@ -11,10 +11,10 @@ import pytest
 from emotion_lab.data.samples import PastTurn
 
 calibration = pytest.importorskip('emotion_lab.training.calibration', exc_type=ModuleNotFoundError)
-export = pytest.importorskip('emotion_lab.training.export', exc_type=ModuleNotFoundError)
+export = pytest.importorskip('emotion_lab.training.text_export', exc_type=ModuleNotFoundError)
 model = pytest.importorskip('emotion_lab.training.text_model', exc_type=ModuleNotFoundError)
-runs = pytest.importorskip('emotion_lab.training.runs', exc_type=ModuleNotFoundError)
-soup = pytest.importorskip('emotion_lab.training.soup', exc_type=ModuleNotFoundError)
+runs = pytest.importorskip('emotion_lab.training.text_runs', exc_type=ModuleNotFoundError)
+soup = pytest.importorskip('emotion_lab.training.text_soup', exc_type=ModuleNotFoundError)
 torch = pytest.importorskip('torch')
 
 PAST = (PastTurn('ann', 'I got the job!'), PastTurn('bob', 'you did?'))
