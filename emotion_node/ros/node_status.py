@@ -81,7 +81,7 @@ def input_status(name: str, health: InputHealth, now: float, hint: str) -> Statu
     if now - health.last_rejection_at < RECENT_S:
         status.add(
             DiagnosticStatus.ERROR,
-            f'{health.last_rejection} ({health.rejected} messages rejected so far)',
+            f'{health.last_rejection} (messages rejected so far: {health.rejected})',
         )
     if health.rate_problem and age_s <= health.timeout_s:
         status.add(DiagnosticStatus.ERROR, health.rate_problem)
