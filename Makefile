@@ -95,6 +95,7 @@ $(VENV)/.runtime-installed: requirements/runtime.lock tools/patch_ros_cmake.py $
 	@touch $@
 
 $(VENV)/.dev-installed: requirements/dev.lock $(VENV)/.runtime-installed
+	@tools/debian_packages.sh $(LOG)/debian.log $(VENV)/bin/python dev
 	@tools/quietly.sh $(LOG)/dev.log 'Installing what checks and tests need' \
 		$(VENV)/bin/python -m pip install --no-deps -r requirements/dev.lock
 	@touch $@

@@ -16,6 +16,12 @@ import os
 # but its busy wait takes up to a fifth of a core in the node.
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
+# Before onnxruntime and the Hugging Face libraries are loaded: they send usage statistics to
+# their makers otherwise, and onnxruntime stores a device id. Nothing leaves this package but ROS
+# messages.
+os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')
+os.environ.setdefault('HF_HUB_DISABLE_TELEMETRY', '1')
+
 
 def __getattr__(name: str) -> str:
     """Return `__version__`, as `package.xml` stated it when this was installed."""

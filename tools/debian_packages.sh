@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the given Python and its packages need from Debian, and only what is missing.
-# Usage: tools/debian_packages.sh LOG PYTHON
+# Usage: tools/debian_packages.sh LOG PYTHON [dev]
 set -eu
 
 log=$1
@@ -17,6 +17,9 @@ sys.exit(not (pathlib.Path(sysconfig.get_path("include")) / "Python.h").is_file(
 # As sounddevice looks for it.
 "$python" -c 'import ctypes.util, sys; sys.exit(not ctypes.util.find_library("portaudio"))' ||
   wanted="$wanted libportaudio2"
+
+# The tests watch with it whom the processes call.
+[ "${3:-}" != dev ] || command -v strace > /dev/null || wanted="$wanted strace"
 
 [ -n "$needed$wanted" ] || exit 0
 missing="$needed$wanted"
@@ -52,5 +55,5 @@ install || {
     echo 'and then make again.'
     exit 1
   fi
-  echo 'Everything but microphone_node works without libportaudio2.'
+  echo 'Only microphone_node needs libportaudio2, and only one test needs strace.'
 } >&2

@@ -26,6 +26,7 @@ from emotion_node.datatypes.reports import (
     Trigger,
 )
 from emotion_node.datatypes.speech import (
+    ClockSetBack,
     EndReason,
     SilenceRequired,
     SpeechAudio,
@@ -67,6 +68,7 @@ __all__ = [
     'SpeechPaused',
     'SpeechEnded',
     'SpeechDropped',
+    'ClockSetBack',
     'SpeechEvent',
     'SilenceRequired',
     'SpeechState',

@@ -144,9 +144,22 @@ class SpeechDropped:
     decided_ns: int
 
 
-SpeechEvent = SpeechStarted | SpeechAudio | SpeechPaused | SpeechEnded | SpeechDropped
+@dataclass(frozen=True, slots=True)
+class ClockSetBack:
+    """The clock that stamps the audio was set back: earlier stamps have no meaning any more.
+
+    Attributes:
+        stamp_ns: the first stamp on the new clock.
+    """
+
+    stamp_ns: int
+
+
+SpeechEvent = (
+    SpeechStarted | SpeechAudio | SpeechPaused | SpeechEnded | SpeechDropped | ClockSetBack
+)
 """What hearing reports, in order: STARTED, then AUDIO and PAUSED, then ENDED or DROPPED, per
-utterance."""
+utterance; between utterances, that the clock was set back."""
 
 
 @dataclass(frozen=True, slots=True)

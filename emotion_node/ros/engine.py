@@ -15,6 +15,7 @@ from emotion_node.datatypes import (
     NS_PER_S,
     SAMPLE_RATE,
     AudioChunk,
+    ClockSetBack,
     Report,
     SilenceRequired,
     SpeechAudio,
@@ -66,6 +67,7 @@ _AnalysisItem = (
     | SpeechPaused
     | SpeechEnded
     | SpeechDropped
+    | ClockSetBack
     | TranscriptReport
     | _Flush
     | _Reset

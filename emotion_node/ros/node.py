@@ -23,7 +23,7 @@ from emotion_node.ros.audio_input import AudioInput
 from emotion_node.ros.debug_image import draw
 from emotion_node.ros.engine import Engine
 from emotion_node.ros.executable import run_node
-from emotion_node.ros.faults import FaultLog
+from emotion_node.ros.guarded_node import GuardedCallbacks
 from emotion_node.ros.health_monitor import HealthMonitor
 from emotion_node.ros.image_input import ImageInput
 from emotion_node.ros.node_state import NodeState
@@ -54,7 +54,7 @@ def _logged(transition: Transition) -> Transition:
     return run
 
 
-class EmotionNode(LifecycleNode):
+class EmotionNode(GuardedCallbacks, LifecycleNode):
     """Listens and watches, and publishes the emotion of every utterance.
 
     Args:
@@ -72,7 +72,7 @@ class EmotionNode(LifecycleNode):
         super().__init__(
             'emotion_node', automatically_declare_parameters_from_overrides=True, **options
         )
-        self.state = NodeState(self.now_ns, FaultLog(self.get_logger(), time.monotonic))
+        self.state = NodeState(self.now_ns, self.faults)
         self._hearing: Hearing | None = None
         self._analysis: Analysis | None = None
         self._requests: Requests | None = None

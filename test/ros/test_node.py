@@ -20,7 +20,7 @@ from support.robot import (
     conversation,
 )
 
-from emotion_msgs.msg import Emotion, SpeechActivity
+from emotion_msgs.msg import Emotion, SpeechActivity, Transcript
 from emotion_msgs.srv import AnalyzeText, GetReaction
 from emotion_node import datatypes
 from emotion_node.interfaces import Turn
@@ -243,3 +243,43 @@ def test_the_node_can_be_deactivated_and_activated_again(bench: Bench, speech: S
     after = bench.emotion(speech, bench.new_day())
     assert after.text.endswith(WORDS)
     assert after.utterance_id != before.utterance_id
+
+
+def test_a_fault_in_a_callback_is_counted_and_its_caller_answered(
+    bench: Bench, speech: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = bench.node.state.engine
+    assert engine is not None
+
+    def fail(*_: object) -> None:
+        raise OverflowError('a fault of a service')
+
+    def stages() -> list[str]:
+        return [one.stage for one in bench.node.state.faults.all()]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.analysis, 'reaction', fail)
+        answer = bench.robot.call(GetReaction, 'emotion_node/get_reaction', GetReaction.Request())
+        patch.setattr(engine, 'put_transcript', fail)
+        words = bench.robot.publisher(Transcript, 'transcript_in')
+
+        def both_are_counted() -> bool:
+            words.publish(Transcript(text='hello'))
+            return 'subscription to transcript_in' in stages()
+
+        bench.robot.until(both_are_counted, 'both faults are counted')
+    assert not answer.success
+    assert answer.message == 'OverflowError: a fault of a service'
+    assert 'service ~/get_reaction' in stages()
+    assert bench.emotion(speech, bench.new_day()).text.endswith(WORDS)
+
+
+def test_yesterdays_recording_after_live_use_begins_a_new_dialogue(
+    bench: Bench, speech: Samples
+) -> None:
+    bench.emotion(speech, bench.new_day())
+    yesterday = 1_600_000_000 * NS_PER_S
+    emotion = bench.emotion(speech, yesterday)
+    answer = bench.robot.call(GetReaction, 'emotion_node/get_reaction', GetReaction.Request())
+    assert list(answer.evidence_after) == [emotion.utterance_id]
+    assert answer.message == 'no emotion is known from before'

@@ -23,6 +23,7 @@ from emotion_node.core.dialogue.turns import Dialogue
 from emotion_node.core.hearing.endpointing import Endpointing, gather_evidence
 from emotion_node.datatypes import (
     NS_PER_S,
+    ClockSetBack,
     FacesReport,
     ModalityEmotion,
     Reason,
@@ -139,6 +140,11 @@ class Analysis:
                 self._under_way = None
                 self._guard.count('dropped_utterances')
                 return [event]
+            case ClockSetBack():
+                reports = self.flush()
+                self.reset()
+                self._guard.count('clock_set_back')
+                return reports
 
     def required_silence(self, pause: SpeechPaused) -> SilenceRequired | None:
         """Return how long a pause must last to end the utterance; None for the usual time.

@@ -120,7 +120,7 @@ def _average(turns: Sequence[DialogueTurn], half_life_ns: int) -> AverageEmotion
     known = [turn for turn in turns if turn.scores is not None]
     if not known:
         return AverageEmotion()
-    last_ns = known[-1].end_ns
+    last_ns = max(turn.end_ns for turn in known)
     weights = np.array([0.5 ** ((last_ns - turn.end_ns) / half_life_ns) for turn in known])
     weights /= weights.sum()
     scores = np.asarray(weights @ np.array([turn.scores for turn in known]), np.float64)

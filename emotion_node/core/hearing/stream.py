@@ -24,6 +24,7 @@ from emotion_node.datatypes import (
     NS_PER_S,
     NS_PER_SAMPLE,
     AudioChunk,
+    ClockSetBack,
     EndReason,
     FloatArray,
     SilenceRequired,
@@ -127,6 +128,8 @@ class Hearing:
             yield from self._count(self._append(silence, chunk.rate))
         elif fit.continuity not in (Continuity.CONTIGUOUS, Continuity.OVERLAP):
             yield from self._count(self._end_stretch(EndReason.GAP))
+            if fit.continuity is Continuity.JUMP_BACK:
+                yield ClockSetBack(fit.start_ns)
             self._begin_stretch(fit, chunk)
         yield from self._count(self._append(mono[fit.skip :], chunk.rate))
 

@@ -23,6 +23,7 @@ from emotion_node.config import ParameterInfo
 from emotion_node.errors import UserError
 from emotion_node.ros.diagnostics import Diagnostics, Status
 from emotion_node.ros.executable import run_node
+from emotion_node.ros.guarded_node import GuardedCallbacks
 from emotion_node.ros.parameters import declare
 from emotion_node.ros.periods import DRIVER_PERIOD_S, FIRST_RETRY_S, LAST_RETRY_S
 
@@ -53,7 +54,7 @@ class CameraError(UserError):
     """No frames can be read; the text says what to do."""
 
 
-class CameraNode(Node):
+class CameraNode(GuardedCallbacks, Node):
     """Publishes frames as they are captured, stamped with the time of their capture.
 
     Args:

@@ -20,6 +20,7 @@ from emotion_node.datatypes import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, NS_PER_S
 from emotion_node.errors import UserError
 from emotion_node.ros.diagnostics import Diagnostics, Status
 from emotion_node.ros.executable import run_node
+from emotion_node.ros.guarded_node import GuardedCallbacks
 from emotion_node.ros.parameters import declare
 from emotion_node.ros.periods import DEVICE_SILENCE_S, DRIVER_PERIOD_S, LOG_PERIOD_S
 from emotion_node.ros.worker import Overload, Worker, WorkQueue
@@ -94,7 +95,7 @@ class StampTracker:
         return round(stamp)
 
 
-class MicrophoneNode(Node):
+class MicrophoneNode(GuardedCallbacks, Node):
     """Publishes audio as it is recorded, stamped with the time of its first sample.
 
     Args:

@@ -22,6 +22,7 @@ from emotion_node.config import Config, DialogueConfig, make_config
 from emotion_node.core.analysis.analysis import Analysis
 from emotion_node.core.dialogue.turns import Dialogue, DialogueTurn
 from emotion_node.datatypes import (
+    ClockSetBack,
     EmotionReport,
     FaceEstimate,
     ModalityEmotion,
@@ -170,3 +171,11 @@ def test_only_so_many_turns_are_remembered_and_only_for_so_long() -> None:
     forgetful = Dialogue(DialogueConfig(max_turns=0))
     forgetful.add(turn(1, 1.0))
     assert forgetful.turns == ()
+
+
+def test_a_clock_that_is_set_back_forgets_the_dialogue() -> None:
+    analysis, _, _ = talk(['hello', 'hi', 'so'], ['f1', 'f2', 'f1'], start_s=1000.0)
+    assert analysis.reaction().speaker_id == 's1'
+    assert analysis.handle(ClockSetBack(0)) == []
+    assert analysis.reaction().problem == 'nothing was heard yet'
+    assert analysis.counters['clock_set_back'] == 1

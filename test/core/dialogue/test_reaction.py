@@ -104,3 +104,11 @@ def test_shifted_stamps_change_nothing() -> None:
         for n, label, end_s in ((1, 'neutral', 5.0), (2, 'neutral', 10.0), (3, 'joy', 20.0))
     )
     assert _same(find_reaction(moved, (12 + shift) * SECOND), find_reaction(TALK, 12 * SECOND))
+
+
+def test_turns_whose_stamps_fall_back_by_years_are_no_fault() -> None:
+    years_s = 3 * 365 * 86_400.0
+    turns = (turn(1, 'joy', years_s), turn(2, 'anger', 5.0), turn(3, 'neutral', 20.0))
+    for since_s in (1.0, 10.0, years_s - 1):
+        reaction = find_reaction(turns, round(since_s * SECOND))
+        assert 0.0 <= reaction.strength <= 1.0

@@ -29,6 +29,7 @@ from emotion_node.datatypes import (
     NS_PER_SAMPLE,
     SAMPLE_RATE,
     AudioChunk,
+    ClockSetBack,
     EndReason,
     FloatArray,
     SpeechAudio,
@@ -218,6 +219,26 @@ def test_lost_chunks_do_not_split_utterances_and_are_counted(share: float) -> No
     lost_ns = 20 * MS * (len(audio) - len(kept))
     assert hearing.stats.lost_ns == pytest.approx(lost_ns, abs=20 * MS)
     assert 0 < sum(one.missing_ns for one in found) <= lost_ns
+
+
+def test_a_clock_that_is_set_back_is_reported_and_one_wild_stamp_is_not() -> None:
+    audio = chunks(sound(*FOUR_SENTENCES, (1.0, 0.0)))
+    hour_ns = 3600 * NS_PER_S
+    half = len(audio) // 2
+    later = [replace(one, stamp_ns=one.stamp_ns - hour_ns) for one in audio[half:]]
+    events = process(audio[:half] + later)
+    assert [one for one in events if isinstance(one, ClockSetBack)] == [
+        ClockSetBack(later[0].stamp_ns)
+    ]
+    for wild_ns in (-hour_ns, hour_ns):
+        audio = chunks(sound(*FOUR_SENTENCES, (1.0, 0.0)))
+        expected, _ = speech_times(audio)
+        audio[120] = replace(audio[120], stamp_ns=audio[120].stamp_ns + wild_ns)
+        hearing = make_hearing()
+        events = process(audio, hearing)
+        assert not [one for one in events if isinstance(one, ClockSetBack)]
+        found = utterances(events)
+        assert [(seconds(one.start_ns), seconds(one.end_ns)) for one in found] == expected
 
 
 def test_a_syllable_before_a_gap_is_dropped_not_lost() -> None:

@@ -55,3 +55,24 @@ def test_audio_whose_stamps_jitter_keeps_its_order(jitter_ms: int) -> None:
 def test_after_a_clock_is_set_back_nothing_is_held_back() -> None:
     stamps = [20.0 * n for n in range(50)] + [20.0 * n - 5000 for n in range(50)]
     assert released(list(range(100)), stamps) == list(range(100))
+
+
+@pytest.mark.parametrize('wrong_by_ms', [-60_000.0, -3_000.0, 3_000.0, 60_000.0])
+def test_a_single_wrong_stamp_is_corrected(wrong_by_ms: float) -> None:
+    reorder = ReorderBuffer()
+    out: list[AudioChunk] = []
+    for n in range(100):
+        stamp_ms = 20.0 * n + (wrong_by_ms if n == 50 else 0)
+        chunk = AudioChunk(STAMP + round(stamp_ms * MS), np.zeros((320, 1), np.int16), 16000)
+        out += reorder.push(chunk)
+    assert [one.stamp_ns for one in out] == [STAMP + 20 * n * MS for n in range(100)]
+
+
+def test_a_jump_that_the_next_stamp_confirms_is_kept() -> None:
+    stamps = [20.0 * n for n in range(50)] + [20.0 * n + 5000 for n in range(50, 100)]
+    reorder = ReorderBuffer()
+    out: list[AudioChunk] = []
+    for stamp in stamps:
+        samples = np.zeros((320, 1), np.int16)
+        out += reorder.push(AudioChunk(STAMP + round(stamp * MS), samples, 16000))
+    assert [(one.stamp_ns - STAMP) / MS for one in out] == stamps

@@ -1,0 +1,80 @@
+"""Nodes that go on when one of their callbacks fails."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from emotion_node.ros.faults import FaultLog
+
+if TYPE_CHECKING:
+    from rclpy.node import Node as _Base
+else:
+    _Base = object
+
+
+class GuardedCallbacks(_Base):
+    """Guards the callbacks of subscriptions, timers and services; mix it in before the node.
+
+    rclpy lets what a callback raises end the process. Here it is counted and logged in `faults`,
+    and the node goes on. The caller of a service is answered: `success` false, where the response
+    has such a field, and the reason in `message`.
+    """
+
+    _faults: FaultLog | None = None
+
+    @property
+    def faults(self) -> FaultLog:
+        """The faults of the node, of all its threads."""
+        if self._faults is None:
+            self._faults = FaultLog(self.get_logger(), time.monotonic)
+        return self._faults
+
+    def create_subscription(
+        self, msg_type: Any, topic: str, callback: Callable[..., None], *args: Any, **options: Any
+    ) -> Any:
+        """Subscribe, as rclpy does."""
+        guarded = self._guard(f'subscription to {topic}', callback)
+        return super().create_subscription(msg_type, topic, guarded, *args, **options)
+
+    def create_timer(
+        self, timer_period_sec: float, callback: Callable[..., None], *args: Any, **options: Any
+    ) -> Any:
+        """Create a timer, as rclpy does."""
+        guarded = self._guard('timer', callback)
+        return super().create_timer(timer_period_sec, guarded, *args, **options)
+
+    def create_service(
+        self,
+        srv_type: Any,
+        srv_name: str,
+        callback: Callable[..., Any],
+        *args: Any,
+        **options: Any,
+    ) -> Any:
+        """Offer a service, as rclpy does."""
+
+        @functools.wraps(callback)
+        def answer(request: Any, response: Any) -> Any:
+            try:
+                return callback(request, response)
+            except Exception as error:  # noqa: BLE001  counted, and reported to the caller
+                self.faults(f'service {srv_name}', error)
+                failed = type(response)()
+                if hasattr(failed, 'message'):
+                    failed.message = f'{type(error).__name__}: {error}'
+                return failed
+
+        return super().create_service(srv_type, srv_name, answer, *args, **options)
+
+    def _guard(self, stage: str, callback: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(callback)
+        def run(*args: Any) -> None:
+            try:
+                callback(*args)
+            except Exception as error:  # noqa: BLE001  counted and reported; the node goes on
+                self.faults(stage, error)
+
+        return run
