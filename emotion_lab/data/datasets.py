@@ -1,7 +1,7 @@
-"""Readers for the data sets, as they are: dirty.
+"""Readers for the data sets as published, with their errors.
 
 Needs no torch. The data's root is the environment variable `EMOTION_DATA`, or `shared/data`
-beside the repository; `shared/data/README.md` there says what each folder is.
+beside the repository; the `README.md` there describes each folder.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class MeldUtterance:
 
 @dataclass(frozen=True, slots=True)
 class LabelledText:
-    """One labelled text without a dialogue.
+    """One labelled text without dialogue.
 
     Attributes:
         text: cleaned by `clean_text`.
@@ -99,10 +99,10 @@ def data_root(root: Path | None = None) -> Path:
 
 
 def clean_text(text: str) -> str:
-    """Return `text` with stray cp1252 characters made proper and white space made single.
+    """Return `text` with stray cp1252 characters corrected and runs of white space collapsed.
 
-    Windows quotes, dashes and ellipses (bytes 0x80 to 0x9f) stray about in copies of MELD: as
-    bytes that are no UTF-8 (read as the surrogates U+DC80 to U+DCFF) or, once taken for Latin-1,
+    Copies of MELD contain Windows quotes, dashes and ellipses (bytes 0x80 to 0x9f): as bytes that
+    are not UTF-8 (read as the surrogates U+DC80 to U+DCFF) or, where they were read as Latin-1,
     as C1 control characters. No tokenizer knows either.
     """
     return ' '.join(_STRAY.sub(_from_cp1252, text).split())
@@ -146,10 +146,10 @@ def class_shares(root: Path | None = None) -> npt.NDArray[np.float64]:
 
 
 def read_goemotions(split: str, root: Path | None = None) -> list[LabelledText]:
-    """Return the texts of GoEmotions that have one label alone, in MELD's classes.
+    """Return the texts of GoEmotions that have exactly one label, in MELD's classes.
 
-    Texts with several labels, 9 % of all, are left out. The masks that stand for names and
-    religions become words, as no speech has masks.
+    Texts with several labels, 9 % of all, are left out. The masks for names and religions
+    are replaced by words, since speech has no masks.
 
     Demszky et al., "GoEmotions: A Dataset of Fine-Grained Emotions", ACL 2020, by its grouping
     into Ekman's emotions.
@@ -188,10 +188,10 @@ def read_meld_file(path: Path, split: str) -> Iterator[MeldUtterance]:
 
     Args:
         path: of the CSV file.
-        split: that it is of.
+        split: the split it belongs to.
 
     Raises:
-        DatasetError: it is not in MELD's columns, or a row is without number or known emotion.
+        DatasetError: it does not have MELD's columns, or a row lacks a number or a known emotion.
     """
     text = path.read_text(encoding='utf-8-sig', errors='surrogateescape')
     rows = csv.DictReader(io.StringIO(text, newline=''))

@@ -1,4 +1,4 @@
-"""FER+: small grey faces, each judged by ten people.
+"""FER+: small grey faces, each labelled by ten people.
 
 Needs no torch. Barsoum, Zhang, Canton Ferrer and Zhang, "Training Deep Networks for Facial
 Expression Recognition with Crowd-Sourced Label Distribution", ICMI 2016, over the images of
@@ -53,7 +53,7 @@ class FerPlus:
         """(n, 8) shares of the votes.
 
         Single votes are mistakes more often than not and do not count where others agree, as
-        Barsoum et al. have it.
+        Barsoum et al. propose.
         """
         kept = _seconded(self.votes)
         kept = np.where(kept.sum(1, keepdims=True) > 0, kept, self.votes)
@@ -66,9 +66,9 @@ class FerPlus:
 
     @property
     def agreed(self) -> npt.NDArray[np.bool_]:
-        """(n,) whether more than half of all votes, single ones aside, are for the same.
+        """(n,) whether one expression has more than half of all votes, single votes excluded.
 
-        These are the faces on which Barsoum et al. and those after them report accuracy.
+        These are the faces on which Barsoum et al. and later work report accuracy.
         """
         kept, others = _seconded(self.votes), _seconded(self.others)
         return np.asarray(2 * kept.max(1) > kept.sum(1) + others.sum(1))
@@ -83,14 +83,14 @@ def _seconded(votes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def read_ferplus(split: str, root: Path | None = None) -> FerPlus:
-    """Return a split without the images of which most people saw no face or no expression.
+    """Return a split without the images in which most people saw no face or no expression.
 
     Args:
         split: one of `SPLITS`.
         root: folder of the data sets, or None for the default.
 
     Raises:
-        DatasetError: the file is missing or is another one.
+        DatasetError: the file is missing or is not FER+.
     """
     path = data_root(root) / FILE
     if not path.is_file():

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from emotion_node.labels import CIRCUMPLEX, LABELS
 
 HIGH_AROUSAL: Final = 0.2
-"""Arousal above this counts as high: between neutral (0) and the least excited of the labels that
-are above it, disgust (0.35)."""
+"""Arousal above this counts as high: between neutral (0) and disgust (0.35), the least aroused of
+the labels above neutral."""
 
 _PLACES: Final = np.array([CIRCUMPLEX[label] for label in LABELS])
 
@@ -27,7 +27,7 @@ def confusion(truth: IntArray, predicted: IntArray, classes: int = len(LABELS)) 
 
 
 def f1_per_class(counts: IntArray | Array) -> Array:
-    """Return (7,) F1 scores, 0 for a class that is neither there nor predicted.
+    """Return (7,) F1 scores, 0 for a class that is neither present nor predicted.
 
     Args:
         counts: (7, 7), rows are true labels; counts or sums of weights.
@@ -38,7 +38,7 @@ def f1_per_class(counts: IntArray | Array) -> Array:
 
 
 def weighted_f1(counts: IntArray | Array) -> float:
-    """Return the mean F1 with each class weighted by how often it is the true one."""
+    """Return the mean F1 with each class weighted by its share of the truth."""
     return float(f1_per_class(counts) @ counts.sum(axis=1) / counts.sum())
 
 
@@ -48,33 +48,33 @@ def macro_f1(counts: IntArray | Array) -> float:
 
 
 def unweighted_average_recall(counts: IntArray | Array) -> float:
-    """Return the mean recall over the classes that there are.
+    """Return the mean recall over the classes that are present.
 
     Schuller et al., "The INTERSPEECH 2009 Emotion Challenge".
     """
-    there = counts.sum(axis=1) > 0
-    return float((np.diag(counts)[there] / counts.sum(axis=1)[there]).mean())
+    present = counts.sum(axis=1) > 0
+    return float((np.diag(counts)[present] / counts.sum(axis=1)[present]).mean())
 
 
-def arousal_accuracy(told: Array, truth: IntArray) -> float:
-    """Return how often arousal was told right, as high or low.
+def arousal_accuracy(arousal: Array, truth: IntArray) -> float:
+    """Return the share of answers whose arousal is on the right side of `HIGH_AROUSAL`.
 
     Args:
-        told: (n,) arousal, -1..1.
-        truth: (n,) true labels, whose places on the circumplex count as the truth.
+        arousal: (n,), -1..1.
+        truth: (n,) true labels; their places on the circumplex are the truth.
     """
-    return float(np.mean((told > HIGH_AROUSAL) == (_PLACES[truth, 1] > HIGH_AROUSAL)))
+    return float(np.mean((arousal > HIGH_AROUSAL) == (_PLACES[truth, 1] > HIGH_AROUSAL)))
 
 
-def valence_accuracy(told: Array, truth: IntArray) -> float:
-    """Return how often the sign of valence was told right, where the true label has one.
+def valence_accuracy(valence: Array, truth: IntArray) -> float:
+    """Return the share of answers with the right sign of valence, where the true label has one.
 
     Args:
-        told: (n,) valence, -1..1.
-        truth: (n,) true labels, whose places on the circumplex count as the truth.
+        valence: (n,), -1..1.
+        truth: (n,) true labels; their places on the circumplex are the truth.
     """
     true = _PLACES[truth, 0]
-    return float(np.mean((told[true != 0] > 0) == (true[true != 0] > 0)))
+    return float(np.mean((valence[true != 0] > 0) == (true[true != 0] > 0)))
 
 
 def accuracy(counts: IntArray | Array) -> float:
@@ -103,7 +103,7 @@ def expected_calibration_error(
         scores: (n, 7) probabilities.
         truth: (n,) true labels.
         bins: number of bins over 0..1.
-        weights: (n,) how much each answer counts; None for alike.
+        weights: (n,) weight of each answer; None for equal weights.
     """
     confidence = scores.max(axis=1)
     right = scores.argmax(axis=1) == truth
@@ -115,11 +115,11 @@ def expected_calibration_error(
 
 
 def class_weights(truth: IntArray, shares: Array) -> Array:
-    """Return (7,) how much answers count by their true label, for its share to be that elsewhere.
+    """Return (7,) weights of answers by true label that give the labels the shares of other data.
 
     Args:
         truth: (n,) true labels.
-        shares: (7,) of the classes elsewhere, summing to 1.
+        shares: (7,) of the classes in the other data, summing to 1.
     """
     found = np.bincount(truth, minlength=len(shares)) / len(truth)
     return np.asarray(shares / found.clip(1 / len(truth)))
@@ -157,7 +157,7 @@ def bootstrap_interval(
 
 
 def word_errors(expected: Sequence[str], said: Sequence[str]) -> int:
-    """Return how many words must be changed, added or left out (Levenshtein, 1966)."""
+    """Return the number of words substituted, inserted or deleted (Levenshtein, 1966)."""
     row = list(range(len(said) + 1))
     for i, word in enumerate(expected, 1):
         above, row = row, [i]

@@ -1,7 +1,7 @@
-"""Make studio speech sound as a robot's microphone hears it: speed, room, noise, band, codec.
+"""Degrade studio speech as a robot's microphone does: speed, room, noise, band, codec.
 
-Needs no torch. Each way of spoiling has its own share of the clips and its own range; both are
-in `Degradation`.
+Needs no torch. Each kind of degradation has its own share of the clips and its own range; both
+are in `Degradation`.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ NORMAL_DB: Final = -25.0
 
 @dataclass(frozen=True, slots=True)
 class Degradation:
-    """Shares of the clips that are spoilt in each way, and how far.
+    """Shares of the clips that are degraded in each way, and the ranges.
 
     Attributes:
-        speed: share played faster or slower, which moves pitch and formants with the pace, and
-            the range of the factors.
+        speed: share played faster or slower, which shifts pitch and formants too.
         room: share with reverberation.
-        tilt: share whose spectrum is bent, as microphones and mouths turned away bend it.
-        band: share that loses low or high frequencies.
+        tilt: share whose spectrum is tilted, as by a microphone or a mouth turned away.
+        band: share without low or high frequencies.
         noise: share with noise.
         codec: share that goes through a codec.
-        gain: share too loud (clipped) or so soft that 16 bits show.
-        margins_s: range of the silence (and noise) kept before and after the speech.
-        snr_db: range of the speech's level above the noise.
+        gain: share too loud (clipped) or so soft that 16-bit quantisation is audible.
+        speeds: range of the factors of the speed.
+        margins_s: range of the silence (and noise) kept before and after the speech, in s.
+        snr_db: range of the speech's level above the noise, in dB.
     """
 
     speed: float = 0.6
@@ -53,7 +53,7 @@ class Degradation:
 
 
 def cut_out(samples: FloatArray, before_s: float, after_s: float) -> FloatArray:
-    """Return the speech of a studio recording with so much of what is around it."""
+    """Return the speech of a studio recording with a margin before and after it."""
     sounds = find_speech(samples)
     if not sounds:
         return samples
@@ -64,13 +64,13 @@ def cut_out(samples: FloatArray, before_s: float, after_s: float) -> FloatArray:
 def degrade(
     samples: FloatArray, how: Degradation, voices: Sequence[FloatArray], rng: np.random.Generator
 ) -> FloatArray:
-    """Return a studio recording as some microphone somewhere might hear it.
+    """Return a studio recording as an unknown microphone might pick it up.
 
     Args:
         samples: (n,) float32 at `SAMPLE_RATE`.
         how: shares and ranges.
-        voices: what the babble in the background is made of.
-        rng: draws everything.
+        voices: speech for the babble in the background.
+        rng: source of all random draws.
     """
     speech: Signal = cut_out(samples, rng.uniform(*how.margins_s), rng.uniform(*how.margins_s))
     if rng.random() < how.speed:
@@ -80,7 +80,7 @@ def degrade(
     if rng.random() < how.room:
         speech = reverberate(speech, rng)
     if rng.random() < how.tilt:
-        speech = bend_spectrum(speech, rng)
+        speech = tilt_spectrum(speech, rng)
     if rng.random() < how.noise:
         speech = speech + make_background(level(speech), len(speech), how.snr_db, voices, rng)
     if rng.random() < how.band:
@@ -88,7 +88,7 @@ def degrade(
     if rng.random() < how.codec:
         speech = encode(speech, rng)
     if rng.random() < how.gain:
-        speech = clip_or_fade(speech, rng)
+        speech = clip_or_attenuate(speech, rng)
     return np.asarray(speech, np.float32)
 
 
@@ -135,18 +135,18 @@ def reverberate(samples: Signal, rng: np.random.Generator) -> Signal:
     return _filtered(samples, response)
 
 
-def bend_spectrum(samples: Signal, rng: np.random.Generator) -> Signal:
-    """Return sound whose spectrum is tilted by up to 4 dB per octave and waved by up to 4 dB."""
-    return _shaped(samples, lambda octaves: _bend(octaves, rng))
+def tilt_spectrum(samples: Signal, rng: np.random.Generator) -> Signal:
+    """Return sound whose spectrum is tilted by up to 4 dB per octave and rippled by up to 4 dB."""
+    return _shaped(samples, lambda octaves: _tilt(octaves, rng))
 
 
-def _bend(octaves: Signal, rng: np.random.Generator) -> Signal:
+def _tilt(octaves: Signal, rng: np.random.Generator) -> Signal:
     wave = rng.uniform(0, 4) * np.sin(rng.uniform(0.5, 2.5) * octaves + rng.uniform(0, 2 * np.pi))
     return np.asarray(rng.uniform(-4, 4) * octaves + wave)
 
 
 def limit_band(samples: Signal, rng: np.random.Generator) -> Signal:
-    """Return sound without what is below 80 to 350 Hz or above 3.2 to 7 kHz, or both."""
+    """Return sound without frequencies below 80 to 350 Hz or above 3.2 to 7 kHz, or both."""
     which = rng.integers(3)
     low = np.log2(rng.uniform(80, 350) / 1000) if which != 1 else -np.inf
     high = np.log2(rng.uniform(3200, 7000) / 1000) if which != 0 else np.inf
@@ -172,13 +172,13 @@ def encode(samples: Signal, rng: np.random.Generator) -> Signal:
 
 
 def mu_law(samples: Signal) -> Signal:
-    """Return sound as telephones carry it: 8 kHz, 8 bits, G.711 mu-law."""
+    """Return sound as a telephone transmits it: 8 kHz, 8 bits, G.711 mu-law."""
     narrow = soxr.resample(samples, SAMPLE_RATE, 8000, 'MQ')
-    pressed = np.sign(narrow) * np.log1p(255 * np.minimum(np.abs(narrow), 1)) / np.log(256)
-    pressed = np.round(pressed * 127) / 127
-    wide = np.sign(pressed) * np.expm1(np.abs(pressed) * np.log(256)) / 255
-    heard = soxr.resample(wide, 8000, SAMPLE_RATE, 'MQ')
-    return np.asarray(heard[: len(samples)])
+    compressed = np.sign(narrow) * np.log1p(255 * np.minimum(np.abs(narrow), 1)) / np.log(256)
+    compressed = np.round(compressed * 127) / 127
+    wide = np.sign(compressed) * np.expm1(np.abs(compressed) * np.log(256)) / 255
+    restored = soxr.resample(wide, 8000, SAMPLE_RATE, 'MQ')
+    return np.asarray(restored[: len(samples)])
 
 
 def through_codec(samples: Signal, codec: str, kbps: int) -> Signal:
@@ -199,12 +199,12 @@ def through_codec(samples: Signal, codec: str, kbps: int) -> Signal:
     with av.open(memory, 'r') as written:
         for decoded in [*written.decode(audio=0), None]:
             parts += [part.to_ndarray()[0] for part in resampler.resample(decoded)]
-    heard: Signal = np.concatenate(parts)[: len(samples)]
-    return heard
+    result: Signal = np.concatenate(parts)[: len(samples)]
+    return result
 
 
-def clip_or_fade(samples: Signal, rng: np.random.Generator) -> Signal:
-    """Return sound so loud that 1 to 10 dB are clipped, or so soft that 16 bits are coarse."""
+def clip_or_attenuate(samples: Signal, rng: np.random.Generator) -> Signal:
+    """Return sound clipped by 1 to 10 dB, or so soft that 16-bit quantisation is coarse."""
     peak = max(float(np.abs(samples).max()), 1e-9)
     if rng.random() < 0.5:
         limit = peak * 10 ** (-rng.uniform(1, 10) / 20)
@@ -216,8 +216,8 @@ def clip_or_fade(samples: Signal, rng: np.random.Generator) -> Signal:
 def _filtered(samples: Signal, response: Signal) -> Signal:
     size = 1 << (len(samples) + len(response) - 1).bit_length()
     spectrum = np.fft.rfft(samples, size) * np.fft.rfft(response, size)
-    heard: Signal = np.fft.irfft(spectrum, size)[: len(samples)]
-    return heard
+    result: Signal = np.fft.irfft(spectrum, size)[: len(samples)]
+    return result
 
 
 def _shaped(samples: Signal, gain_db: Callable[[Signal], Signal]) -> Signal:
@@ -225,5 +225,5 @@ def _shaped(samples: Signal, gain_db: Callable[[Signal], Signal]) -> Signal:
     size = 1 << (len(samples) + SAMPLE_RATE // 20).bit_length()
     octaves = np.log2(np.maximum(np.fft.rfftfreq(size, 1 / SAMPLE_RATE), 20) / 1000)
     spectrum = np.fft.rfft(samples, size) * 10 ** (gain_db(octaves) / 20)
-    heard: Signal = np.fft.irfft(spectrum, size)[: len(samples)]
-    return heard
+    result: Signal = np.fft.irfft(spectrum, size)[: len(samples)]
+    return result

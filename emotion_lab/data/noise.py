@@ -1,9 +1,9 @@
 """Text as a speech recogniser writes it: for training against it and for measuring under it.
 
-Needs NumPy alone. `plain_text` takes away what most recognisers do not write; `corrupt` also
-makes word errors: words heard as others that sound alike, words missed, words made up. Which
-words sound alike says `sound_alikes.tsv`, which `python -m emotion_lab train sound-alikes`
-makes.
+Needs NumPy alone. `plain_text` removes what most recognisers do not write; `corrupt` also makes
+word errors: words replaced by others that sound alike, words deleted, words inserted.
+`sound_alikes.tsv` lists the words that sound alike; `python -m emotion_lab train sound-alikes`
+makes it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ import numpy as np
 
 SUBSTITUTED: Final = 0.6
 DELETED: Final = 0.22
-"""Shares of word errors; the rest are insertions. Recognisers of spontaneous speech err about
-like this."""
+"""Shares of word errors; the rest are insertions. These are typical of recognisers of spontaneous
+speech."""
 
 HIDDEN: Final = 1.04
-"""Errors made for each that an alignment finds: a word missed beside one made up is one wrong."""
+"""Errors made per error that an alignment finds: a deletion next to an insertion is one error."""
 
 FILLERS: Final = ('uh', 'um', 'oh', 'ah', 'mm', 'the', 'a', 'and', 'i', 'you', 'to', 'it', 'so')
-"""What a recogniser hears in noise, breath and laughter."""
+"""Words that a recogniser finds in noise, breath and laughter."""
 
 _TAKEN: Final = {'’': "'", '‘': "'", 'é': 'e', 'è': 'e', 'ñ': 'n', 'í': 'i'}
 _NO_WORD = re.compile(r"[^a-z0-9']+")
@@ -45,7 +45,7 @@ def plain_text(text: str) -> str:
 
 @functools.cache
 def sound_alikes() -> Mapping[str, tuple[str, ...]]:
-    """Return the words that each word is taken for, nearest first."""
+    """Return the words that each word may be mistaken for, nearest first."""
     file = resources.files('emotion_lab.data') / 'sound_alikes.tsv'
     rows = (line.split('\t') for line in file.read_text(encoding='utf-8').splitlines())
     return MappingProxyType({word: tuple(others.split()) for word, others in rows})
@@ -54,32 +54,32 @@ def sound_alikes() -> Mapping[str, tuple[str, ...]]:
 def corrupt(text: str, wer: float, rng: np.random.Generator) -> str:
     """Return `text` as a recogniser with this word error rate might write it.
 
-    Errors hit each word alike and independently, so that the rate holds on average over many
-    words; a text is never left without any word.
+    Errors are independent and equally likely for each word, so the rate holds on average over
+    many words; a text never loses all its words.
 
     Args:
-        text: what was said; made plain first.
+        text: what was said; `plain_text` is applied first.
         wer: share of words in error, 0 to 1.
         rng: source of the errors.
     """
     words = plain_text(text).split()
     rate = min(1.0, wer * HIDDEN)
-    heard: list[str] = []
+    result: list[str] = []
     for word in words:
         draw = rng.random()
         if draw >= rate:
-            heard.append(word)
+            result.append(word)
         elif draw < rate * SUBSTITUTED:
-            heard.append(_misheard(word, words, rng))
+            result.append(_mistaken(word, words, rng))
         elif draw >= rate * (SUBSTITUTED + DELETED):
-            heard += [word, FILLERS[rng.integers(len(FILLERS))]]
-    return ' '.join(heard or words[:1])
+            result += [word, FILLERS[rng.integers(len(FILLERS))]]
+    return ' '.join(result or words[:1])
 
 
-def _misheard(word: str, words: Sequence[str], rng: np.random.Generator) -> str:
+def _mistaken(word: str, words: Sequence[str], rng: np.random.Generator) -> str:
     others = sound_alikes().get(word, ())
     if not others:
-        # A word that no dictionary has, so most likely a name.
+        # A word that no dictionary lists, most likely a name.
         filler = FILLERS[rng.integers(len(FILLERS))]
         return filler if filler != word else FILLERS[0]
     # The nearest half the time, the second a quarter of the time, ...
@@ -89,11 +89,11 @@ def _misheard(word: str, words: Sequence[str], rng: np.random.Generator) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A fixed way in which text comes to the model.
+    """A fixed form in which text reaches the model.
 
     Attributes:
         name: short.
-        description: for people.
+        description: for tables.
         wer: word error rate; None leaves the text as it is.
     """
 

@@ -1,4 +1,4 @@
-"""Labelled utterances with their dialogue, read under the conditions of measurement or training.
+"""Labelled utterances with their dialogue, under the conditions of measurement or training.
 
 Needs no torch.
 """
@@ -44,7 +44,7 @@ class Sample:
 
 
 class Speakers(enum.StrEnum):
-    """What is known of who speaks."""
+    """What is known of the speakers."""
 
     NAMES = 'names'
     LETTERS = 'letters'
@@ -63,7 +63,7 @@ def with_history(turns: Sequence[tuple[int, PastTurn, int]]) -> list[Sample]:
 
 
 def meld_samples(split: str, condition: Condition, root: Path | None = None) -> list[Sample]:
-    """Return a split of MELD with its past, all of it under one condition."""
+    """Return a split of MELD with its history, all of it under one condition."""
     return with_history(
         [
             (
@@ -81,7 +81,7 @@ def _key(row: MeldUtterance) -> str:
 
 
 def without_speakers(sample: Sample) -> Sample:
-    """Return `sample` with nobody known."""
+    """Return `sample` without its speakers."""
     return Sample(
         sample.text,
         sample.label,
@@ -92,5 +92,5 @@ def without_speakers(sample: Sample) -> Sample:
 
 
 def without_past(sample: Sample) -> Sample:
-    """Return `sample` by itself, nobody known."""
+    """Return `sample` without its history and its speaker."""
     return Sample(sample.text, sample.label, group=sample.group)

@@ -1,4 +1,4 @@
-"""Synthetic noise and the babble of many people, seeded: to measure under and to train against."""
+"""Synthetic noise and babble, seeded, for training and measurement."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def make_noise(
     """Return (length,) samples of noise at any level.
 
     "hum" is mains hum (50 Hz with harmonics) with pink noise 10 dB below it, as of a fan;
-    "knocks" are decaying resonances, two a second, as of things set down; "music" is chords of
-    plucked strings; "babble" is `BABBLE_TALKERS` people who speak all the time. All but the
+    "knocks" are decaying resonances, two a second, as of objects put down; "music" is chords of
+    plucked strings; "babble" is `BABBLE_TALKERS` people who talk without a break. All but the
     babble are synthetic.
     """
     match kind:
@@ -89,9 +89,9 @@ def _babble(length: int, voices: Sequence[FloatArray], rng: np.random.Generator)
         position = -int(rng.integers(2 * SAMPLE_RATE))
         while position < length:
             voice = voices[int(rng.integers(len(voices)))]
-            heard = voice[max(0, -position) : length - position]
+            part = voice[max(0, -position) : length - position]
             start = max(0, position)
-            total[start : start + len(heard)] += heard
+            total[start : start + len(part)] += part
             position += len(voice)
     return total
 

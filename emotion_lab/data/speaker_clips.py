@@ -1,9 +1,9 @@
-"""Faces that talk, keep still and chew, as the tracker sees them, and the talkers' voices.
+"""Faces that talk, keep still and chew, as tracked faces, and the talkers' voices.
 
-Talkers are those of the GRID corpus that are there (Cooke, Barker, Cunningham and Shao, JASA
-120(5), 2006). Still and chewing faces are made of the image of each in which the mouth is most
-closed: it sways by parts of a pixel under the noise of a camera, and for chewing the lower face is
-stretched up and down some 1.4 times a second, lips together.
+Talkers are those of the GRID corpus (Cooke, Barker, Cunningham and Shao, JASA 120(5), 2006) whose
+recordings are available. Still and chewing faces are made from the frame of each in which the
+mouth is most closed: it sways by fractions of a pixel under camera noise, and for chewing the
+lower face is stretched up and down about 1.4 times a second, with the lips together.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from emotion_lab.data.speech import find_speech
 from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import FaceConfig
 from emotion_node.core.vision.tracker import FaceTracker
-from emotion_node.datatypes import SAMPLE_RATE, AudioChunk, FloatArray, VideoFrame
+from emotion_node.datatypes import NS_PER_S, SAMPLE_RATE, AudioChunk, FloatArray, VideoFrame
 from emotion_node.faces import Image, TrackedFace
 from emotion_node.interfaces import FaceFinder
 from emotion_node.recordings.media import read_media
@@ -48,9 +48,10 @@ class Talker:
 
     Attributes:
         name: of the file.
-        frames: images and when they were taken.
+        stamps_ns: of the frames.
+        images: the frames.
         samples: (n,) float32 at `SAMPLE_RATE`; the first belongs to stamp 0.
-        speech: start and end of what is said, in ns.
+        speech: start and end of the speech, in ns.
     """
 
     name: str
@@ -100,7 +101,7 @@ def _read(path: Path) -> Talker:
     sound = np.concatenate([chunk.samples[:, 0] for chunk in audio]) / np.float32(32768)
     samples = SoxrResampler(audio[0].rate).process(sound, last=True)
     sounds = find_speech(samples)
-    speech = (sounds[0][0] * 10**9 // SAMPLE_RATE, sounds[-1][1] * 10**9 // SAMPLE_RATE)
+    speech = (sounds[0][0] * NS_PER_S // SAMPLE_RATE, sounds[-1][1] * NS_PER_S // SAMPLE_RATE)
     return Talker(
         path.stem,
         tuple(frame.stamp_ns for frame in video),
@@ -158,7 +159,7 @@ def _animate(
     rate, phase = rng.uniform(*CHEW_HZ), rng.uniform(0, 2 * np.pi)
     place = _sway(len(talker.stamps_ns), rng)
     for (dx, dy), stamp_ns in zip(place, talker.stamps_ns, strict=True):
-        turn = 2 * np.pi * rate * stamp_ns / 1e9 + phase
+        turn = 2 * np.pi * rate * stamp_ns / NS_PER_S + phase
         drop = amplitude * (0.5 - 0.5 * np.cos(turn))
         aside = 0.3 * amplitude * np.sin(turn)
         moved = cv2.remap(

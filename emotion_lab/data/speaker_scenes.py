@@ -1,4 +1,4 @@
-"""Scenes of several talkers side by side, one of whom is heard, or somebody out of view."""
+"""Synthetic scenes of talkers side by side, with the voice of one or of one out of view."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Clips = Mapping[tuple[str, str], Clip]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Who is seen, and who is heard.
+    """Who is visible, and whose voice it is.
 
     Attributes:
-        condition: name of the row it counts for.
-        voice: whose voice is heard.
-        shift_ms: by which it comes late.
-        faces: name and manner of those who are seen, from left to right.
-        leaving: index of the one who leaves; None when all stay.
+        condition: name of the row of the table it belongs to.
+        voice: name of the talker whose voice it is.
+        shift_ms: delay of the voice.
+        faces: name and manner of the visible talkers, from left to right.
+        leaving: index of the talker who leaves; None when all stay.
     """
 
     condition: str
@@ -36,7 +36,7 @@ class Scene:
 
     @property
     def speaker(self) -> str:
-        """Id of the speaker's face; empty when the speaker is not seen."""
+        """Id of the speaker's face; empty when the speaker is not visible."""
         speakers = [k for k, (name, _) in enumerate(self.faces) if name == self.voice]
         return f'f{speakers[0] + 1}' if speakers else ''
 

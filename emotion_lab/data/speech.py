@@ -56,7 +56,7 @@ RAVDESS_FOLDS: Final = (
     (1, 4, 9, 22),
 )
 """Actors of each fold, those of Luna-Jimenez et al., "Multimodal Emotion Recognition on RAVDESS
-Dataset Using Transfer Learning", Sensors 21(22), 2021, by which figures can be compared."""
+Dataset Using Transfer Learning", Sensors 21(22), 2021, so that figures can be compared."""
 
 EMODB_FOLDS: Final = (('03', '08'), ('10', '09'), ('11', '13'), ('12', '14'), ('15', '16'))
 """Speakers of each fold, a man and a woman."""
@@ -77,8 +77,8 @@ class SpeechClip:
         path: the file.
         label: index into `labels.LABELS`.
         speaker: unique within both corpora, e.g. "ravdess 07".
-        female: sex of the speaker as published.
-        text: which of the corpus's sentences is said.
+        female: sex of the speaker, as published.
+        text: code of the sentence in the corpus.
         fold: 0 to `FOLDS` - 1, that of its speaker.
     """
 
@@ -92,7 +92,7 @@ class SpeechClip:
 
     @property
     def name(self) -> str:
-        """Name by which stored predictions are found again, e.g. "emodb/03a01Fa"."""
+        """Key of stored predictions, e.g. "emodb/03a01Fa"."""
         return f'{self.corpus}/{self.path.stem}'
 
 
@@ -168,7 +168,7 @@ def read_audio(path: Path) -> FloatArray:
     """Return the (n,) float32 samples of a 16 kHz mono file.
 
     Raises:
-        DatasetError: it is none.
+        DatasetError: it has another rate or more channels.
     """
     with av.open(path) as container:
         stream = container.streams.audio[0]

@@ -12,7 +12,7 @@ from emotion_lab.data.metrics import IntArray
 from emotion_node.labels import LABELS
 
 _SHADES: Final = (236, 238, 60, 62, 63, 69, 75, 81)
-"""Colours of 256, from a recall of 0 to one of 1."""
+"""Colours of the 256-colour palette, from a share of 0 to a share of 1."""
 
 
 def confusion_table(counts: IntArray, title: str, labels: Sequence[str] = LABELS) -> Table:

@@ -1,4 +1,4 @@
-"""Conditions under which voice models are measured, each clip's always the same."""
+"""Conditions under which voice models are measured; each clip has the same ones each time."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from emotion_lab.data.speech import SpeechClip
 from emotion_node.datatypes import FloatArray
 
 VOICES_PER_FOLD: Final = 40
-"""Recordings of each fold's speakers that babble is made of."""
+"""Recordings of each fold's speakers that the babble is made from."""
 
 MARGIN_S: Final = 0.2
-"""Sound before and after speech, as the segmenter's default padding leaves it."""
+"""Sound before and after the speech, as with the segmenter's default padding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How clips come to the model.
+    """How clips reach the model.
 
     Attributes:
-        description: for people.
-        snr_db: ratio of speech to noise, of one of `NOISES` by turns; None for no noise.
+        description: for tables.
+        snr_db: ratio of speech to noise, of one of `NOISES` in turn; None for no noise.
         room: whether in a room, of 0.15 to 0.8 s reverberation time.
-        telephone: whether through G.711 at 8 kHz.
+        telephone: whether coded by G.711 at 8 kHz.
     """
 
     description: str
@@ -48,14 +48,14 @@ class Condition:
 
         Args:
             samples: (n,) a studio recording.
-            name: of the clip; the seed of whatever is drawn.
-            voices: what babble is made of.
+            name: of the clip; seeds all random draws.
+            voices: speech for the babble.
         """
         seed = zlib.crc32(name.encode())
         speech = scaled(cut_out(samples, MARGIN_S, MARGIN_S), NORMAL_DB)
         if self.room:
-            heard = reverberate(speech, np.random.default_rng(seed))
-            speech = np.asarray(heard, np.float32)
+            reverberant = reverberate(speech, np.random.default_rng(seed))
+            speech = np.asarray(reverberant, np.float32)
         if self.snr_db is not None:
             kind = NOISES[seed % len(NOISES)]
             speech = add_noise(speech, kind, self.snr_db, voices, seed)

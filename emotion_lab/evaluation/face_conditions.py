@@ -8,7 +8,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from emotion_lab.data import face_images
+from emotion_lab.data import face_variation
 from emotion_node.faces import Image
 
 Degrade = Callable[[Image, np.random.Generator], Image]
@@ -17,9 +17,9 @@ Degrade = Callable[[Image, np.random.Generator], Image]
 CONDITIONS: Final[Mapping[str, tuple[str, Degrade]]] = {
     'clean': ('as they are', lambda face, rng: face),
     'small': ('16 pixels wide', lambda face, rng: _shrunk(face, 16)),
-    'dim': ('a tenth of the light', lambda face, rng: face_images.darken(face, 0.1, rng)),
-    'jpeg': ('JPEG at quality 15', lambda face, rng: face_images.compress(face, 15)),
-    'covered': ('partly covered', face_images.cover),
+    'dim': ('a tenth of the light', lambda face, rng: face_variation.darken(face, 0.1, rng)),
+    'jpeg': ('JPEG at quality 15', lambda face, rng: face_variation.compress(face, 15)),
+    'covered': ('partly covered', face_variation.cover),
 }
 """Degradations of FER+ faces, each with its text; deterministic."""
 
@@ -30,7 +30,7 @@ SCENES: Final[Mapping[str, tuple[str, Degrade]]] = {
     'near': ('one and a half times as large', lambda image, rng: _resized(image, 1.5)),
     'dim': (
         'a quarter of the light',
-        lambda image, rng: face_images.darken(image, 0.25, rng),
+        lambda image, rng: face_variation.darken(image, 0.25, rng),
     ),
     'jpeg': ('JPEG at quality 20', lambda image, rng: _jpeg(image, 20)),
 }

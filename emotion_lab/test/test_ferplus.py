@@ -10,7 +10,7 @@ import pytest
 from support.ferplus_file import COLUMNS
 
 from emotion_lab.data.datasets import DatasetError
-from emotion_lab.data.face_images import NONE, FaceVariation, cover, vary, vary_all
+from emotion_lab.data.face_variation import NONE, FaceVariation, cover, vary, vary_all
 from emotion_lab.data.ferplus import FerPlus, read_ferplus
 from emotion_node.backends.face_image import SIDE
 from emotion_node.backends.face_onnx import EXPRESSIONS

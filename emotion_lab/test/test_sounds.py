@@ -1,4 +1,4 @@
-"""Speech spoilt as microphones spoil it, and sounds that are no speech: the same each time."""
+"""Speech degraded as microphones degrade it, and non-speech sounds: the same each time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 from emotion_lab.data.microphone import (
     Degradation,
     add_noise,
-    bend_spectrum,
-    clip_or_fade,
+    clip_or_attenuate,
     cut_out,
     degrade,
     limit_band,
     mu_law,
     reverberate,
     through_codec,
+    tilt_spectrum,
 )
 from emotion_lab.data.sounds import NOISES, level
 from emotion_lab.data.voice_conditions import CONDITIONS
@@ -57,11 +57,11 @@ def test_noise_is_as_loud_as_asked(recording: FloatArray, kind: str, snr_db: flo
     np.testing.assert_array_equal(noisy, add_noise(recording, kind, snr_db, [recording], 3))
 
 
-def test_a_room_rings_on(recording: FloatArray) -> None:
-    heard = reverberate(recording, rng(1))
-    assert len(heard) == len(recording)
+def test_a_room_reverberates(recording: FloatArray) -> None:
+    result = reverberate(recording, rng(1))
+    assert len(result) == len(recording)
     after = slice(int(1.52 * SAMPLE_RATE), int(1.6 * SAMPLE_RATE))
-    assert level(heard[after]) > 10 * level(recording[after])
+    assert level(result[after]) > 10 * level(recording[after])
 
 
 def test_a_telephone_loses_what_is_above_four_kilohertz() -> None:
@@ -71,25 +71,25 @@ def test_a_telephone_loses_what_is_above_four_kilohertz() -> None:
 
 
 @pytest.mark.parametrize('codec', ['libmp3lame', 'libopus'])
-def test_codecs_give_nearly_what_they_were_given(recording: FloatArray, codec: str) -> None:
-    heard = through_codec(recording, codec, 24)
-    assert len(heard) == len(recording)
-    assert level(heard) == pytest.approx(level(recording), rel=0.2)
+def test_codecs_change_the_level_little(recording: FloatArray, codec: str) -> None:
+    result = through_codec(recording, codec, 24)
+    assert len(result) == len(recording)
+    assert level(result) == pytest.approx(level(recording), rel=0.2)
 
 
-@pytest.mark.parametrize('way', [bend_spectrum, limit_band, clip_or_fade, reverberate])
-def test_whatever_is_done_leaves_finite_sound_of_the_same_length(
+@pytest.mark.parametrize('way', [tilt_spectrum, limit_band, clip_or_attenuate, reverberate])
+def test_every_degradation_leaves_finite_sound_of_the_same_length(
     recording: FloatArray, way: object
 ) -> None:
     assert callable(way)
     for seed in range(8):
-        heard = way(recording, rng(seed))
-        assert heard.shape == recording.shape
-        assert np.isfinite(heard).all()
-        assert level(heard) > 0
+        result = way(recording, rng(seed))
+        assert result.shape == recording.shape
+        assert np.isfinite(result).all()
+        assert level(result) > 0
 
 
-def test_the_same_seed_spoils_alike_and_another_does_not(recording: FloatArray) -> None:
+def test_the_same_seed_degrades_alike_and_another_does_not(recording: FloatArray) -> None:
     one, same, other = (degrade(recording, ALWAYS, [recording], rng(n)) for n in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert one.shape != other.shape or not np.allclose(one, other)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from emotion_lab.data.face_images import FaceVariation, vary_all
+from emotion_lab.data.face_variation import FaceVariation, vary_all
 from emotion_lab.data.ferplus import FerPlus, read_ferplus
 from emotion_lab.data.metrics import (
     accuracy,

@@ -14,11 +14,11 @@ from typing import Final
 import numpy as np
 
 from emotion_lab.data.microphone import (
-    bend_spectrum,
-    clip_or_fade,
+    clip_or_attenuate,
     limit_band,
     make_background,
     reverberate,
+    tilt_spectrum,
 )
 from emotion_lab.data.sounds import BABBLE, Signal, level, make_noise, scaled
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray
@@ -46,14 +46,14 @@ def make_outlier(
     if rng.random() < 0.4:
         sound = np.asarray(reverberate(sound, rng), np.float32)
     if rng.random() < 0.4:
-        sound = np.asarray(bend_spectrum(sound, rng), np.float32)
+        sound = np.asarray(tilt_spectrum(sound, rng), np.float32)
     if rng.random() < 0.4:
         background = make_background(level(sound), len(sound), (5.0, 35.0), voices, rng)
         sound = np.asarray(sound + background, np.float32)
     if rng.random() < 0.3:
         sound = np.asarray(limit_band(sound, rng), np.float32)
     if rng.random() < 0.2:
-        sound = np.asarray(clip_or_fade(sound, rng), np.float32)
+        sound = np.asarray(clip_or_attenuate(sound, rng), np.float32)
     return np.asarray(sound, np.float32)
 
 

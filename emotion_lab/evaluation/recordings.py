@@ -1,4 +1,4 @@
-"""Recordings of any rate and number of channels, as the pipeline hears them."""
+"""Recordings of any rate and number of channels, as samples at the pipeline's rate."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MELD_FOLDERS = ('meld_wav', 'meld_clips')
 
 @dataclass(frozen=True, slots=True)
 class MeldRecording:
-    """An utterance of MELD that there is the sound of.
+    """An utterance of MELD whose sound is available.
 
     Attributes:
         text: what is said.

@@ -1,4 +1,4 @@
-"""Make small grey faces look as a robot's camera sees them: turned, near the edge, dim, blurred.
+"""Vary small grey faces as a robot's camera sees them: turned, near the edge, dim, blurred.
 
 Needs no torch.
 """
@@ -22,15 +22,15 @@ class FaceVariation:
     """How far faces are varied.
 
     Attributes:
-        turn: most by which a face is rotated, in degrees.
-        scale: most by which it grows or shrinks, as a share.
-        shift: most by which it is moved, as a share of the image.
-        squeeze: most by which it is made narrower or lower, as a turned head is.
-        contrast: most by which contrast and brightness change, as a share of what there is.
-        blur: share that lose detail, as small or moving faces do.
-        dark: share that are dim, with the noise of a camera at its limit.
-        jpeg: share that have been through JPEG at a quality of 10 to 60.
-        cover: share of which a part is hidden.
+        turn: largest rotation, in degrees.
+        scale: largest change of size, as a share.
+        shift: largest shift, as a share of the image.
+        squeeze: largest narrowing or flattening, as of a turned head, as a share.
+        contrast: largest change of contrast and brightness, as a share.
+        blur: share of faces that lose detail, as small or moving faces do.
+        dark: share that are dim, with the noise of a camera in low light.
+        jpeg: share that are compressed as JPEG at a quality of 10 to 60.
+        cover: share that are partly covered.
     """
 
     turn: float = 14.0
@@ -86,7 +86,7 @@ def _move(image: Image, how: FaceVariation, side: int, rng: np.random.Generator)
 
 
 def _light(image: Image, most: float, rng: np.random.Generator) -> Image:
-    """Return an image with another contrast, brightness and curve, and light from a side."""
+    """Return an image with its contrast, brightness and gamma changed, and lit from one side."""
     levels = np.linspace(0, 1, 256) ** np.exp(rng.uniform(-most, most))
     levels = (levels - 0.5) * np.exp(rng.uniform(-most, most)) + 0.5 + rng.uniform(-0.1, 0.1)
     lit = cv2.LUT(image, np.clip(255 * levels, 0, 255).astype(np.uint8))
@@ -97,7 +97,7 @@ def _light(image: Image, most: float, rng: np.random.Generator) -> Image:
 
 
 def blur(image: Image, factor: float, rng: np.random.Generator) -> Image:
-    """Return an image that was `factor` times smaller, or was smeared as far by movement."""
+    """Return an image blurred as by downscaling `factor` times, or by motion as strong."""
     side = len(image)
     if rng.random() < 0.5:
         small = max(6, round(side / factor))
@@ -112,7 +112,7 @@ def blur(image: Image, factor: float, rng: np.random.Generator) -> Image:
 
 
 def darken(image: Image, share: float, rng: np.random.Generator) -> Image:
-    """Return an image with `share` of the light, and the noise of a camera."""
+    """Return an image with `share` of its light, and the noise of a camera."""
     noise = rng.normal(0, 255 * 0.012, image.shape)
     return np.clip(image * share + noise, 0, 255).astype(np.uint8)
 
@@ -124,7 +124,7 @@ def compress(image: Image, quality: int) -> Image:
 
 
 def cover(image: Image, rng: np.random.Generator) -> Image:
-    """Return an image of which something hides up to two fifths in each direction.
+    """Return an image with a patch covered, up to two fifths of it in each direction.
 
     As Zhong et al., "Random Erasing Data Augmentation", AAAI 2020.
     """
