@@ -1,1 +1,1 @@
-"""What the node takes and how long one waits for it, measured: `python -m emotion_lab bench`."""
+"""Measure cost and latency of the node: `python -m emotion_lab bench` and `soak`."""

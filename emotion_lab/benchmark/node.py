@@ -1,4 +1,4 @@
-"""The node in its process, with every stage written down; or in the usual arrangement."""
+"""Run the node with a trace of every stage, as it is or in the sequential arrangement."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from emotion_node.ros.node import EmotionNode
 from emotion_node.ros.node import main as run_node
 
 BASELINE_THREADS = 2
-"""Of torch: both cores, as it takes by itself."""
+"""Threads of torch: both cores, which is its default."""
 
 
 class TracedTimings(Timings):
-    """Remembers every run of every stage.
+    """Timings that record every run of every stage.
 
     Attributes:
-        runs: stage, begin and end on the monotonic clock in ns. A stage in several pieces is
-            entered as one that ends where its last piece does.
+        runs: stage, begin and end on the monotonic clock, in ns. A stage in several parts is one
+            run, of their total duration, which ends where the last part ends.
     """
 
     def __init__(self) -> None:
@@ -45,11 +45,11 @@ class TracedTimings(Timings):
 
 
 class TracedNode(EmotionNode):
-    """The node as it is.
+    """The node as it is, with its stages traced.
 
     Args:
-        timings: where times go.
-        slowness: seconds that the recogniser takes per second of speech; 0 for what it takes.
+        timings: records the stages.
+        slowness: added delay of the recogniser, in seconds per second of speech.
         options: of rclpy's `Node`.
     """
 
@@ -60,7 +60,7 @@ class TracedNode(EmotionNode):
         super().__init__(**options)
 
     def load_models(self) -> Models:
-        """Load the models that the parameters ask for; the recogniser as slow as asked."""
+        """Load the configured models; slow the recogniser down."""
         models = super().load_models()
         if self.slowness and models.transcriber:
             slow = SlowTranscriber(models.transcriber, self.slowness, time.sleep)
@@ -68,7 +68,7 @@ class TracedNode(EmotionNode):
         return models
 
     def build_analysis(self, models: Models) -> Analysis:
-        """Return the analysis that the models serve."""
+        """Return the analysis with these models."""
         self.analysis = build_analysis(self.config, models, Guard(self.timings, self.state.faults))
         return self.analysis
 
@@ -77,8 +77,8 @@ class SequentialNode(TracedNode):
     """The node with everything done after the end of speech, and with torch for voice and face."""
 
     def load_models(self) -> Models:
-        """Load the models that the parameters ask for, and those of torch."""
-        # In the environment of training alone.
+        """Load the configured models, with those of torch for voice and face."""
+        # Torch is only in the training environment.
         from emotion_lab.benchmark.torch_models import TorchFace, TorchVoice
 
         models = super().load_models()
@@ -90,7 +90,7 @@ class SequentialNode(TracedNode):
         )
 
     def build_analysis(self, models: Models) -> Analysis:
-        """Return the analysis that the models serve."""
+        """Return the analysis with these models."""
         vision = None
         if models.faces is not None:
             tracker = FaceTracker(self.config.face, models.faces)
@@ -104,7 +104,7 @@ class SequentialNode(TracedNode):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the node, then write what its stages took.
+    """Run the node, then write the runs of its stages and its counters.
 
     Returns:
         The exit status.

@@ -1,6 +1,6 @@
-"""The parts of the usual arrangement: everything is collected, and worked on after the end.
+"""The parts of the sequential arrangement: input is collected, and processed after the end.
 
-The node's own parts do the work; only when they are asked differs.
+The processing is that of the node's own parts; only its time differs.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from emotion_node.datatypes import (
 from emotion_node.interfaces import Transcriber, TranscriberStream, Vision
 
 KEEP_NS: Final = 40 * NS_PER_S
-"""Images are kept for so long: the longest utterance, and time to get to it."""
+"""How long frames are kept: the longest utterance, and the time until it is processed."""
 
 
 class LateTranscriber:
-    """A recogniser that is given an utterance when it is over.
+    """A recogniser that gets an utterance only when it has ended.
 
     Args:
-        transcriber: the one that is asked then.
+        transcriber: does the recognition.
     """
 
     def __init__(self, transcriber: Transcriber) -> None:
@@ -52,7 +52,7 @@ class LateStream:
     """Collects audio and transcribes all of it in `finish`.
 
     Args:
-        stream: what transcribes.
+        stream: does the recognition.
     """
 
     def __init__(self, stream: TranscriberStream) -> None:
@@ -60,37 +60,37 @@ class LateStream:
         self._waiting: list[FloatArray] = []
 
     def accept(self, samples: FloatArray) -> None:
-        """Keep the next (n,) samples of the utterance under way."""
+        """Keep the next (n,) samples of the current utterance."""
         self._waiting.append(samples)
 
     def partial(self) -> Transcript:
-        """Return nothing: nothing has been understood so far."""
+        """Return an empty transcript: nothing has been transcribed so far."""
         return Transcript('', 0.0, '', final=False)
 
     def peek_final(self) -> Transcript:
-        """Return nothing."""
+        """Return an empty transcript, likewise."""
         return self.partial()
 
     def finish(self) -> Transcript:
-        """Return what was said, and be ready for the next utterance."""
+        """Transcribe the utterance, and prepare for the next."""
         if self._waiting:
             self._stream.accept(np.concatenate(self._waiting))
             self._waiting.clear()
         return self._stream.finish()
 
     def reset(self) -> None:
-        """Drop the utterance under way."""
+        """Drop the current utterance."""
         self._waiting.clear()
         self._stream.reset()
 
 
 class LateVision:
-    """Keeps images and looks at those of an utterance when it is over.
+    """Keeps frames, and processes those of an utterance when it has ended.
 
-    Others are never looked at.
+    Frames outside utterances are never processed.
 
     Args:
-        vision: what looks.
+        vision: does the processing.
     """
 
     def __init__(self, vision: Vision) -> None:
@@ -99,22 +99,22 @@ class LateVision:
 
     @property
     def info(self) -> ModelInfo:
-        """Name and version of what finds faces."""
+        """Name and version of the face finder."""
         return self._vision.info
 
     def update(self, frame: VideoFrame) -> FacesReport:
-        """Keep the next image; no face is known in it yet."""
+        """Keep the next frame; the report has no faces."""
         self._frames.append(frame)
         while frame.stamp_ns - self._frames[0].stamp_ns > KEEP_NS:
             self._frames.popleft()
         return FacesReport(frame.stamp_ns, frame.frame_id)
 
     def update_speech(self, event: SpeechEvent) -> None:
-        """Take what hearing reports."""
+        """Forward an event of hearing."""
         self._vision.update_speech(event)
 
     def estimate(self, utterance: Utterance) -> FaceEstimate:
-        """Look at the images of an utterance, and tell whose face spoke it."""
+        """Process the frames of an utterance, and estimate its speaker's expression."""
         while self._frames and self._frames[0].stamp_ns <= utterance.end_ns + AFTER_NS:
             frame = self._frames.popleft()
             if frame.stamp_ns >= utterance.start_ns - BEFORE_NS:
@@ -122,6 +122,6 @@ class LateVision:
         return self._vision.estimate(utterance)
 
     def reset(self) -> None:
-        """Forget all images and faces."""
+        """Forget all frames and faces."""
         self._frames.clear()
         self._vision.reset()

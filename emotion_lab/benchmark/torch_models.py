@@ -1,7 +1,7 @@
-"""Models of torch for the benchmark's usual arrangement: their time counts, not their answers.
+"""Models of torch for the benchmark's sequential arrangement, for their time, not their answers.
 
 Voice and face have the architectures of the shipped models with random weights; the text model is
-the published encoder under a random head, as a sequence classifier of transformers.
+the published encoder with a random head, as a sequence classifier of transformers.
 
 python -m emotion_lab.benchmark.torch_models FOLDER    # writes the text model
 """
@@ -44,7 +44,7 @@ VERSION = 'torch, random weights'
 
 
 def write_text_model(folder: Path) -> None:
-    """Write a classifier of the shipped text model's encoder, in float32, under a random head."""
+    """Write a float32 classifier: the encoder of the shipped text model with a random head."""
     torch.manual_seed(0)
     encoder = TextTraining().encoder_folder
     names = dict(enumerate(LABELS))
@@ -62,7 +62,7 @@ class TorchVoice:
     """The voice model's network, run by torch in float32 (an `interfaces.VoiceEmotion`).
 
     Args:
-        threads: of torch in this process.
+        threads: threads of torch in this process.
     """
 
     def __init__(self, threads: int) -> None:
@@ -73,7 +73,7 @@ class TorchVoice:
         self._run(np.zeros(SAMPLE_RATE, np.float32))
 
     def estimate(self, utterance: Utterance) -> ModalityEmotion:
-        """Return an answer as untrained as the weights."""
+        """Return scores of random weights; absent where the input is too short."""
         if utterance.end_ns - utterance.start_ns < MIN_SPEECH_NS or not len(utterance.samples):
             return ModalityEmotion.absent(Modality.VOICE, Reason.TOO_SHORT, model=self.info)
         samples = utterance.samples[-MAX_SAMPLES:]
@@ -82,8 +82,8 @@ class TorchVoice:
 
     def _run(self, samples: FloatArray) -> FloatArray:
         with torch.inference_mode():
-            told = self._net(torch.from_numpy(log_mel(samples)[None]))
-        scores: FloatArray = told.logits[0].softmax(-1).numpy()
+            output = self._net(torch.from_numpy(log_mel(samples)[None]))
+        scores: FloatArray = output.logits[0].softmax(-1).numpy()
         return scores
 
 
@@ -91,7 +91,7 @@ class TorchFace:
     """The face model's network, run by torch in float32 (an `interfaces.FaceEmotion`).
 
     Args:
-        threads: of torch in this process.
+        threads: threads of torch in this process.
     """
 
     def __init__(self, threads: int) -> None:
@@ -109,7 +109,7 @@ class TorchFace:
         return np.asarray(np.log(scores), np.float32)
 
     def estimate(self, seen: FaceSequence) -> ModalityEmotion:
-        """Return an answer as untrained as the weights."""
+        """Return scores of random weights; absent where the input is too short."""
         if len(seen.rows) < MIN_FRAMES:
             return ModalityEmotion.absent(Modality.FACE, Reason.TOO_SHORT, model=self.info)
         shown = pool_expressions(seen)

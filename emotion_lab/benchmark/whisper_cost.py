@@ -1,9 +1,8 @@
-"""What Whisper costs on this machine: models of true size with RANDOM weights, cost only.
+"""Measure Whisper's cost on this machine: models of real size with RANDOM weights.
 
-No trained weights are needed: time and memory do not depend on what the weights say. Each model
-is made in transformers, converted to int8 by CTranslate2, and asked as the node asks it, with
-five beams; decoding is held to the number of tokens that so much speech has. The words mean
-nothing.
+No trained weights are needed: time and memory do not depend on their values. Each model is made in
+transformers, converted to int8 by CTranslate2, and run as in the node, with five beams; decoding
+is limited to the number of tokens that the speech would have. The words are meaningless.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ SIZES: Final = (Size('whisper-tiny', 4, 384, 6), Size('whisper-base', 6, 512, 8)
 
 
 def make_model(size: Size, folder: Path) -> int:
-    """Write a model of random weights in int8, and return its number of weights."""
+    """Write an int8 model with random weights, and return its number of weights."""
     torch.manual_seed(0)
     config = WhisperConfig(
         vocab_size=VOCABULARY,
@@ -75,7 +74,7 @@ def make_model(size: Size, folder: Path) -> int:
 
 
 def _write_tokenizer(folder: Path) -> None:
-    """Write one that has so many tokens, which is all that the converter asks of it."""
+    """Write a tokenizer with the right number of tokens, which is all that the converter needs."""
     from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast
 
@@ -122,7 +121,7 @@ def measure(
         )
         encoding.append(1000 * (middle - begin))
         decoding.append(1000 * (time.perf_counter() - middle))
-    # The first call makes room.
+    # The first call allocates memory.
     encoder, decoder = float(np.median(encoding[1:])), float(np.median(decoding[1:]))
     return {
         'window_s': window_s,
@@ -137,13 +136,13 @@ def measure(
 
 
 def resident_mb() -> float:
-    """Return the memory that this process holds."""
+    """Return the resident memory of this process, in MB."""
     pages = int(Path('/proc/self/statm').read_text().split()[1])
     return pages * os.sysconf('SC_PAGE_SIZE') / 1e6
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Make, convert, measure and print."""
+    """Measure all sizes, and print the figures."""
     parser = argparse.ArgumentParser(
         prog='python -m emotion_lab.benchmark.whisper_cost',
         description=__doc__,
@@ -170,7 +169,7 @@ def main(args: Sequence[str] | None = None) -> int:
                     {'model': size.name, 'weights': weights, 'file_mb': file_mb, **figures}
                 )
     report = {
-        'what': 'random weights of true size in int8: cost only',
+        'what': 'models of real size with random weights in int8',
         'threads': given.threads,
         'models': found,
     }

@@ -1,4 +1,4 @@
-"""What the benchmark says follows from what came and when, and from the truth."""
+"""The benchmark's figures follow from the observed messages, their times, and the truth."""
 
 from __future__ import annotations
 
@@ -45,10 +45,11 @@ from emotion_lab.benchmark.offline import read_speed
 from emotion_lab.benchmark.play import Arrangement, play
 from emotion_lab.benchmark.scene import find_scene
 from emotion_lab.benchmark.sequential import LateTranscriber, LateVision
+from emotion_lab.benchmark.soak import dds_figures, latencies_s
 from emotion_lab.benchmark.sound import Sound
 from emotion_lab.benchmark.tables import tables
 from emotion_lab.benchmark.timeline import choose, trace
-from emotion_lab.benchmark.usage import Usage, thread_name
+from emotion_lab.benchmark.usage import Sample, Usage, thread_name
 from emotion_msgs.msg import Emotion
 from emotion_node.annotate.summary import Result, timing_record
 from emotion_node.cli.processes import ProcessError
@@ -59,7 +60,7 @@ from emotion_node.datatypes import Transcript, Trigger
 from emotion_node.recordings.truth import TrueUtterance
 
 AHEAD_NS = 7 * SECOND
-"""What the monotonic clock is ahead of that of the stamps in these stories."""
+"""Monotonic time minus the time of the stamps in these stories."""
 
 TRUTHS = [
     TrueUtterance(1 * SECOND, 3 * SECOND, 'I got the job', 'joy', 'a'),
@@ -132,7 +133,7 @@ def test_delays_are_counted_from_the_truth(tmp_path: Path) -> None:
     assert figures['final_latency_ms_p95'] == pytest.approx(450 + 0.95 * 70)
     assert (figures['utterances'], figures['utterances_found']) == (3, 2)
     assert figures['cut_off_rate_demo'] == 0
-    # The silence ends at 3.4 s and 6.4 s, in chunks that are played 2 ms later.
+    # The silences end at 3.4 s and 6.4 s, in chunks that are played 2 ms later.
     assert figures['processing_ms_p50'] == pytest.approx((48 + 118) / 2)
     assert figures['first_interim_s_p95'] == pytest.approx(0.5)
     assert figures['interim_hz'] == pytest.approx(2.0)
@@ -148,7 +149,7 @@ def test_an_observer_that_started_at_another_time_sees_the_same(tmp_path: Path) 
     assert observed_figures(observe(tmp_path, later), TRUTHS, SOUND, 100) == expected
 
 
-def test_what_is_cut_in_two_is_answered_by_the_second_half(tmp_path: Path) -> None:
+def test_an_utterance_cut_in_two_has_the_latency_of_its_second_half(tmp_path: Path) -> None:
     lines = [*STORY, emotion(8.9, 8.0, 8.4), emotion(9.6, 8.5, 9.0)]
     figures = observed_figures(observe(tmp_path, lines), TRUTHS, SOUND, 100)
     assert figures['utterances_split'] == 1
@@ -162,17 +163,17 @@ def test_an_end_that_was_missed_has_no_delay(tmp_path: Path) -> None:
     figures = observed_figures(seen, TRUTHS, SOUND, 100)
     assert figures['utterances_merged'] == 1
     assert figures['final_latency_ms_p95'] == pytest.approx(500)
-    assert figures['frames_dropped'] is None, 'no diagnostics have come'
+    assert figures['frames_dropped'] is None, 'there were no diagnostics'
 
 
-def test_the_utterance_that_is_drawn_took_the_usual_time(tmp_path: Path) -> None:
+def test_the_utterance_that_is_drawn_has_a_typical_latency(tmp_path: Path) -> None:
     seen = observe(tmp_path, [*STORY, emotion(9.47, 8.0, 9.0)])
     assert choose(TRUTHS, [seen]) == 2
-    assert choose(TRUTHS, [seen, observe(tmp_path, STORY)]) in (0, 1), 'it was heard in both'
+    assert choose(TRUTHS, [seen, observe(tmp_path, STORY)]) in (0, 1), 'it was found in both'
     assert choose(TRUTHS, [observe(tmp_path, STORY[:1])]) is None
 
 
-def test_of_nothing_no_figure_is_made_up(tmp_path: Path) -> None:
+def test_without_messages_there_are_only_counts(tmp_path: Path) -> None:
     figures = observed_figures(observe(tmp_path, STORY[:1]), TRUTHS, SOUND, 100)
     measured = {name for name, value in figures.items() if value is not None}
     assert measured == {
@@ -187,7 +188,7 @@ def test_of_nothing_no_figure_is_made_up(tmp_path: Path) -> None:
     assert ratio({'a': 3.0}, 'a', {'b': 2.0}, 'b') == 1.5
 
 
-def test_stages_are_told_apart(tmp_path: Path) -> None:
+def test_stages_are_counted_separately(tmp_path: Path) -> None:
     begin = AHEAD_NS + int(3.405 * SECOND)
     stages = [
         ('face emotion', begin, begin + 30_000_000),
@@ -200,9 +201,9 @@ def test_stages_are_told_apart(tmp_path: Path) -> None:
     assert figures['face emotion']['share'] == pytest.approx(0.103)
     seen = observe(tmp_path, STORY)
     matches = match(TRUTHS, seen.finals)
-    # Only what came between the end and the answer is taken off.
-    without = latency_without_faces(matches, stages, AHEAD_NS)
-    assert without['final_latency_without_faces_ms_p50'] == pytest.approx((420 + 520) / 2)
+    # Only the time between the end and the emotion is subtracted.
+    shortened = latency_without_faces(matches, stages, AHEAD_NS)
+    assert shortened['final_latency_without_faces_ms_p50'] == pytest.approx((420 + 520) / 2)
     way = trace(matches[0], seen, stages)
     assert way['decided'] == pytest.approx(2.4)
     assert way['published'] == pytest.approx(2.45)
@@ -211,13 +212,39 @@ def test_stages_are_told_apart(tmp_path: Path) -> None:
     assert way['stages'][1]['begin'] == pytest.approx(2.435)
 
 
+def test_latency_is_measured_in_the_round_to_which_an_emotion_belongs() -> None:
+    again_ns = 40 * SECOND
+    story: list[Event] = [
+        ClockTick(AHEAD_NS, 0),
+        emotion(3.5, 1.0, 3.0),
+        ClockTick(AHEAD_NS + again_ns, 0),
+        # An utterance of the first round, whose emotion comes late: in the second.
+        emotion(41.0, 38.0, 40.0),
+        dataclasses.replace(emotion(3.7, 1.0, 3.0), at_ns=AHEAD_NS + again_ns + 37 * SECOND // 10),
+    ]
+    assert list(latencies_s(story)) == pytest.approx([0.5, 1.0, 0.7])
+
+
+def test_audio_that_was_dropped_fails_the_soak_test() -> None:
+    usage = Usage(0, [Sample(n * SECOND, {}, 0.5 * n, 200_000_000) for n in range(10)])
+    figures = dds_figures(usage, STORY)
+    assert figures['latency_s_max'] == pytest.approx(0.52, abs=0.001)
+    assert figures['cpu_cores'] == pytest.approx(0.5)
+    assert (figures['audio_dropped_s'], figures['audio_gaps']) == (0.5, 2)
+    assert figures['passed'] is False
+    unharmed = {**DIAGNOSTICS, 'hearing': {**DIAGNOSTICS['hearing'], 'dropped_s': '0.000'}}
+    assert dds_figures(usage, [*STORY, DiagnosticsReceived(AHEAD_NS, unharmed)])['passed'] is True
+    with pytest.raises(ProcessError, match='no emotion'):
+        dds_figures(usage, STORY[:5])
+
+
 @pytest.fixture
 def listener() -> Iterator[Robot]:
     with robot(int(os.environ['ROS_DOMAIN_ID'])) as one:
         yield one
 
 
-def test_the_observer_writes_down_when_messages_come(listener: Robot, tmp_path: Path) -> None:
+def test_the_observer_records_when_messages_arrive(listener: Robot, tmp_path: Path) -> None:
     file = io.StringIO()
     before_ns = time.monotonic_ns()
     Observer(listener.node, 'emotion_node', file)
@@ -241,18 +268,18 @@ def test_the_observer_writes_down_when_messages_come(listener: Robot, tmp_path: 
 
 
 @dataclass
-class Attentive(ScriptedTranscriber):
-    """Remembers how much it had heard of each utterance at its end."""
+class Recording(ScriptedTranscriber):
+    """Records how much audio it had accepted of each utterance at its end."""
 
-    heard: list[list[int]] = field(default_factory=list)
+    accepted_at_end: list[list[int]] = field(default_factory=list)
 
     def finish(self) -> Transcript:
-        self.heard.append(list(self.accepted))
+        self.accepted_at_end.append(list(self.accepted))
         return super().finish()
 
 
-def test_words_are_searched_for_when_all_is_over() -> None:
-    inner = Attentive(['so happy', 'second'])
+def test_late_transcription_starts_when_the_utterance_has_ended() -> None:
+    inner = Recording(['so happy', 'second'])
     stream = LateTranscriber(inner).stream()
     for _ in range(3):
         stream.accept(np.zeros(1600, np.float32))
@@ -263,7 +290,7 @@ def test_words_are_searched_for_when_all_is_over() -> None:
     stream.reset()
     stream.accept(np.zeros(800, np.float32))
     assert stream.finish().text == 'second'
-    assert inner.heard == [[4800], [800]]
+    assert inner.accepted_at_end == [[4800], [800]]
 
 
 def test_late_vision_finds_the_same_speaker() -> None:
@@ -280,7 +307,7 @@ def test_late_vision_finds_the_same_speaker() -> None:
     assert not late.estimate(said).emotion.available
 
 
-def test_processor_time_is_that_of_the_thread_that_took_it() -> None:
+def test_processor_time_is_counted_by_thread() -> None:
     usage = Usage(os.getpid())
     named, go, burnt, done = (threading.Event() for _ in range(4))
 
@@ -319,7 +346,9 @@ def test_processor_time_is_that_of_the_thread_that_took_it() -> None:
         ('analysis', False, 'analysis'),
     ],
 )
-def test_threads_that_are_numbered_are_one(name: str, is_main: bool, shown: str) -> None:
+def test_threads_that_differ_in_a_number_count_as_one(
+    name: str, is_main: bool, shown: str
+) -> None:
     assert thread_name(name, is_main) == shown
 
 
@@ -334,14 +363,14 @@ def test_the_speed_of_annotate_is_read_from_its_record(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(importlib.util.find_spec('torch') is not None, reason='torch is here')
-def test_without_torch_it_is_told_what_is_missing(tmp_path: Path) -> None:
+def test_without_torch_the_error_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(ProcessError, match='train-setup'):
         find_torch(tmp_path / 'nowhere', tmp_path / 'one')
     with pytest.raises(ProcessError, match="No module named 'torch'"):
         find_torch(None, tmp_path / 'two')
 
 
-def test_parameters_of_the_arrangements_are_known() -> None:
+def test_parameters_of_the_arrangements_are_valid() -> None:
     for one in (node(), without_transcription()):
         make_config(one.parameters)
 

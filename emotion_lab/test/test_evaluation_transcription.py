@@ -1,4 +1,4 @@
-"""How speech recognition is measured."""
+"""The measurement of speech recognition."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_conversation_is_cut_into_its_utterances() -> None:
     assert clips[0][0].startswith('Good morning')
 
 
-def test_what_is_not_there_is_left_out_and_said(
+def test_missing_data_are_left_out_with_a_message(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parser = argparse.ArgumentParser()

@@ -1,4 +1,4 @@
-"""Models of torch for the benchmark: they take their time and answer something."""
+"""Models of torch for the benchmark: they take the time of real ones and return scores."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ pytest.importorskip('transformers')
 models = pytest.importorskip('emotion_lab.benchmark.torch_models')
 
 
-def test_the_voice_is_answered() -> None:
+def test_the_voice_model_returns_scores() -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, 3 * SAMPLE_RATE).astype(np.float32)
     voice = models.TorchVoice(1)
     said = dataclasses.replace(utterance(1, 0.0, 3.0), samples=noise)
-    told = voice.estimate(said)
-    assert told.scores.shape == (len(LABELS),)
-    assert told.scores.sum() == pytest.approx(1, abs=1e-5)
-    assert told.model.version == 'torch, random weights'
+    emotion = voice.estimate(said)
+    assert emotion.scores.shape == (len(LABELS),)
+    assert emotion.scores.sum() == pytest.approx(1, abs=1e-5)
+    assert emotion.model.version == 'torch, random weights'
     assert voice.estimate(utterance(1, 0.0, 0.2)).reason is Reason.TOO_SHORT
 
 
-def test_a_whisper_of_random_weights_takes_its_time(tmp_path: Path) -> None:
+def test_whisper_with_random_weights_is_timed(tmp_path: Path) -> None:
     cost = pytest.importorskip('emotion_lab.benchmark.whisper_cost')
     weights = cost.make_model(cost.Size('small', 1, 32, 2), tmp_path)
     assert weights > cost.VOCABULARY * 32
@@ -39,12 +39,12 @@ def test_a_whisper_of_random_weights_takes_its_time(tmp_path: Path) -> None:
     assert found['tokens'] == cost.TOKENS_PER_S + cost.TOKENS_BESIDES
 
 
-def test_the_face_is_answered() -> None:
+def test_the_face_model_returns_scores() -> None:
     face = models.TorchFace(1)
     rows = np.log(np.full((5, face.width), 1 / face.width, np.float32))
     seen = FaceSequence(np.arange(5), rows, np.ones(5, np.float32))
-    told = face.estimate(seen)
-    assert told.scores == pytest.approx(np.full(len(LABELS), 1 / len(LABELS)), abs=1e-5)
+    emotion = face.estimate(seen)
+    assert emotion.scores == pytest.approx(np.full(len(LABELS), 1 / len(LABELS)), abs=1e-5)
 
 
 def test_the_text_model_is_read_by_transformers(tmp_path: Path) -> None:
@@ -52,6 +52,6 @@ def test_the_text_model_is_read_by_transformers(tmp_path: Path) -> None:
 
     models.write_text_model(tmp_path / 'model')
     text = TransformersTextEmotion(str(tmp_path / 'model'), {})
-    told = text.estimate('I got the job!')
-    assert told.scores is not None
+    emotion = text.estimate('I got the job!')
+    assert emotion.scores is not None
     assert np.array_equal(text.labels, np.eye(len(LABELS)))
