@@ -35,7 +35,7 @@ td.time{white-space:nowrap;font-variant-numeric:tabular-nums}
 td.frame{width:176px}
 td.words{min-width:11rem}
 td.emotion{width:13.5rem}
-td.face{width:19rem}
+td.face{width:21rem}
 td.check{width:12rem}
 figure{margin:0}
 img{display:block;width:160px;max-height:160px;object-fit:contain;object-position:left top;
