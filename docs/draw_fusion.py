@@ -1,4 +1,4 @@
-"""Draws how sure the fusion is and how right: an image for the report.
+"""Draw the weighted F1 of the fusion by coverage: an image for the documents.
 
 python -m emotion_lab evaluate fusion --json > fusion.json
 .venv-demo/bin/python docs/draw_fusion.py fusion.json docs/fusion.png
@@ -43,7 +43,7 @@ def main() -> None:
             markersize=4,
             label=NAMES[name],
         )
-    axes.set_xlabel('share of utterances answered, the surest first (%)')
+    axes.set_xlabel('share of utterances answered, most confident first (%)')
     axes.set_ylabel('weighted F1')
     axes.invert_xaxis()
     axes.grid(color='#e4e7eb')

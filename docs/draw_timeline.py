@@ -1,4 +1,4 @@
-"""Draws an utterance's way through the stages on a time axis: an image for the README.
+"""Draw the timeline of an utterance through the stages: an image for the README.
 
 python -m emotion_lab bench --json bench.json
 .venv-demo/bin/python docs/draw_timeline.py bench.json docs/timeline.png
@@ -26,22 +26,22 @@ STAGES = {
     'transcription (while speaking)': ('words', '#3b6fb6'),
     'transcription (in pauses)': ('words', '#3b6fb6'),
     'transcription (after speech)': ('words', '#3b6fb6'),
-    'vision': ('images', '#8a6fb8'),
+    'vision': ('frames', '#8a6fb8'),
     'voice emotion': ('voice', '#ee8434'),
     'face emotion': ('face', '#4c9f50'),
     'text emotion': ('text', '#17a2a2'),
     'fusion': ('fusion', '#6b3e26'),
 }
-LANES = ('images', 'words', 'voice', 'face', 'text', 'fusion')
-TOLD = 1.1
+LANES = ('frames', 'words', 'voice', 'face', 'text', 'fusion')
+PUBLISHED = 1.1
 SPECULATION = 'speculation'
 NAMES = {
     'node': 'the node',
     'sequential_same_silence': 'everything after {standing_silence_s:g} s of silence, with torch',
     'sequential': 'everything after {sequential_silence_s:g} s of silence, with torch',
 }
-LEAST_S = 0.0003
-"""Shorter runs only store something."""
+MIN_S = 0.0003
+"""Shorter runs only store data, and are not drawn."""
 ZOOM_BEFORE_S = 0.15
 ZOOM_AFTER_S = 0.12
 
@@ -84,7 +84,7 @@ def main() -> None:
     for axes in rows[:-1]:
         axes.set_xlim(-0.25, last + 0.18 * last)
     rows[1].set_title(
-        '\u25b8 start told   \u25be interim estimate   \u2502 final emotion',
+        '\u25b8 start reported   \u25be interim estimate   \u2502 final emotion',
         loc='right',
         color=FAINT,
     )
@@ -97,7 +97,7 @@ def main() -> None:
 
 
 def draw_sound(axes: Axes, story: dict[str, Any]) -> None:
-    """Draw the sound, with the words."""
+    """Draw the waveform and the words."""
     sound, step = story['sound'], story['sound_step']
     times = [story['sound_start'] + (place + 0.5) * step for place in range(len(sound))]
     axes.fill_between(times, sound, [-one for one in sound], color=FAINT, linewidth=0)
@@ -108,36 +108,36 @@ def draw_sound(axes: Axes, story: dict[str, Any]) -> None:
 
 
 def draw_way(axes: Axes, way: dict[str, Any], end: float, least: float) -> None:
-    """Draw what one arrangement made of it; bars are at least so wide."""
+    """Draw the timeline of one arrangement; bars have a minimum width of `least` seconds."""
     axes.axvspan(0, end, color=SPEECH, zorder=0)
     axes.axvspan(end, way['decided'], color=SILENCE, zorder=0)
     lanes = {lane: -place for place, lane in enumerate(LANES)}
     for one in way['stages']:
-        if one['stage'] in STAGES and one['end'] - one['begin'] >= LEAST_S:
+        if one['stage'] in STAGES and one['end'] - one['begin'] >= MIN_S:
             lane, colour = STAGES[one['stage']]
             width = max(one['end'] - one['begin'], least)
             axes.barh(lanes[lane], width, 0.72, one['begin'], color=colour, linewidth=0)
     for one in way['interims']:
-        axes.plot(one['at'], TOLD, marker='v', color=INK, markersize=5, clip_on=True)
+        axes.plot(one['at'], PUBLISHED, marker='v', color=INK, markersize=5, clip_on=True)
     for at in way['start_reported'][:1]:
-        axes.plot(at, TOLD, marker='>', color=INK, markersize=5, clip_on=True)
+        axes.plot(at, PUBLISHED, marker='>', color=INK, markersize=5, clip_on=True)
     axes.axvline(way['decided'], color=INK, linewidth=1, linestyle=':')
     axes.axvline(way['published'], color=ANSWER, linewidth=1.6)
     axes.annotate(
         f' {1000 * (way["published"] - end):.0f} ms after speech',
-        (way['published'], TOLD),
+        (way['published'], PUBLISHED),
         color=ANSWER,
         va='center',
         fontweight='bold',
     )
-    axes.set_yticks([TOLD, *lanes.values()], ['told', *lanes])
+    axes.set_yticks([PUBLISHED, *lanes.values()], ['published', *lanes])
     axes.tick_params(axis='y', length=0)
     axes.set_ylim(-len(LANES) + 0.4, 1.8)
     axes.spines[['top', 'right', 'left']].set_visible(False)
 
 
 def draw_end(axes: Axes, way: dict[str, Any], end: float) -> None:
-    """Show the moments between the end of speech and the answer, in milliseconds."""
+    """Zoom in to the time between the end of speech and the emotion, in milliseconds."""
     first, last = end - ZOOM_BEFORE_S, way['published'] + ZOOM_AFTER_S
     axes.set_xlim(first, last)
     ticks = [place / 20 for place in range(-2, 100) if end + place / 20 <= last]
@@ -150,13 +150,13 @@ def draw_end(axes: Axes, way: dict[str, Any], end: float) -> None:
             axes.text(
                 one['begin'],
                 below,
-                'worked out in case this is the end ',
+                'speculative, in case this is the end ',
                 fontsize=8,
                 va='bottom',
                 ha='right',
             )
-    axes.text(end, TOLD + 0.35, ' end of speech', fontsize=8)
-    axes.text(way['decided'], TOLD + 0.35, 'end decided ', fontsize=8, ha='right')
+    axes.text(end, PUBLISHED + 0.35, ' end of speech', fontsize=8)
+    axes.text(way['decided'], PUBLISHED + 0.35, 'end decided ', fontsize=8, ha='right')
 
 
 if __name__ == '__main__':
