@@ -150,18 +150,18 @@ def measure_sync(voice: VoiceLevel, jaw: Jaw, start_ns: int, end_ns: int) -> Aud
     """
     motion = _motion(jaw, start_ns, end_ns)
     unknown = AudioVisualSync(motion=motion)
-    heard = voice.first_ns + np.arange(len(voice.levels)) * HOP_NS
-    if len(heard) < MIN_POINTS or len(jaw.stamps) < 2:
+    level_ns = voice.first_ns + np.arange(len(voice.levels)) * HOP_NS
+    if len(level_ns) < MIN_POINTS or len(jaw.stamps) < 2:
         return unknown
-    times = np.arange(start_ns, min(end_ns, int(heard[-1])), STEP_NS)
+    times = np.arange(start_ns, min(end_ns, int(level_ns[-1])), STEP_NS)
     if len(times) < MIN_POINTS:
         return unknown
     # Relative to the start, since float64 cannot represent nanoseconds since 1970.
-    levels = np.interp(times - start_ns, heard - start_ns, voice.levels)
+    levels = np.interp(times - start_ns, level_ns - start_ns, voice.levels)
     levels = np.maximum(levels, levels.max() - RANGE_DB)
     wanted = times - _LAGS_NS[:, None]
     drop = np.interp(wanted - start_ns, jaw.stamps - start_ns, jaw.drop)
-    seen = _is_seen(wanted, jaw.stamps)
+    seen = _is_known(wanted, jaw.stamps)
     correlation = np.where(seen.sum(axis=1) < MIN_POINTS, -1.0, _correlations(levels, drop, seen))
     best = int(np.argmax(correlation))
     seconds = float(seen[best].sum()) * STEP_NS / NS_PER_S
@@ -190,7 +190,7 @@ def _correlations(levels: Floats, drop: Floats, seen: npt.NDArray[np.bool_]) -> 
     return np.asarray(mean(levels * drop) / spread)
 
 
-def _is_seen(wanted: Stamps, stamps: Stamps) -> npt.NDArray[np.bool_]:
+def _is_known(wanted: Stamps, stamps: Stamps) -> npt.NDArray[np.bool_]:
     """Return at which of the times a jaw is known: seen shortly before and after.
 
     The last one seen is also used for the short time until the next frame.

@@ -2,8 +2,8 @@
 
 Means and standard deviations of the cepstrum of the loud frames and of the pitch, projected such
 that one unit is how much a speaker varies from one utterance to the next (linear discriminant
-analysis; `emotion_lab.training.speaker_embedding` makes the table). It tells a handful of people
-in one room apart, and does not identify anybody.
+analysis; `emotion_lab.training.speaker_embedding` makes the table). It distinguishes a
+handful of people in one room, and does not identify anybody.
 """
 
 from __future__ import annotations

@@ -16,8 +16,6 @@ from emotion_node.datatypes import (
     FloatArray,
 )
 
-MS = NS_PER_S // 1000
-
 
 def test_the_buffer_gives_views_by_time() -> None:
     buffer = AudioBuffer(1.0)

@@ -25,6 +25,7 @@ from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import AudioConfig, SegmenterConfig
 from emotion_node.core.hearing.stream import Hearing
 from emotion_node.datatypes import (
+    NS_PER_MS,
     NS_PER_S,
     NS_PER_SAMPLE,
     SAMPLE_RATE,
@@ -41,7 +42,6 @@ from emotion_node.datatypes import (
 )
 
 SPOKEN = 0.2
-MS = NS_PER_S // 1000
 TWO_SENTENCES = ((1.0, 0.0), (1.5, SPOKEN), (0.8, 0.0), (1.0, SPOKEN), (1.0, 0.0))
 
 
@@ -91,7 +91,7 @@ def test_two_sentences_are_two_utterances() -> None:
     assert seconds(first.start_ns) == pytest.approx(1.0, abs=0.03)
     assert seconds(first.end_ns) == pytest.approx(2.5, abs=0.03)
     assert seconds(second.start_ns) == pytest.approx(3.3, abs=0.03)
-    assert first.decided_ns - first.end_ns == 400 * MS
+    assert first.decided_ns - first.end_ns == 400 * NS_PER_MS
     assert hearing.heard_ns == STAMP + round(5.3 * NS_PER_S)
     assert hearing.stats.samples == 5.3 * SAMPLE_RATE
     assert hearing.stats.utterances == 2
@@ -154,7 +154,7 @@ def test_missing_audio_ends_the_utterance_and_is_counted() -> None:
     assert (first.end_reason, second.end_reason) == (EndReason.GAP, EndReason.SILENCE)
     assert seconds(first.end_ns) == 2.0
     assert seconds(second.start_ns) == pytest.approx(2.5, abs=0.021)
-    assert (hearing.stats.gaps, hearing.stats.lost_ns) == (1, 500 * MS)
+    assert (hearing.stats.gaps, hearing.stats.lost_ns) == (1, 500 * NS_PER_MS)
 
 
 def restamped(audio: list[AudioChunk], stamps: Iterable[int]) -> list[AudioChunk]:
@@ -191,7 +191,9 @@ def test_audio_whose_stamps_jitter_gives_the_same_utterances(jitter_ms: int) -> 
     rng = np.random.default_rng(jitter_ms)
     audio = chunks(sound(*FOUR_SENTENCES, (1.0, 0.0)))
     expected, _ = speech_times(audio)
-    stamps = [one.stamp_ns + round(rng.uniform(-jitter_ms, jitter_ms) * MS) for one in audio]
+    stamps = [
+        one.stamp_ns + round(rng.uniform(-jitter_ms, jitter_ms) * NS_PER_MS) for one in audio
+    ]
     found, _ = speech_times(restamped(audio, stamps))
     assert found == [pytest.approx(one, abs=0.3) for one in expected]
 
@@ -202,7 +204,7 @@ def test_audio_out_of_order_gives_the_same_utterances() -> None:
     shuffled = [audio[first + k] for first in range(0, len(audio) - 3, 4) for k in (3, 2, 1, 0)]
     found, hearing = speech_times(shuffled)
     assert found == [pytest.approx(one, abs=0.1) for one in expected]
-    assert hearing.stats.lost_ns < 100 * MS
+    assert hearing.stats.lost_ns < 100 * NS_PER_MS
 
 
 @pytest.mark.parametrize('share', [0.02, 0.05])
@@ -216,8 +218,8 @@ def test_lost_chunks_do_not_split_utterances_and_are_counted(share: float) -> No
     assert [(seconds(one.start_ns), seconds(one.end_ns)) for one in found] == [
         pytest.approx(one, abs=0.35) for one in expected
     ]  # a hole in the onset delays the detector
-    lost_ns = 20 * MS * (len(audio) - len(kept))
-    assert hearing.stats.lost_ns == pytest.approx(lost_ns, abs=20 * MS)
+    lost_ns = 20 * NS_PER_MS * (len(audio) - len(kept))
+    assert hearing.stats.lost_ns == pytest.approx(lost_ns, abs=20 * NS_PER_MS)
     assert 0 < sum(one.missing_ns for one in found) <= lost_ns
 
 
@@ -271,7 +273,11 @@ def test_samples_that_are_not_finite_leave_a_gap(bad: float) -> None:
     audio[100] = AudioChunk(audio[100].stamp_ns, broken, SAMPLE_RATE)
     first, second = utterances(process(audio, hearing))
     assert (first.end_reason, second.end_reason) == (EndReason.GAP, EndReason.SILENCE)
-    assert (hearing.stats.bad_chunks, hearing.stats.gaps, hearing.stats.lost_ns) == (1, 1, 20 * MS)
+    assert (hearing.stats.bad_chunks, hearing.stats.gaps, hearing.stats.lost_ns) == (
+        1,
+        1,
+        20 * NS_PER_MS,
+    )
     assert np.isfinite(second.samples).all()
 
 
@@ -316,7 +322,7 @@ def test_a_bag_that_loops_is_processed_again_and_ids_continue() -> None:
 def test_two_microphones_on_one_topic_count_as_one() -> None:
     hearing = make_hearing()
     one = chunks(sound(*TWO_SENTENCES))
-    other = chunks(sound(*TWO_SENTENCES, seed=1), start_ns=STAMP + 7 * MS)
+    other = chunks(sound(*TWO_SENTENCES, seed=1), start_ns=STAMP + 7 * NS_PER_MS)
     both = sorted(one + other, key=lambda chunk: chunk.stamp_ns)
     first, second = utterances(process(both, hearing))
     edges = [seconds(s) for u in (first, second) for s in (u.start_ns, u.end_ns)]
@@ -344,7 +350,7 @@ def test_the_robot_speaks_and_is_ignored() -> None:
     assert (
         second.samples_start_ns == second.start_ns
     )  # the robot's voice is not part of the padding
-    assert hearing.stats.muted_ns == 1300 * MS
+    assert hearing.stats.muted_ns == 1300 * NS_PER_MS
 
 
 def test_the_message_that_the_robot_speaks_comes_late() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emotion_node.core.hearing.rate_check import RateCheck
-from emotion_node.datatypes import NS_PER_S, AudioChunk
+from emotion_node.datatypes import NS_PER_MS, NS_PER_S, AudioChunk
 
 START = 1_700_000_000 * NS_PER_S
 
@@ -16,7 +16,9 @@ def add_audio(
 ) -> None:
     """Add chunks of 100 ms that really hold `true` samples per second."""
     samples = np.zeros((true // 10, 1), np.int16)
-    jitter = np.random.default_rng(3).integers(-10_000_000, 10_000_000, round(seconds * 10))
+    jitter = np.random.default_rng(3).integers(
+        -10 * NS_PER_MS, 10 * NS_PER_MS, round(seconds * 10)
+    )
     for number, late in enumerate(jitter):
         stamp_ns = start_ns + number * NS_PER_S // 10 + int(late)
         check.add(AudioChunk(stamp_ns, samples, declared))

@@ -7,9 +7,7 @@ import pytest
 from support.speech import STAMP
 
 from emotion_node.core.hearing.reorder import ReorderBuffer
-from emotion_node.datatypes import NS_PER_S, AudioChunk
-
-MS = NS_PER_S // 1000
+from emotion_node.datatypes import NS_PER_MS, AudioChunk
 
 
 def released(order: list[int], stamps: list[float] | None = None) -> list[int]:
@@ -19,14 +17,14 @@ def released(order: list[int], stamps: list[float] | None = None) -> list[int]:
     for n in order:
         stamp_ms = 20 * n if stamps is None else stamps[n]
         samples = np.full((320, 1), n, np.int16)
-        out += reorder.push(AudioChunk(STAMP + round(stamp_ms * MS), samples, 16000))
+        out += reorder.push(AudioChunk(STAMP + round(stamp_ms * NS_PER_MS), samples, 16000))
     return [int(one.samples[0, 0]) for one in [*out, *reorder.flush()]]
 
 
 def test_audio_in_order_is_not_held_back() -> None:
     reorder = ReorderBuffer()
     for n in range(100):
-        chunk = AudioChunk(STAMP + 20 * n * MS, np.zeros((320, 1), np.int16), 16000)
+        chunk = AudioChunk(STAMP + 20 * n * NS_PER_MS, np.zeros((320, 1), np.int16), 16000)
         assert reorder.push(chunk) == [chunk]
 
 
@@ -63,9 +61,11 @@ def test_a_single_wrong_stamp_is_corrected(wrong_by_ms: float) -> None:
     out: list[AudioChunk] = []
     for n in range(100):
         stamp_ms = 20.0 * n + (wrong_by_ms if n == 50 else 0)
-        chunk = AudioChunk(STAMP + round(stamp_ms * MS), np.zeros((320, 1), np.int16), 16000)
+        chunk = AudioChunk(
+            STAMP + round(stamp_ms * NS_PER_MS), np.zeros((320, 1), np.int16), 16000
+        )
         out += reorder.push(chunk)
-    assert [one.stamp_ns for one in out] == [STAMP + 20 * n * MS for n in range(100)]
+    assert [one.stamp_ns for one in out] == [STAMP + 20 * n * NS_PER_MS for n in range(100)]
 
 
 def test_a_jump_that_the_next_stamp_confirms_is_kept() -> None:
@@ -74,5 +74,5 @@ def test_a_jump_that_the_next_stamp_confirms_is_kept() -> None:
     out: list[AudioChunk] = []
     for stamp in stamps:
         samples = np.zeros((320, 1), np.int16)
-        out += reorder.push(AudioChunk(STAMP + round(stamp * MS), samples, 16000))
-    assert [(one.stamp_ns - STAMP) / MS for one in out] == stamps
+        out += reorder.push(AudioChunk(STAMP + round(stamp * NS_PER_MS), samples, 16000))
+    assert [(one.stamp_ns - STAMP) / NS_PER_MS for one in out] == stamps

@@ -12,6 +12,7 @@ from emotion_node.config import SegmenterConfig
 from emotion_node.core.hearing.audio_buffer import AudioBuffer
 from emotion_node.core.hearing.segmenter import SpeechSegmenter, required_capacity
 from emotion_node.datatypes import (
+    NS_PER_MS,
     NS_PER_S,
     NS_PER_SAMPLE,
     SAMPLE_RATE,
@@ -121,7 +122,7 @@ def test_two_coughs_are_not_enough_speech_however_far_apart() -> None:
 
 
 def test_the_delay_of_the_detector_is_subtracted() -> None:
-    delays_ns = (30_000_000, 50_000_000)
+    delays_ns = (30 * NS_PER_MS, 50 * NS_PER_MS)
     events = segment(script((1, 0), (1, 1), (1, 0)), delays_ns=delays_ns)
     assert spans(events) == [(0.97, 1.95)]
     (utterance,) = utterances(events)

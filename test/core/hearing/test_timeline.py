@@ -14,9 +14,8 @@ from support.speech import STAMP, chunks
 from emotion_node.config import AudioConfig
 from emotion_node.core.hearing.timeline import SLEW_DEAD_BAND_NS, Timeline
 from emotion_node.core.hearing.timeline_fit import Continuity
-from emotion_node.datatypes import NS_PER_S, SAMPLE_RATE, AudioChunk, ClockSource
+from emotion_node.datatypes import NS_PER_MS, NS_PER_S, SAMPLE_RATE, AudioChunk, ClockSource
 
-MS = NS_PER_S // 1000
 PAUSE_S = 0.4
 N = 625
 """Chunks of 20 ms in 12.5 s."""
@@ -33,7 +32,7 @@ def silence(
     clock_source: ClockSource = ClockSource.HEADER,
 ) -> AudioChunk:
     samples = np.zeros((rate * duration_ms // 1000, 1), np.int16)
-    return AudioChunk(STAMP + round(stamp_ms * MS), samples, rate, clock_source)
+    return AudioChunk(STAMP + round(stamp_ms * NS_PER_MS), samples, rate, clock_source)
 
 
 def exact(count: int = N) -> list[float]:
@@ -54,13 +53,13 @@ class Placed:
             fit = timeline.place(chunk)
             self.kinds[fit.continuity] += 1
             self.skipped_ms += fit.skip * 1000 / SAMPLE_RATE
-            self.missing_ms += fit.missing_ns / MS
-            self.late_ms += timeline.take_late_loss() / MS
+            self.missing_ms += fit.missing_ns / NS_PER_MS
+            self.late_ms += timeline.take_late_loss() / NS_PER_MS
             if true is not None:
                 placed_ns = fit.start_ns + (
                     fit.missing_ns if fit.continuity is Continuity.HOLE else 0
                 )
-                self.errors.append((placed_ns - STAMP) / MS - true[n])
+                self.errors.append((placed_ns - STAMP) / NS_PER_MS - true[n])
 
     @property
     def lost_ms(self) -> float:
@@ -144,9 +143,9 @@ def test_missing_audio_shorter_than_a_pause_is_a_hole_of_its_length() -> None:
         timeline.place(silence(stamp))
     placed = timeline.place(silence(2300))
     assert placed.continuity is Continuity.HOLE
-    assert placed.missing_ns == 300 * MS
-    assert placed.start_ns == STAMP + 2000 * MS
-    assert timeline.expected_ns == STAMP + 2320 * MS
+    assert placed.missing_ns == 300 * NS_PER_MS
+    assert placed.start_ns == STAMP + 2000 * NS_PER_MS
+    assert timeline.expected_ns == STAMP + 2320 * NS_PER_MS
 
 
 @pytest.mark.parametrize('before', [1, 10, 100])
@@ -156,8 +155,8 @@ def test_missing_audio_as_long_as_a_pause_is_a_gap(before: int) -> None:
         timeline.place(silence(stamp))
     placed = timeline.place(silence(20 * before + 500))
     assert placed.continuity is Continuity.GAP
-    assert placed.missing_ns == 500 * MS
-    assert placed.start_ns == STAMP + (20 * before + 500) * MS
+    assert placed.missing_ns == 500 * NS_PER_MS
+    assert placed.start_ns == STAMP + (20 * before + 500) * NS_PER_MS
 
 
 def test_among_scattered_stamps_a_loss_is_noticed_later() -> None:
@@ -181,7 +180,7 @@ def test_a_clock_set_back_starts_afresh() -> None:
     timeline = make_timeline()
     timeline.place(silence(50_000))
     placed = timeline.place(silence(100))
-    assert (placed.continuity, placed.start_ns) == (Continuity.JUMP_BACK, STAMP + 100 * MS)
+    assert (placed.continuity, placed.start_ns) == (Continuity.JUMP_BACK, STAMP + 100 * NS_PER_MS)
     assert timeline.place(silence(120)).continuity is Continuity.CONTIGUOUS
 
 
@@ -189,7 +188,7 @@ def test_another_rate_starts_afresh_where_the_old_one_ended() -> None:
     timeline = make_timeline()
     timeline.place(silence(0, 100))
     placed = timeline.place(silence(101, 100, rate=48000))
-    assert (placed.continuity, placed.start_ns) == (Continuity.NEW, STAMP + 100 * MS)
+    assert (placed.continuity, placed.start_ns) == (Continuity.NEW, STAMP + 100 * NS_PER_MS)
 
 
 @pytest.mark.parametrize('offset_ms', [0, 2, 10, 17])
@@ -220,7 +219,7 @@ def test_hours_of_a_drifting_sound_card_have_no_gap(parts_per_million: int) -> N
     chunk = silence(0, 100)
     followed_ns = 0
     for n in range(4 * 36_000):
-        stamp_ns = STAMP + round(n * 100 * MS * (1 + parts_per_million / 1e6))
+        stamp_ns = STAMP + round(n * 100 * NS_PER_MS * (1 + parts_per_million / 1e6))
         placed = timeline.place(AudioChunk(stamp_ns, chunk.samples, chunk.rate))
         assert placed.continuity in (Continuity.NEW, Continuity.CONTIGUOUS)
         assert abs(placed.start_ns - stamp_ns) < 2 * SLEW_DEAD_BAND_NS

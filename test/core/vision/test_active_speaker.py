@@ -21,7 +21,7 @@ MARGIN_NS = SECOND
 
 
 def syllables(seed: int) -> FloatArray:
-    """Return (n,) how far somebody's mouth is open every 10 ms, 0..1, from a second before."""
+    """Return (n,) how far a mouth is open every 10 ms, 0..1, from a second before speech."""
     rng = np.random.default_rng(seed)
     steps = rng.normal(size=(LENGTH_NS + 2 * MARGIN_NS) // HOP_NS + 200)
     smooth = np.convolve(steps, np.hanning(20), 'same')[100:-100]

@@ -13,6 +13,7 @@ from support.talking_faces import FRAME_NS, TalkingFaces, frame, live, spoken
 
 from emotion_node.core.vision.stream import FaceVision
 from emotion_node.datatypes import (
+    NS_PER_MS,
     FacesReport,
     FloatArray,
     ModalityEmotion,
@@ -174,11 +175,11 @@ class SlowModel:
         return self.now_ns
 
     def observe(self, mesh: FaceMesh) -> FloatArray:
-        self.now_ns += 2_000_000
+        self.now_ns += 2 * NS_PER_MS
         return np.zeros(1, np.float32)
 
     def estimate(self, seen: FaceSequence) -> ModalityEmotion:
-        self.now_ns += 1_000_000
+        self.now_ns += NS_PER_MS
         even = np.full(len(LABELS), 1 / len(LABELS), np.float32)
         return ModalityEmotion.from_scores(Modality.FACE, even, self.info, len(seen.rows))
 
