@@ -8,9 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.conditions import IfCondition
-from launch.events import Shutdown
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -107,7 +106,8 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             name='emotion_node',
             parameters=[str(params_file), given, time],
             remappings=[image, audio],
-            on_exit=EmitEvent(event=Shutdown(reason='emotion_node has ended')),
+            respawn=True,
+            respawn_delay=2.0,
             **common,
         ),
         Node(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from emotion_node.config import QueueConfig
@@ -45,7 +46,13 @@ class _Mute:
 
 @dataclass(frozen=True, slots=True)
 class _Flush:
-    """The input has ended, for now."""
+    """The input has ended, for now.
+
+    Attributes:
+        done: set when all that was queued before has been processed and published.
+    """
+
+    done: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,19 @@ class Engine:
         """Start the threads."""
         for worker in self._workers:
             worker.start()
+
+    def drain(self, timeout_s: float) -> bool:
+        """End the utterance under way and wait until all that is queued has been published.
+
+        Args:
+            timeout_s: longest wait.
+
+        Returns:
+            Whether everything was published in time.
+        """
+        last = _Flush()
+        self.audio_queue.put(last)
+        return last.done.wait(timeout_s)
 
     def stop(self) -> None:
         """End the threads; each finishes its current item and discards its queue.
@@ -225,6 +245,8 @@ class Engine:
                 reports = self.analysis.handle(item, load)
         for report in reports:
             self._publish(report)
+        if isinstance(item, _Flush):
+            item.done.set()
 
     def _process_frame(self, item: tuple[VideoFrame, Any]) -> None:
         frame, header = item

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from types import ModuleType
 from typing import TypeVar
@@ -14,10 +15,12 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.logging import get_logger
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args, try_shutdown
 
 from emotion_node.cli.guard import guard
 from emotion_node.errors import UserError
+from emotion_node.ros.periods import STOP_CHECK_S
 
 RCLError = rclpy_implementation.RCLError
 AnyNode = TypeVar('AnyNode', bound=Node)
@@ -29,7 +32,10 @@ def run_node(
     args: list[str] | None = None,
     start: Callable[[AnyNode], bool] = lambda node: True,
 ) -> int:
-    """Run a node until it is interrupted.
+    """Run a node until it is interrupted by SIGINT or SIGTERM.
+
+    The signals only ask the node to stop. Its context stays until the node is destroyed, so that
+    it can publish what it has under way.
 
     Args:
         name: logger name until the node exists.
@@ -40,18 +46,21 @@ def run_node(
     Returns:
         The exit status; 0 when it was interrupted.
     """
-    # SIGINT ends the node as SIGTERM does, by shutting its context down: a KeyboardInterrupt could
-    # be raised anywhere, and a launch system sends the signal again while the node shuts down.
-    signal.signal(signal.SIGINT, lambda *_: None)
-    rclpy.init(args=args)
+    stop = threading.Event()
+    # A KeyboardInterrupt could be raised anywhere, and a launch system sends the signal again
+    # while the node shuts down.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     node: AnyNode | None = None
     try:
         node = make()
         if not start(node):
-            return 1 if rclpy.ok() else 0
+            return 1 if rclpy.ok() and not stop.is_set() else 0
         with SingleThreadedExecutor() as executor:
             executor.add_node(node)
-            executor.spin()
+            while not stop.is_set() and rclpy.ok():
+                executor.spin_once(timeout_sec=STOP_CHECK_S)
     except UserError as error:
         get_logger(name).fatal(str(error))
         return 1

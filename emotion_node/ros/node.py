@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import sys
 import time
 import traceback
@@ -29,7 +30,7 @@ from emotion_node.ros.image_input import ImageInput
 from emotion_node.ros.node_state import NodeState
 from emotion_node.ros.outputs import Outputs
 from emotion_node.ros.parameters import declare_config
-from emotion_node.ros.periods import LOG_PERIOD_S
+from emotion_node.ros.periods import LOG_PERIOD_S, STOP_DEADLINE_S
 from emotion_node.ros.requests import Requests
 
 SUCCESS: Final = TransitionCallbackReturn.SUCCESS
@@ -212,8 +213,14 @@ class EmotionNode(GuardedCallbacks, LifecycleNode):
             one.unsubscribe()
         self.state.audio = self.state.image = None
         engine, self.state.engine = self.state.engine, None
-        if engine is not None:
-            engine.stop()
+        if engine is None:
+            return
+        if not engine.drain(STOP_DEADLINE_S):
+            self.get_logger().warning(
+                f'speech that could not be analysed within {STOP_DEADLINE_S:g} s is dropped: '
+                'the node stops'
+            )
+        engine.stop()
 
     def _release(self) -> None:
         if self._requests is not None:
@@ -222,6 +229,9 @@ class EmotionNode(GuardedCallbacks, LifecycleNode):
             self.state.outputs.destroy()
         self.state.outputs = self.state.models = None
         self._requests = self._hearing = self._analysis = None
+        # Callbacks and models refer to each other; without this, every configuration would keep
+        # the models of the one before.
+        gc.collect()
 
 
 def _autostart(node: EmotionNode) -> bool:

@@ -22,6 +22,13 @@ DRIVER_PERIOD_S: Final = 1.0
 DEVICE_SILENCE_S: Final = 2.0
 """A microphone that delivers no audio for this time is opened again."""
 
+STOP_DEADLINE_S: Final = 4.0
+"""How long a node that stops works on the utterance under way. A launch system sends the next
+signal after 5 s."""
+
+STOP_CHECK_S: Final = 0.1
+"""Time between two checks whether the process was asked to stop."""
+
 FIRST_RETRY_S: Final = 0.5
 LAST_RETRY_S: Final = 10.0
 """Time before a lost camera is opened again: doubled after each attempt, up to the last."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -283,3 +284,18 @@ def test_yesterdays_recording_after_live_use_begins_a_new_dialogue(
     answer = bench.robot.call(GetReaction, 'emotion_node/get_reaction', GetReaction.Request())
     assert list(answer.evidence_after) == [emotion.utterance_id]
     assert answer.message == 'no emotion is known from before'
+
+
+def test_a_node_that_is_cleaned_up_lets_its_models_go() -> None:
+    with listening_node() as other:
+        models = other.node.state.models
+        assert models is not None
+        kept: list[weakref.ref[Any]] = [
+            weakref.ref(models.text),
+            weakref.ref(models.voice),
+            weakref.ref(models.face),
+        ]
+        del models
+        assert other.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+        assert other.node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
+        assert [reference() for reference in kept] == [None, None, None]

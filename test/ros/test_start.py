@@ -17,7 +17,7 @@ from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
 from support.robot import RATE, Robot, audio_message, conversation, robot
 
-from emotion_msgs.msg import AudioChunk
+from emotion_msgs.msg import AudioChunk, Emotion, SpeechActivity
 
 MODELS = Path(__file__).parents[2] / 'models'
 RUN = 'import sys; from emotion_node.ros.node import main; sys.exit(main())'
@@ -67,6 +67,30 @@ def test_the_node_starts_by_itself_and_stops_cleanly_mid_sentence(
     assert process.returncode == 0, log
     assert 'Traceback' not in log
     assert 'ERROR' not in log
+
+
+@pytest.mark.parametrize('stop', [signal.SIGINT, signal.SIGTERM])
+def test_a_node_that_is_stopped_mid_sentence_publishes_what_it_has_heard(
+    domain: int, stop: signal.Signals
+) -> None:
+    with started(domain, 'transcriber.backend:=pocketsphinx') as process, robot(domain) as one:
+        one.until(lambda: state_of(one) == State.PRIMARY_STATE_ACTIVE, 'the node is active')
+        for kind, topic in ((Emotion, 'emotion'), (SpeechActivity, 'speech_activity')):
+            one.listen(kind, topic)
+        publisher = one.publisher(AudioChunk, 'audio')
+        start_ns = 1_700_000_000_000_000_000
+        samples = conversation()[: 5 * RATE // 2]  # it breaks off in the first sentence
+        for first in range(0, len(samples), RATE // 10):
+            chunk = samples[first : first + RATE // 10]
+            publisher.publish(audio_message(chunk, start_ns + first * 1_000_000_000 // RATE))
+        one.until(lambda: one.inbox['speech_activity'], 'speech has begun')
+        process.send_signal(stop)
+        emotion = one.until(lambda: one.inbox['emotion'], 'the emotion of what was heard')[0]
+        ended = [activity.state for activity in one.inbox['speech_activity']]
+        process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert emotion.end_reason == Emotion.END_REASON_END
+    assert ended == [SpeechActivity.STARTED, SpeechActivity.ENDED]
 
 
 def test_without_autostart_the_node_waits_for_its_manager(domain: int) -> None:
