@@ -117,10 +117,10 @@ class AudioConfig:
     )
     stamp: str = _p(
         'auto',
-        'What the stamp of an audio message marks: its first sample ("start"), or the moment '
-        'after its last ("end"). "auto" is "end" for audio_common_msgs, whose drivers stamp '
-        'audio after reading it, and "start" for all other types.',
-        choices=('auto', 'start', 'end'),
+        'What the stamp of an audio message marks: its first sample ("start", also "auto"), or '
+        'the moment after its last ("end"). "receipt" ignores stamps: the time of receipt minus '
+        'the duration is used instead.',
+        choices=('auto', 'start', 'end', 'receipt'),
     )
     max_jump_back: float = _p(
         1.0,

@@ -38,6 +38,7 @@ class EmotionReport:
         speaker_confidence: 0..1, that `face_id` is the speaker's.
         peak: the frame in which the speaker's face shows the fused label most, or the expression
             that it shows instead; None when there is none. Not published.
+        missing_audio: 0..1, share of the audio that never came; silence replaces it.
     """
 
     utterance_id: str
@@ -56,6 +57,7 @@ class EmotionReport:
     speaker_confidence: float = 0.0
     peak: FacePeak | None = None
     person_id: str = ''
+    missing_audio: float = 0.0
 
     @property
     def total_latency_ns(self) -> int:

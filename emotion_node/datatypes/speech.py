@@ -52,6 +52,13 @@ class Utterance:
     missing_ns: int = 0
 
     @property
+    def missing_share(self) -> float:
+        """Share of the audio that never came, 0..1."""
+        if not len(self.samples):
+            return 0.0
+        return min(self.missing_ns / (len(self.samples) * NS_PER_SAMPLE), 1.0)
+
+    @property
     def samples_end_ns(self) -> int:
         """Stamp at which the samples end."""
         return self.samples_start_ns + len(self.samples) * NS_PER_SAMPLE

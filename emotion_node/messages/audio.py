@@ -114,12 +114,10 @@ def decode_audio(
     elif hasattr(message, 'audio') and hasattr(message.audio, 'audio_data'):
         samples = _filled_array(message.audio.audio_data)
         rate, channels = int(message.audio.info.rate), int(message.audio.info.channels)
-        stamped_at_end = config.stamp != 'start'
     elif hasattr(message, 'audio') or hasattr(message, 'data'):
         payload = message.audio.data if hasattr(message, 'audio') else message.data
         samples = _bytes_to_samples(payload, assumed.encoding)
         rate, channels = assumed.rate, assumed.channels
-        stamped_at_end = config.stamp != 'start'
     else:
         raise MessageError(
             f'{type(message).__name__} is not an audio message; expected one of '
@@ -138,7 +136,7 @@ def decode_audio(
         raise MessageError('audio message has no samples')
     shaped = samples.reshape(-1, channels)
     duration_ns = len(shaped) * NS_PER_S // rate
-    stamp_ns = _stamp(message)
+    stamp_ns = None if config.stamp == 'receipt' else _stamp(message)
     if stamp_ns is None:
         return AudioChunk(receipt_ns - duration_ns, shaped, rate, ClockSource.RECEIPT)
     return AudioChunk(stamp_ns - stamped_at_end * duration_ns, shaped, rate, ClockSource.HEADER)

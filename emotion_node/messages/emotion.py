@@ -99,6 +99,7 @@ def _report(record: Record) -> EmotionReport:
         face_id=record['face_id'],
         speaker_confidence=record['speaker_confidence'],
         person_id=record['person_id'],
+        missing_audio=record['missing_audio'],
     )
 
 

@@ -171,6 +171,7 @@ class Encoder:
             transcription_latency=report.transcription_ns / NS_PER_S,
             total_latency=total_latency_ns / NS_PER_S,
             clock_source=str(report.clock_source),
+            missing_audio=report.missing_audio,
         )
         if not final:
             return [('emotion/interim', emotion)]

@@ -9,6 +9,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 
 from emotion_node.core.analysis.load import Load
+from emotion_node.core.hearing.stats import MAX_LOSS
 from emotion_node.datatypes import NS_PER_S
 from emotion_node.messages.audio import AUDIO_TYPES
 from emotion_node.ros.diagnostics import Status
@@ -133,6 +134,15 @@ def hearing_status(engine: Engine, dropped_at: float, now: float) -> Status:
         'dropped_s': queue.dropped_cost,
     }
     stats = engine.hearing.stats
+    missing = engine.hearing.recent_loss.share
+    status.values['missing_share'] = missing
+    if missing > MAX_LOSS:
+        status.add(
+            DiagnosticStatus.WARN,
+            f'{100 * missing:.0f} % of the audio of the last minute is missing: the driver or the '
+            'network loses it (look at processor load and quality of service), or its stamps are '
+            'wrong (set audio.stamp to "receipt")',
+        )
     if stats.bad_chunks:
         status.add(
             DiagnosticStatus.WARN,

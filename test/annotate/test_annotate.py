@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from support.recordings import (
     CONVERSATION,
     START_NS,
+    Row,
     Samples,
     audio_rows,
     header,
@@ -247,3 +250,39 @@ def test_a_bag_without_audio_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
     path = write_bag(tmp_path / 'talk', [('/chatter', 'std_msgs/msg/String', START_NS, other)])
     assert annotate(path) == 1
     assert 'has no audio topic; it has: /chatter (std_msgs/msg/String)' in capsys.readouterr().err
+
+
+def restamped(rows: list[Row], stamps_ns: Sequence[int]) -> list[Row]:
+    return [
+        (topic, kind, time_ns, replace(message, header=header(stamp_ns)))
+        for (topic, kind, time_ns, message), stamp_ns in zip(rows, stamps_ns, strict=True)
+    ]
+
+
+def speech_times(path: Path) -> list[tuple[int, int]]:
+    return [(one['start'], one['end']) for one in lines(path)]
+
+
+def test_stamps_in_steps_lose_no_utterance(tmp_path: Path, beginning: Samples) -> None:
+    rows = audio_rows(beginning)
+    steps = [rows[min(n // 3 * 3 + 3, len(rows) - 1)][2] for n in range(len(rows))]
+    exact, stepped = tmp_path / 'exact.jsonl', tmp_path / 'stepped.jsonl'
+    assert annotate(write_bag(tmp_path / 'exact', rows), '-o', exact) == 0
+    assert annotate(write_bag(tmp_path / 'stepped', restamped(rows, steps)), '-o', stepped) == 0
+    assert [end - start for start, end in speech_times(stepped)] == [
+        pytest.approx(end - start, abs=0.1e9) for start, end in speech_times(exact)
+    ]
+
+
+@pytest.mark.parametrize('lost', [0, 10])
+def test_missing_audio_is_reported_with_the_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], beginning: Samples, lost: int
+) -> None:
+    rows = [row for n, row in enumerate(audio_rows(beginning)) if not lost or n < 30 or n % lost]
+    bag, out = write_bag(tmp_path / 'lossy', rows), tmp_path / 'out.jsonl'
+    assert main(['annotate', *SPEECH_ONLY[1:], str(bag), '-o', str(out)]) == 0
+    printed = ' '.join(capsys.readouterr().err.split())
+    assert ('s of audio missing between the messages' in printed) == bool(lost)
+    assert ('-p audio.stamp:=receipt' in printed) == bool(lost)
+    shares = [one['missing_audio'] for one in lines(out)]
+    assert (max(shares) > 0.03) == bool(lost)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import re
 from collections.abc import Iterable
@@ -99,7 +100,23 @@ class TestAudio:
         audio = decode_audio(message, RECEIPT, CONFIG, info)
         assert audio.samples.shape == (441, 2)
         np.testing.assert_array_equal(audio.samples.ravel(), payload)
-        assert audio.stamp_ns == 10_000_000_005 - 10_000_000  # stamped when it had been read
+        assert audio.stamp_ns == 10_000_000_005
+
+    @pytest.mark.parametrize(
+        ('mark', 'stamp_ns', 'source'),
+        [
+            ('start', 10_000_000_005, ClockSource.HEADER),
+            ('end', 10_000_000_005 - 10_000_000, ClockSource.HEADER),
+            ('receipt', RECEIPT - 10_000_000, ClockSource.RECEIPT),
+        ],
+    )
+    def test_what_a_stamp_marks_can_be_set(
+        self, mark: str, stamp_ns: int, source: ClockSource
+    ) -> None:
+        data = np.zeros(160, np.int16)
+        message = SimpleNamespace(header=header(), sample_rate=16000, channels=1, data=data)
+        audio = decode_audio(message, RECEIPT, dataclasses.replace(CONFIG, stamp=mark))
+        assert (audio.stamp_ns, audio.clock_source) == (stamp_ns, source)
 
     @pytest.mark.parametrize(
         ('name', 'values', 'expected'),

@@ -163,3 +163,14 @@ def test_a_second_publisher_of_audio_is_reported_and_received(
     bench.robot.until(
         lambda: '2 publishers' not in bench.fresh_status('audio').message, 'the all-clear'
     )
+
+
+def test_audio_that_is_lost_on_the_way_is_reported_with_the_remedy(bench: Bench) -> None:
+    start_ns = bench.new_day()
+    samples = conversation()[: 8 * RATE]
+    for n, first in enumerate(range(0, len(samples), CHUNK)):
+        if n < 10 or n % 8:
+            bench.play(samples[first : first + CHUNK], start_ns + first * NS_PER_S // RATE)
+    status = bench.status_at('hearing', DiagnosticStatus.WARN)
+    assert '% of the audio of the last minute is missing' in status.message
+    assert 'set audio.stamp to "receipt"' in status.message

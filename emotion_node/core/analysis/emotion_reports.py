@@ -87,6 +87,7 @@ class EmotionReporter:
             face_id=perceived.face.face_id,
             speaker_confidence=perceived.face.speaker_confidence,
             peak=peak,
+            missing_audio=utterance.missing_share,
         )
 
     def _fuse(

@@ -1,11 +1,19 @@
-"""Counters of one microphone."""
+"""Counters of one microphone, and how much of its audio is missing."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
+from typing import Final
 
-from emotion_node.datatypes import EndReason
+from emotion_node.datatypes import NS_PER_S, EndReason
+
+MAX_LOSS: Final = 0.02
+"""Share of missing audio from which words suffer and people should know."""
+_WINDOW_NS: Final = 60 * NS_PER_S
+_STEP_NS: Final = NS_PER_S
+_LEAST_NS: Final = 5 * NS_PER_S
+"""Over less audio, a single loss weighs too much."""
 
 
 @dataclass(slots=True)
@@ -44,3 +52,35 @@ class HearingStats:
     utterances: int = 0
     dropped_utterances: int = 0
     end_reasons: Counter[EndReason] = field(default_factory=Counter)
+
+
+class RecentLoss:
+    """The share of audio that is missing over the last minute."""
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[int, int]] = deque()
+
+    def reset(self) -> None:
+        """Forget the audio so far."""
+        self._marks.clear()
+
+    def update(self, heard_ns: int, lost_ns: int) -> None:
+        """Take the stamp up to which audio has been processed, and all that was lost so far."""
+        marks = self._marks
+        if len(marks) > 1 and heard_ns - marks[-2][0] < _STEP_NS:
+            marks[-1] = heard_ns, lost_ns
+        else:
+            marks.append((heard_ns, lost_ns))
+        while heard_ns - marks[0][0] > _WINDOW_NS:
+            marks.popleft()
+
+    @property
+    def share(self) -> float:
+        """Missing audio as a share of the time that passed, 0..1; 0 while too little is known."""
+        if not self._marks:
+            return 0.0
+        (first_ns, lost_before_ns), (last_ns, lost_ns) = self._marks[0], self._marks[-1]
+        span_ns = last_ns - first_ns
+        if span_ns < _LEAST_NS:
+            return 0.0
+        return min(max(0.0, (lost_ns - lost_before_ns) / span_ns), 1.0)

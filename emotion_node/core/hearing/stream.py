@@ -15,7 +15,7 @@ from emotion_node.core.hearing.audio_buffer import AudioBuffer, mix_down
 from emotion_node.core.hearing.muted_spans import MutedSpans
 from emotion_node.core.hearing.reorder import ReorderBuffer
 from emotion_node.core.hearing.segmenter import SpeechSegmenter, required_capacity
-from emotion_node.core.hearing.stats import HearingStats
+from emotion_node.core.hearing.stats import HearingStats, RecentLoss
 from emotion_node.core.hearing.timeline import Timeline
 from emotion_node.core.hearing.timeline_fit import Continuity, TimelineFit
 from emotion_node.datatypes import (
@@ -60,6 +60,7 @@ class Hearing:
     Attributes:
         heard_ns: stamp up to which audio has been processed; None before the first.
         stats: counters.
+        recent_loss: how much audio is missing.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Hearing:
     ) -> None:
         self.heard_ns: int | None = None
         self.stats = HearingStats()
+        self.recent_loss = RecentLoss()
         self._make_resampler = resampler
         self._resampler: Resampler | None = None
         self._vad = vad.stream()
@@ -132,6 +134,7 @@ class Hearing:
                 yield ClockSetBack(fit.start_ns)
             self._begin_stretch(fit, chunk)
         yield from self._count(self._append(mono[fit.skip :], chunk.rate))
+        self.recent_loss.update(self._position_ns, self.stats.lost_ns)
 
     def _append(self, mono: FloatArray, rate: int) -> Iterator[SpeechEvent]:
         assert self._resampler is not None
@@ -182,6 +185,7 @@ class Hearing:
             yield from self._process(chunk)
 
     def _forget_stamps(self) -> None:
+        self.recent_loss.reset()
         self._muted_spans.forget_stamps()
         self._reported_ns = 0
         self._holes.clear()

@@ -221,6 +221,7 @@ def test_lost_chunks_do_not_split_utterances_and_are_counted(share: float) -> No
     lost_ns = 20 * NS_PER_MS * (len(audio) - len(kept))
     assert hearing.stats.lost_ns == pytest.approx(lost_ns, abs=20 * NS_PER_MS)
     assert 0 < sum(one.missing_ns for one in found) <= lost_ns
+    assert hearing.recent_loss.share == pytest.approx(1 - len(kept) / len(audio), abs=0.01)
 
 
 def test_a_clock_that_is_set_back_is_reported_and_one_wild_stamp_is_not() -> None:
