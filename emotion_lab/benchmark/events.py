@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from emotion_node.datatypes import NS_PER_S, Trigger
-from emotion_node.messages.json_records import as_record
+from emotion_node.datatypes import EmotionReport, EndReason, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class EmotionReceived:
         at_ns: monotonic time of receipt.
         utterance_id: of the utterance.
         trigger: final or interim.
-        end_reason: why the utterance ended; empty for an interim estimate.
+        end_reason: why the utterance ended; of no meaning for an interim estimate.
         label: most likely emotion; empty when unknown.
         start_ns, end_ns: stamps of the utterance.
         endpointing_ns: from the end of speech until the end was decided.
@@ -72,24 +71,24 @@ class EmotionReceived:
     at_ns: int
     utterance_id: str
     trigger: Trigger
-    end_reason: str
+    end_reason: EndReason
     label: str
     start_ns: int
     end_ns: int
     endpointing_ns: int
 
     @classmethod
-    def of_message(cls, message: Any, at_ns: int) -> EmotionReceived:
-        """Return the record of a message emotion_msgs/Emotion."""
+    def of_report(cls, report: EmotionReport, at_ns: int) -> EmotionReceived:
+        """Return the record of a report that was received."""
         return cls(
             at_ns,
-            message.utterance_id,
-            Trigger(message.trigger),
-            message.end_reason,
-            message.label,
-            as_record(message.start),
-            as_record(message.end),
-            round(as_record(message.endpointing_latency) * NS_PER_S),
+            report.utterance_id,
+            report.trigger,
+            report.end_reason,
+            report.fused.label,
+            report.start_ns,
+            report.end_ns,
+            report.endpointing_ns,
         )
 
     @property
@@ -151,6 +150,7 @@ def read_event(line: str) -> Event:
     kind = _KINDS[fields.pop('kind')]
     if kind is EmotionReceived:
         fields['trigger'] = Trigger(fields['trigger'])
+        fields['end_reason'] = EndReason(fields['end_reason'])
     return kind(**fields)
 
 

@@ -84,7 +84,7 @@ def processing_figures(matches: Sequence[Match], sound: Sound) -> Figures:
     for one in matches:
         for final in one.finals:
             known_ns = sound.played_at(final.decided_ns)
-            if known_ns is not None and final.end_reason == EndReason.SILENCE:
+            if known_ns is not None and final.end_reason is EndReason.SILENCE:
                 delays.append((final.at_ns - known_ns) / NS_PER_MS)
     silences = [final.endpointing_ns / NS_PER_MS for one in matches for final in one.finals]
     return {

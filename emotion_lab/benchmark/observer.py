@@ -30,6 +30,7 @@ from emotion_lab.benchmark.events import (
 )
 from emotion_msgs.msg import Emotion, SpeechActivity
 from emotion_node.datatypes import NS_PER_S
+from emotion_node.messages.emotion import decode_emotion
 from emotion_node.messages.json_records import as_record
 from emotion_node.ros.executable import run_executable
 
@@ -104,7 +105,8 @@ class Observer:
             self._write(tick)
 
     def _take_emotion(self, message: Any) -> None:
-        self._write(EmotionReceived.of_message(message, time.monotonic_ns()))
+        at_ns = time.monotonic_ns()
+        self._write(EmotionReceived.of_report(decode_emotion(message), at_ns))
 
     def _take_activity(self, message: Any) -> None:
         started = message.state == SpeechActivity.STARTED

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rosgraph_msgs.msg import Clock
+from support import emotions
 from support.recordings import CONVERSATION
 from support.robot import Robot, robot
 from support.scripted import SECOND, ScriptedTranscriber, events
@@ -56,8 +57,10 @@ from emotion_node.cli.processes import ProcessError
 from emotion_node.config import make_config
 from emotion_node.core.timings import Timings
 from emotion_node.core.vision.stream import FaceVision
-from emotion_node.datatypes import Transcript, Trigger
+from emotion_node.datatypes import EndReason, Transcript, Trigger
+from emotion_node.messages.reports import Encoder
 from emotion_node.recordings.truth import TrueUtterance
+from emotion_node.ros.outputs import make_message
 
 AHEAD_NS = 7 * SECOND
 """Monotonic time minus the time of the stamps in these stories."""
@@ -90,7 +93,7 @@ def emotion(at_s: float, start_s: float, end_s: float) -> EmotionReceived:
         at_ns=int(at_s * SECOND) + AHEAD_NS,
         utterance_id=f'u{start_s:g}',
         trigger=Trigger.FINAL,
-        end_reason='silence',
+        end_reason=EndReason.SILENCE,
         label='joy',
         start_ns=int(start_s * SECOND),
         end_ns=int(end_s * SECOND),
@@ -100,7 +103,7 @@ def emotion(at_s: float, start_s: float, end_s: float) -> EmotionReceived:
 
 def interim(at_s: float, start_s: float) -> EmotionReceived:
     return dataclasses.replace(
-        emotion(at_s, start_s, at_s), trigger=Trigger.INTERIM, endpointing_ns=0, end_reason=''
+        emotion(at_s, start_s, at_s), trigger=Trigger.INTERIM, endpointing_ns=0
     )
 
 
@@ -248,9 +251,8 @@ def test_the_observer_records_when_messages_arrive(listener: Robot, tmp_path: Pa
     file = io.StringIO()
     before_ns = time.monotonic_ns()
     Observer(listener.node, 'emotion_node', file)
-    listener.publisher(Emotion, 'emotion').publish(
-        Emotion(utterance_id='u1', trigger='final', label='joy')
-    )
+    message = dict(Encoder(make_message).encode(emotions.emotion()))['emotion']
+    listener.publisher(Emotion, 'emotion').publish(message)
     clock = Clock()
     clock.clock.sec = 5
     listener.publisher(Clock, '/clock').publish(clock)
