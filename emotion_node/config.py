@@ -427,7 +427,7 @@ class DialogueConfig:
     max_age: float = _p(300.0, 'Past utterances older than this are dropped.', 's', 1.0, 1e6)
     speakers: str = _p(
         'face',
-        'How speakers are identified: by face, by face or else by a small voice signature, or '
+        'How speakers are identified: by face, by face or else by a small speaker embedding, or '
         'not at all. The voice alone confuses people with similar voices.',
         choices=('face', 'face_and_voice', 'off'),
     )

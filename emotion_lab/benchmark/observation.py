@@ -27,7 +27,7 @@ class Losses:
 
     Attributes:
         frames_received: messages on the image topic.
-        frames_dropped: frames dropped because sight could not keep up.
+        frames_dropped: frames dropped because vision could not keep up.
         frames_late: frames that came too late for their utterance.
         audio_dropped_s: audio dropped because hearing could not keep up.
         audio_lost_s: audio missing in the stream.
