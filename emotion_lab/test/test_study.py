@@ -18,6 +18,7 @@ study = pytest.importorskip('emotion_lab.training.study', exc_type=ModuleNotFoun
 study_cells = pytest.importorskip('emotion_lab.training.study_cells')
 frozen = pytest.importorskip('emotion_lab.training.frozen')
 text = pytest.importorskip('emotion_lab.training.text')
+batches = pytest.importorskip('emotion_lab.training.text_batches')
 text_model = pytest.importorskip('emotion_lab.training.text_model')
 variation = pytest.importorskip('emotion_lab.training.variation')
 
@@ -91,7 +92,7 @@ def test_an_interrupted_table_goes_on_where_it_was(
     assert make('--only', 'logistic') == 130
     said = capsys.readouterr().err
     assert 'Interrupted: 1 of 2 cells are in' in said
-    assert 'the same command goes on' in said
+    assert 'the same command continues' in said
     assert 'Traceback' not in said
 
     def the_rest(name: str, train: Any, *others: Any) -> Any:
@@ -198,7 +199,7 @@ def test_training_sees_single_utterances_as_the_measurement_does(data: Path) -> 
     recipe = of(data)._recipe(study_cells.Cell('finetuned', 8, 2, 0))
     builder = text_model.input_builder(recipe)
     rng = np.random.default_rng(0)
-    for sample in text.read_corpus(recipe):
+    for sample in batches.read_corpus(recipe):
         seen = variation.vary(sample, recipe, rng, builder)
         assert seen == builder.build(sample.text)
         assert len(seen.ids) <= 8

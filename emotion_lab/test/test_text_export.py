@@ -57,7 +57,7 @@ def test_exported_and_quantised_models_answer_as_torch_does(
     plain, small = tmp_path / 'float.onnx', tmp_path / 'small.onnx'
     export.export_float(classifier, inputs[:2], plain)
     np.testing.assert_allclose(export.onnx_scores(plain, inputs), alone, atol=1e-4)
-    for way in export.CANDIDATES:
+    for way in export.QUANTISATIONS:
         export.quantise(plain, small, way)
         np.testing.assert_allclose(export.onnx_scores(small, inputs), alone, atol=0.03)
         assert small.stat().st_size < 0.3 * plain.stat().st_size

@@ -16,6 +16,7 @@ from emotion_lab.training import teaching
 from emotion_node.labels import LABELS
 
 training = pytest.importorskip('emotion_lab.training.text', exc_type=ModuleNotFoundError)
+batches = pytest.importorskip('emotion_lab.training.text_batches', exc_type=ModuleNotFoundError)
 tokenizers = pytest.importorskip('tokenizers')
 torch = pytest.importorskip('torch')
 transformers = pytest.importorskip('transformers')
@@ -99,7 +100,11 @@ def test_a_run_starts_from_the_weights_of_another(data: Path, tmp_path: Path) ->
 def test_classes_are_drawn_up_to_their_limit_and_anew(data: Path, tmp_path: Path) -> None:
     flags = ('--corpus', 'goemotions', '--per-class', '3')
     run, _ = trainer(data, tmp_path / 'run', *flags)
-    drawn = [[run.train[i] for i in run._draw(np.random.default_rng(seed))] for seed in range(5)]
+    draws = [
+        batches.draw_samples(run.train, run.config, np.random.default_rng(seed))
+        for seed in range(5)
+    ]
+    drawn = [[run.train[i] for i in one] for one in draws]
     assert all(Counter(sample.label for sample in one) == {0: 3, 1: 3} for one in drawn)
     assert len({sample.text for one in drawn for sample in one}) == 9
     assert all(sample.text.startswith('Alex is') for sample in drawn[0])
@@ -154,7 +159,8 @@ def test_consistency_pulls_both_readings_of_a_sample_together(data: Path, tmp_pa
             data, tmp_path / weight, '--plain-share', '1', '--consistency', weight, '--seed', '1'
         )
         run.run()
-        batch = run._batches(np.random.default_rng(5))[0]
+        rng = np.random.default_rng(5)
+        batch = batches.epoch_batches(run.train, run.config, run.builder, rng)[0]
         with torch.inference_mode():
             logits = run.model.eval()(*training.collate([given for given, _ in batch]))
         found: float = training.divergence(logits[0::2], logits[1::2]).item()
@@ -165,10 +171,10 @@ def test_consistency_pulls_both_readings_of_a_sample_together(data: Path, tmp_pa
 
 def test_fewer_neutral_ones_are_the_same_ones_each_time() -> None:
     samples = [Sample(str(n), n % 2) for n in range(20)]
-    few = training.fewer_neutral(samples, 3)
+    few = batches.fewer_neutral(samples, 3)
     assert Counter(sample.label for sample in few) == {0: 3, 1: 10}
-    assert training.fewer_neutral(samples, 3) == few
-    assert training.fewer_neutral(samples, 0) == samples
+    assert batches.fewer_neutral(samples, 3) == few
+    assert batches.fewer_neutral(samples, 0) == samples
     assert few == [sample for sample in samples if sample in few]
 
 
@@ -195,7 +201,9 @@ def test_what_runs_say_together_is_written(data: Path, tmp_path: Path) -> None:
     folders = [str(tmp_path / seed) for seed in ('0', '1')]
     assert teach.main([*folders, '--out', str(out), '--data', str(data), '--threads', '1']) == 0
     scores = teaching.read_teaching(out, run.train)
-    alone = [teach.say(tmp_path / seed, run.train, bfloat16=True) for seed in ('0', '1')]
+    alone = [
+        teach.teacher_scores(tmp_path / seed, run.train, bfloat16=True) for seed in ('0', '1')
+    ]
     np.testing.assert_allclose(scores, (alone[0] + alone[1]) / 2, rtol=1e-5)
     np.testing.assert_allclose(scores.sum(1), 1, rtol=1e-5)
 
@@ -216,6 +224,6 @@ def test_other_encoders_are_trained_alike(data: Path, tmp_path: Path) -> None:
     run, _ = trainer(data, tmp_path / 'run', '--encoder', str(folder), '--plain-share', '0')
     assert list(run.dev) == ['gold']
     run.run()
-    scores = teach.say(tmp_path / 'run', run.train, bfloat16=False)
+    scores = teach.teacher_scores(tmp_path / 'run', run.train, bfloat16=False)
     assert scores.shape == (24, 7)
     np.testing.assert_allclose(scores.sum(1), 1, rtol=1e-5)

@@ -1,5 +1,5 @@
 """Training and export of the models that the package ships.
 
-Only the modules that train or export import torch; the dataset readers and the metrics need
-numpy alone, so that evaluation shares them.
+Run by `python -m emotion_lab train`, see `commands`. Only the modules that train or export import
+torch; what evaluation needs as well is in `emotion_lab.data`.
 """

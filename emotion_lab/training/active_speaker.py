@@ -1,14 +1,14 @@
-"""Fit the constants of `core.vision.active_speaker`; show what leaving out each talker costs.
+"""Fit the constants of `core.vision.active_speaker`, with leave-one-talker-out validation.
 
-The odds of each face, and of nobody, are a conditional logit (McFadden, 1974) of three things
-that are known of each face: the correlation times the seconds of speech, these seconds, and how
-much the jaw moves. It is fitted on scenes of `python -m emotion_lab evaluate speaker`, at moments
+The odds of each face, and of no visible face, are a conditional logit (McFadden, 1974) over three
+features of each face: the correlation times the seconds of speech, these seconds, and the motion
+of the jaw. It is fitted on scenes of `python -m emotion_lab evaluate speaker`, at moments
 during the speech and at its end.
 
     python -m emotion_lab train active-speaker
 
-prints the fit on all talkers, and then, for each talker, the figures in the scenes with that
-talker of a fit on the scenes without.
+prints the fit on all talkers, and then, for each talker, a fit on the scenes without that talker
+and its figures on the scenes with them.
 """
 
 from __future__ import annotations
@@ -32,33 +32,34 @@ from emotion_node.core.vision.geometry import find_head, jaw_drop
 from emotion_node.core.voice.level import LevelMeter
 
 RIDGE: Final = 1e-4
-"""Penalty on squared weights, so that few talkers do not make for certainty."""
+"""Penalty on squared weights, so that a fit on few talkers is not overconfident."""
 FIRST_NS: Final = 150_000_000
 EVERY: Final = 4
-"""Images of a scene that are taken: one in so many, from so long after the start of speech."""
+"""One frame in so many of a scene is used, from `FIRST_NS` after the start of speech."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What is known of the faces of a scene at a moment.
+    """The features of the faces of a scene at one moment.
 
     Attributes:
         condition: of the scene.
-        names: who is seen or heard in it.
-        known: (faces + 1, 4): correlation times seconds, minus seconds, motion, and 1 for nobody.
-        answer: row of the speaker; the last is nobody.
+        names: talkers who are visible or whose voice it is.
+        features: (faces + 1, 4): correlation times seconds, minus seconds, motion, and 1 in the
+            last row, which stands for a speaker out of view.
+        answer: row of the speaker.
         final: whether it is the end of the utterance.
     """
 
     condition: str
     names: frozenset[str]
-    known: Array
+    features: Array
     answer: int
     final: bool
 
 
 def make_moments(talkers: Sequence[Talker], clips: Clips) -> list[Moment]:
-    """Return the moments of all scenes in which nobody leaves."""
+    """Return the moments of all scenes in which all faces stay."""
     by_name = {talker.name: talker for talker in talkers}
 
     @cache
@@ -66,7 +67,7 @@ def make_moments(talkers: Sequence[Talker], clips: Clips) -> list[Moment]:
         return _jaw(clips[face])
 
     @cache
-    def known(
+    def features(
         name: str, shift_ms: int, face: tuple[str, str], end_ns: int
     ) -> tuple[float, float, float]:
         talker, shift_ns = by_name[name], shift_ms * 1_000_000
@@ -85,7 +86,7 @@ def make_moments(talkers: Sequence[Talker], clips: Clips) -> list[Moment]:
             continue
         for end_ns, final in _times(scene, by_name[scene.voice]):
             rows = [
-                (*known(scene.voice, scene.shift_ms, face, end_ns), 0.0) for face in scene.faces
+                (*features(scene.voice, scene.shift_ms, face, end_ns), 0.0) for face in scene.faces
             ]
             moments.append(
                 Moment(
@@ -118,8 +119,8 @@ def _jaw(clip: Clip) -> Jaw:
 def fit(moments: Sequence[Moment], steps: int = 30) -> Array:
     """Return the (4,) weights that make the answers likeliest, by Newton's method.
 
-    The ends of utterances count as much as all moments before, and scenes whose speaker is absent
-    as much as all others.
+    The ends of utterances weigh as much as all moments before them, and scenes whose speaker is
+    absent as much as all others.
     """
     kinds = [(moment.final, moment.condition.startswith('absent')) for moment in moments]
     shares = np.array([1 / kinds.count(kind) for kind in kinds]) / len(set(kinds))
@@ -128,25 +129,25 @@ def fit(moments: Sequence[Moment], steps: int = 30) -> Array:
         gradient, curvature = 2 * RIDGE * weights, 2 * RIDGE * np.eye(4)
         for moment, share in zip(moments, shares, strict=True):
             likely = _likely(moment, weights)
-            mean = likely @ moment.known
-            spread = moment.known - mean
-            gradient += share * (mean - moment.known[moment.answer])
+            mean = likely @ moment.features
+            spread = moment.features - mean
+            gradient += share * (mean - moment.features[moment.answer])
             curvature += share * (spread.T * likely) @ spread
         weights = weights - np.linalg.solve(curvature, gradient)
     return weights
 
 
 def _likely(moment: Moment, weights: Array) -> Array:
-    evidence = moment.known @ weights
+    evidence = moment.features @ weights
     likely = np.exp(evidence - evidence.max())
     return np.asarray(likely / likely.sum())
 
 
 def right(moments: Sequence[Moment], weights: Array) -> dict[str, float]:
-    """Return the shares of right answers: of images by condition, and of utterances."""
+    """Return the shares of right answers: of frames by condition, and of utterances."""
     shares: dict[str, list[bool]] = {}
     for moment in moments:
-        evidence = moment.known @ weights
+        evidence = moment.features @ weights
         if moment.final:
             row = 'absent' if moment.condition.startswith('absent') else 'utterances'
             shares.setdefault(row, []).append(int(np.argmax(evidence)) == moment.answer)
@@ -157,11 +158,11 @@ def right(moments: Sequence[Moment], weights: Array) -> dict[str, float]:
 
 
 def describe(weights: Array) -> str:
-    """Return weights as the constants they are."""
-    per_s, seconds, motion, nobody = weights
+    """Return weights as the constants of `core.vision.active_speaker`."""
+    per_s, seconds, motion, off_screen = weights
     return (
         f'WEIGHT_PER_S {per_s:.1f}, NEUTRAL_CORRELATION {seconds / per_s:.2f}, '
-        f'MOTION_WEIGHT {motion:.1f}, OFF_SCREEN {nobody:.1f}'
+        f'MOTION_WEIGHT {motion:.1f}, OFF_SCREEN {off_screen:.1f}'
     )
 
 

@@ -1,4 +1,4 @@
-"""Make a classifier's logits the probabilities that are published: fitted on MELD dev."""
+"""Calibrate the text model's logits to the published probabilities, on MELD dev."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from emotion_lab.data.samples import meld_samples
 from emotion_node.backends.text_input import InputBuilder, TextInput
 
 CHECKED: Final = ('gold', 'plain')
-"""Conditions under which the balance of the classes and the way of storage are chosen."""
+"""Conditions under which the balance of the classes and the quantisation are chosen."""
 CALIBRATED: Final = ('gold', 'plain', 'wer15', 'wer35')
 """Conditions under which the temperature is fitted, all together."""
 
@@ -38,7 +38,7 @@ class Calibrated(nn.Module):
 
     Args:
         classifier: gives (batch, 7) logits.
-        calibration: of these.
+        calibration: of these logits.
     """
 
     def __init__(self, classifier: nn.Module, calibration: Calibration) -> None:
@@ -86,7 +86,7 @@ def fit_temperature(
     Args:
         logits: (n, 7).
         labels: (n,) true labels.
-        weights: (7,) how much an answer counts by its true label; None for alike.
+        weights: (7,) weight of an answer by its true label; None for equal weights.
     """
     found = minimize_scalar(
         lambda t: nn.functional.cross_entropy(logits / t, labels, weights).item(),
@@ -101,7 +101,7 @@ class Calibration:
     """How logits become probabilities: the softmax of (logits + shift) / temperature.
 
     Attributes:
-        balance: how much rare classes are raised: the shift is this many times the negative
+        balance: by how much rare classes are raised: the shift is this many times the negative
             logarithm of the classes' shares (Menon et al., "Long-tail learning via logit
             adjustment", ICLR 2021, after training).
         shift: (7,).
@@ -120,12 +120,12 @@ class Calibration:
 
 
 def calibrate(logits: Mapping[str, torch.Tensor], truth: IntArray, shares: Array) -> Calibration:
-    """Return the calibration that serves dev best.
+    """Return the calibration with the best figures on dev.
 
     The temperature is that with the least negative log-likelihood over all conditions together;
     the balance that with the highest mean of weighted and macro F1, less the calibration error,
-    over `CHECKED`. Answers are weighed as if dev's classes were as frequent as those of training:
-    its few dialogues have fewer neutral utterances, on which no choice should rest.
+    over `CHECKED`. Answers are weighted as if dev's classes were as frequent as in training: dev
+    happens to have fewer neutral utterances, which should not affect the choice.
 
     Args:
         logits: (n, 7) by condition.

@@ -3,7 +3,7 @@
 python -m emotion_lab train endings > emotion_node/core/hearing/endings.tsv
 
 A sentence ends at a full stop, a question or exclamation mark, and at the end of an utterance,
-but not where it trails off within one ("...").
+but not at an ellipsis within one ("...").
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from emotion_lab.data.datasets import read_meld
 from emotion_lab.data.noise import plain_text
 
 MIN_COUNT: Final = 8
-"""Words met less often are left out: they tell nothing."""
+"""Rarer words are left out: their counts are not reliable."""
 SMOOTHING: Final = 2.0
-"""How many words of the average kind are added to the counts of each."""
+"""Pseudo-counts of the average word that are added to the counts of each word."""
 
 
 def words_and_ends(text: str) -> Iterator[tuple[str, bool]]:
@@ -37,7 +37,7 @@ def words_and_ends(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def count_endings(texts: Iterable[str]) -> dict[str, float]:
-    """Return by word the log odds that a sentence ends after it, less those of any word."""
+    """Return the log odds of a sentence's end after each word, minus those of the average word."""
     ends: Counter[str] = Counter()
     inner: Counter[str] = Counter()
     for text in texts:

@@ -1,7 +1,7 @@
-"""Train the face model on FER+, on what shares of ten people saw in each face.
+"""Train the face model on FER+, with the shares of ten people's votes as targets.
 
 The averaged weights at the end of the last epoch are kept. Figures on dev are printed; FER+ test
-is left to `python -m emotion_lab evaluate face`.
+is measured by `python -m emotion_lab evaluate face`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from emotion_lab.training.recipes import parse_recipe
 from emotion_lab.training.run_state import RunState, load_run
 
 DEV_EVERY: Final = 2
-"""Epochs between two looks at dev."""
+"""Epochs between two measurements on dev."""
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 """Faces (batch, side, side) 0..255 and targets (batch, 8)."""
@@ -117,7 +117,7 @@ def _scaled(how: FaceVariation, factor: float) -> FaceVariation:
 
 
 def figures(model: torch.nn.Module, faces: FerPlus) -> dict[str, float]:
-    """Return how well a model does on the faces whose votes agree."""
+    """Return a model's figures on the faces whose votes agree."""
     agreed = faces.choose(faces.agreed)
     scores = predict(model, agreed.images).softmax(-1).double().numpy()
     counts = confusion(agreed.labels, scores.argmax(1), scores.shape[1])
@@ -129,10 +129,10 @@ def figures(model: torch.nn.Module, faces: FerPlus) -> dict[str, float]:
 
 
 def load_face(run: Path) -> tuple[FaceNet, FaceTraining]:
-    """Return the weights of a run that has ended, and its recipe.
+    """Return the weights and the recipe of a finished run.
 
     Raises:
-        FileNotFoundError: it has not ended.
+        FileNotFoundError: it is not finished.
     """
     return load_run(run, FaceTraining, FaceNet)
 

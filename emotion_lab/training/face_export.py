@@ -1,10 +1,10 @@
-"""Turn a trained face model into the file that the package ships.
+"""Export a trained face model to the shipped file.
 
     python -m emotion_lab train face-export --run runs/face/all --out models/face
 
 The temperature is fitted on FER+ dev. Weights are stored in 8 bits, one scale per output channel,
-and made float again when the file is loaded: products are in float. Prints what was measured on
-dev, and what goes into `models/manifest.toml`.
+and converted to float when the file is loaded: products are in float. Prints the figures on dev
+and the entries of `models/manifest.toml`.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from emotion_node.backends.face_onnx import EXPRESSIONS, INPUT, OUTPUT
 TOLERANCE: Final = 1e-4
 """Probabilities of float ONNX and torch may differ by this much."""
 MAX_LOSS: Final = 0.003
-"""Accuracy on dev that storing in 8 bits may cost."""
+"""Largest loss of accuracy on dev from storing weights in 8 bits."""
 MIN_WEIGHTS: Final = 1000
-"""Smaller tensors stay in float: they weigh nothing."""
+"""Smaller tensors stay in float: they take little space."""
 
 
 class CalibratedFace(nn.Module):
@@ -63,7 +63,7 @@ class CalibratedFace(nn.Module):
 
 
 def fit_temperature(logits: torch.Tensor, labels: npt.NDArray[np.int64]) -> float:
-    """Return the temperature with the least negative log-likelihood of what most people saw."""
+    """Return the temperature with the least negative log-likelihood of the majority's labels."""
     truth = torch.from_numpy(labels)
 
     def loss(temperature: float) -> float:
@@ -144,11 +144,11 @@ def onnx_scores(path: Path, faces: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 
 
 def export(run: Path, out: Path, data: Path | None = None) -> dict[str, Any]:
-    """Export a run and return what was measured.
+    """Export a run and return its figures.
 
     Raises:
-        FileNotFoundError: the run has not ended.
-        RuntimeError: ONNX differs from torch, or 8 bits cost too much.
+        FileNotFoundError: the run is not finished.
+        RuntimeError: ONNX differs from torch, or 8 bits cost too much accuracy.
     """
     net, _ = load_face(run)
     dev = read_ferplus('dev', data)
@@ -202,7 +202,7 @@ weights = {{ path = '{key}/{path.name}', sha256 = '{digest}', size = {len(data)}
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Export and print what goes into the manifest."""
+    """Export, and print the entries of the manifest."""
     parser = argparse.ArgumentParser(
         prog='python -m emotion_lab train face-export',
         description=__doc__,

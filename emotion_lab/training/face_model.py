@@ -20,9 +20,9 @@ class FaceTraining:
         out: folder for checkpoints and the log.
         data: folder of the data sets; empty for the default.
         epochs: passes over the training faces.
-        sides: sizes of the images in pixels, from first to last, separated by commas: small
-            ones are learnt from faster (Touvron et al., "Fixing the train-test resolution
-            discrepancy", NeurIPS 2019; Tan and Le, "EfficientNetV2", ICML 2021).
+        sides: sizes of the images in pixels, from first to last, separated by commas: training
+            starts with small ones, which is faster (Touvron et al., "Fixing the train-test
+            resolution discrepancy", NeurIPS 2019; Tan and Le, "EfficientNetV2", ICML 2021).
         size_epochs: epochs with each size but the last, separated by commas.
         batch: faces per step.
         rate: AdamW learning rate at its peak.
@@ -30,15 +30,15 @@ class FaceTraining:
         warmup: share of all steps over which the rate rises, before it falls along a cosine.
         averaging: decay of the exponential moving average of the weights, per step.
         mixup: parameter of the Beta distribution by which faces are mixed (Zhang et al., "mixup",
-            ICLR 2018); 0 for not at all.
-        mixed_share: share of the batches that are.
-        strength: by which the variation of the images is multiplied.
+            ICLR 2018); 0 for no mixing.
+        mixed_share: share of the batches that are mixed.
+        strength: factor of the variation of the images.
         widths: channels of the stem and the three stages, separated by commas.
         blocks: residual blocks of each stage, separated by commas.
         dropout: before the classifier.
-        bfloat16: whether convolutions are made in bfloat16, faster where processors can.
-        seed: of weights, order and variation; each epoch is seeded by it and its number, so that
-            a resumed run equals one that never stopped.
+        bfloat16: whether to convolve in bfloat16, faster on processors with support for it.
+        seed: of weights, order and variation; each epoch is seeded by it and its number, so
+            that a resumed run equals an uninterrupted one.
         threads: of torch.
     """
 
@@ -132,8 +132,8 @@ class FaceNet(nn.Module):
         """Return (batch, 8) logits.
 
         Args:
-            faces: (batch, height, width) brightness, 0..255; how bright and rich in contrast a
-                image is as a whole does not count.
+            faces: (batch, height, width) brightness, 0..255; overall brightness and contrast are
+                normalised.
         """
         mean = faces.mean((1, 2), keepdim=True)
         spread = (faces - mean).square().mean((1, 2), keepdim=True).sqrt()

@@ -33,7 +33,7 @@ Predict = Callable[[FloatArray], IntArray]
 """(n, d) embeddings to (n,) labels."""
 
 GRIDS: Final[Mapping[str, Mapping[str, Any]]] = {
-    # What scikit-learn's "scale" comes to with vectors of unit length.
+    # Equal to scikit-learn's "scale" for vectors of unit length.
     'svm': {'C': (1.0, 3.0, 10.0), 'gamma': 1.0},
     'xgboost': {
         'trees': (100, 200, 400),
@@ -44,10 +44,10 @@ GRIDS: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     'logistic': {'C': (1.0, 3.0, 10.0, 30.0)},
 }
-"""Hyper-parameters by classifier; one of those in brackets is chosen on dev."""
+"""Hyper-parameters by classifier; where there are several values, one is chosen on dev."""
 
 SEEDED: Final = frozenset(('xgboost',))
-"""Those that draw random numbers."""
+"""Classifiers that draw random numbers."""
 
 _BATCH: Final = 64
 
@@ -58,7 +58,7 @@ def embed(texts: Sequence[str], config: TextTraining) -> FloatArray:
     Reimers and Gurevych, "Sentence-BERT", EMNLP 2019.
 
     Args:
-        texts: n of them; cut to `config.max_tokens`, special tokens included.
+        texts: n texts; cut to `config.max_tokens`, special tokens included.
         config: names the encoder, which is used as published.
     """
     builder = input_builder(config)
@@ -66,7 +66,7 @@ def embed(texts: Sequence[str], config: TextTraining) -> FloatArray:
     pooled = TextClassifier(config)
     pooled.head = nn.Identity()
     pooled.eval()
-    # Inputs of like length together waste no time on padding.
+    # Batches of similar length need little padding.
     order = sorted(range(len(inputs)), key=lambda i: len(inputs[i].ids))
     found = torch.empty(len(inputs), pooled.encoder.config.hidden_size)
     with torch.inference_mode():
@@ -79,11 +79,11 @@ def embed(texts: Sequence[str], config: TextTraining) -> FloatArray:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A classifier that was fitted.
+    """A fitted classifier.
 
     Attributes:
-        chosen: the one of its hyper-parameters that is chosen on dev.
-        predict: what it says.
+        chosen: its hyper-parameter that was chosen on dev, and the value.
+        predict: labels of embeddings.
     """
 
     chosen: Mapping[str, float]
@@ -91,7 +91,7 @@ class Fitted:
 
 
 def _svm(x: FloatArray, y: IntArray, seed: int, threads: int) -> Iterator[Fitted]:
-    # As matrix products; SVC's own takes the same kernel vector by vector, four times as long.
+    # By matrix products; SVC's own RBF kernel works vector by vector and takes four times as long.
     kernel = functools.partial(rbf_kernel, gamma=GRIDS['svm']['gamma'])
     for c in GRIDS['svm']['C']:
         yield Fitted({'C': c}, SVC(C=c, kernel=kernel).fit(x, y).predict)
@@ -123,13 +123,13 @@ def fit(
     seed: int = 0,
     threads: int = 1,
 ) -> Fitted:
-    """Return the classifier with the highest weighted F1 on dev, the first where several have it.
+    """Return the classifier with the highest weighted F1 on dev, the first of several.
 
     Args:
         name: svm (with the RBF kernel), xgboost or logistic.
         train: (n, d) embeddings and (n,) labels to fit to.
         dev: likewise, to choose on.
-        seed: of what is drawn.
+        seed: of random draws.
         threads: to fit with.
     """
     with threadpool_limits(threads):

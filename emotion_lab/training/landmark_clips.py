@@ -1,12 +1,12 @@
 """Folders of labelled clips: MELD's own, or clips with a manifest. Needs no torch.
 
-MELD's own is laid out as published: `train_sent_emo.csv`, `dev_sent_emo.csv` and
-`test_sent_emo.csv`, and clips `dia{D}_utt{U}.mp4` in one folder per split whose name holds that of
-the split (`train_splits`, `dev_splits_complete`, `output_repeated_splits_test`). Any other CSV in
-MELD's columns will do; where there is but one, its clips may lie in any folder below.
+MELD's own layout is as published: `train_sent_emo.csv`, `dev_sent_emo.csv` and
+`test_sent_emo.csv`, and clips `dia{D}_utt{U}.mp4` in one folder per split whose name contains that
+of the split (`train_splits`, `dev_splits_complete`, `output_repeated_splits_test`). Any other
+CSV with MELD's columns works too; if there is only one, its clips may be in any folder below.
 
-Else a `manifest.csv` names the clips in the columns file and emotion. It may have dialogue and a
-column whose name begins with split.
+Otherwise a `manifest.csv` lists the clips in the columns file and emotion. It may have a column
+dialogue and one whose name begins with split.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from emotion_node.labels import LABELS
 
 MANIFEST: Final = 'manifest.csv'
 WAYS: Final = ('given', 'dialogue', 'none')
-"""How clips are split: as the folder says, anew by dialogue, or not at all, to learn from all."""
+"""How clips are split: as in the folder, drawn by dialogue, or not at all (all for training)."""
 DEV_SHARE, TEST_SHARE = 0.1, 0.2
-"""Of the dialogues, when they are split anew."""
+"""Shares of the dialogues, when splits are drawn."""
 
 _CLIP: Final = re.compile(r'dia(\d+)_utt(\d+)\.(?:mp4|mkv|mov|avi|webm)', re.IGNORECASE)
 
@@ -56,12 +56,12 @@ def read_clips(folder: Path, way: str = 'given', seed: int = 0) -> list[Labelled
     """Return all labelled clips of a folder, also those whose files are missing.
 
     Args:
-        folder: of clips, as above.
+        folder: of clips, laid out as above.
         way: one of `WAYS`.
-        seed: draws the dialogues of dev and test when they are split anew.
+        seed: of the drawn splits.
 
     Raises:
-        DatasetError: there are none, or a table is not what it should be.
+        DatasetError: there are none, or a table is wrong.
     """
     if way not in WAYS:
         raise DatasetError(f'split is {way!r}, expected one of {", ".join(WAYS)}')
@@ -117,13 +117,13 @@ def _read_manifest(path: Path) -> list[LabelledClip]:
 def _read_meld_layout(folder: Path) -> list[LabelledClip]:
     tables: dict[str, Path] = {}
     for path in sorted(folder.rglob('*.csv')):
-        if path.name.startswith('.'):  # resource forks of the archive's maker
+        if path.name.startswith('.'):  # resource forks of macOS
             continue
         split = next((split for split in SPLITS if path.name.startswith(split)), '')
         if split in tables:
             raise DatasetError(
                 f'{path} and {tables[split]} are both of {split or "no split by their names"}; '
-                'leave one'
+                'keep one'
             )
         tables[split] = path
     if not tables:

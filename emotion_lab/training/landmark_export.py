@@ -1,9 +1,9 @@
-"""Make of a trained landmark model what the node can use.
+"""Export a trained landmark model to a folder of models that the node can load.
 
     python -m emotion_lab train landmark-export --run runs/landmarks --out runs/models
 
-Writes `landmarks/model.onnx` and `manifest.toml` with its table below the given folder. Where
-there is a dev split of some size, the temperature is fitted on it.
+Writes `landmarks/model.onnx`, and `manifest.toml` with its table, into the given folder. The
+temperature is fitted on the dev split if it has enough clips.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from emotion_node.labels import LABELS
 from emotion_node.model_store.manifest import MANIFEST
 
 KEY: Final = 'landmarks'
-"""Of the model's table, and name of its folder."""
+"""Key of the model's table, and name of its folder."""
 TOLERANCE: Final = 1e-4
 """Scores of ONNX and torch may differ by this much."""
 CHECKED_STEPS: Final = (1, 2, 7, RATE, 5 * RATE, MAX_STEPS)
-"""Lengths at which they are compared: one step to 30 s."""
+"""Lengths in steps at which they are compared: one step to 30 s."""
 MIN_DEV_CLIPS: Final = 50
-"""On fewer, no temperature is fitted."""
+"""With fewer clips no temperature is fitted."""
 
 
 class CalibratedLandmarks(nn.Module):
-    """What is exported: one sequence in, probabilities out.
+    """The exported module: one sequence in, probabilities out.
 
     Args:
         net: the network.
@@ -61,22 +61,22 @@ class CalibratedLandmarks(nn.Module):
 
 
 def export_onnx(model: CalibratedLandmarks, path: Path) -> float:
-    """Write a model for sequences of any length; return how far it is from torch at most.
+    """Write a model for sequences of any length; return the largest difference from torch.
 
     Raises:
-        RuntimeError: by more than `TOLERANCE`.
+        RuntimeError: it is more than `TOLERANCE`.
     """
     model.eval()
     generator = torch.Generator().manual_seed(0)
 
     def example(steps: int) -> tuple[torch.Tensor, torch.Tensor]:
         noise = torch.randn(steps, WIDTH, generator=generator)
-        shown = torch.rand(steps, generator=generator)
-        return model.net.mean + model.net.spread * noise, shown
+        quality = torch.rand(steps, generator=generator)
+        return model.net.mean + model.net.spread * noise, quality
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # that it is for a batch of one
+        warnings.simplefilter('ignore')  # a warning that the batch size is fixed at one
         torch.onnx.export(
             model,
             example(RATE),
@@ -105,7 +105,7 @@ def export_onnx(model: CalibratedLandmarks, path: Path) -> float:
 
 
 def calibrate(net: LandmarkNet, sets: Mapping[str, LandmarkSet]) -> float:
-    """Return the temperature that serves dev best; 1 where dev is missing or small."""
+    """Return the temperature fitted on dev; 1 if dev is missing or small."""
     dev = sets.get('dev')
     if dev is None or len(dev.labels) < MIN_DEV_CLIPS:
         return 1.0
@@ -113,12 +113,12 @@ def calibrate(net: LandmarkNet, sets: Mapping[str, LandmarkSet]) -> float:
 
 
 def export(run: Path, out: Path, version: str = '1.0.0') -> dict[str, Any]:
-    """Export the kept weights of a run, and return what was measured.
+    """Export the kept weights of a run, and return its figures.
 
     Args:
         run: folder of the run; the clips' sequences are taken from its store.
         out: folder to fill.
-        version: shown with the model's answers.
+        version: published with the model's estimates.
 
     Raises:
         FileNotFoundError: the run has no weights yet.
@@ -170,7 +170,7 @@ weights = {{ path = '{place}', sha256 = '{digest}', size = {len(content)} }}
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Export and print what was measured."""
+    """Export, and print the figures."""
     parser = argparse.ArgumentParser(
         prog='python -m emotion_lab train landmark-export',
         description=__doc__,
@@ -178,7 +178,7 @@ def main(args: Sequence[str] | None = None) -> int:
     )
     parser.add_argument('--run', type=Path, default=Path('runs/landmarks'))
     parser.add_argument('--out', type=Path, default=Path('runs/models'))
-    parser.add_argument('--version', default='1.0.0', help="shown with the model's answers")
+    parser.add_argument('--version', default='1.0.0', help="published with the model's estimates")
     given = parser.parse_args(args)
     print(json.dumps(export(given.run, given.out, given.version), indent=2))
     return 0

@@ -18,7 +18,7 @@ from emotion_node.labels import LABELS
 
 LAYERS: Final = 2
 LEAST_SPREAD: Final = 0.02
-"""Deviation, in cm, below which a number is not stretched further: the mesh trembles as much."""
+"""Smallest standard deviation, in cm, that is scaled to 1: the mesh jitters by as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,10 @@ class LandmarkTraining:
 
     Attributes:
         data: folder of labelled clips, see `landmark_clips`.
-        store: folder that keeps what was read of the clips.
+        store: folder for the landmark sequences of the clips.
         out: folder for checkpoints, the log and the report.
-        split: given (by the folder's tables), dialogue (drawn anew) or none (all clips are learnt
-            from).
+        split: given (by the folder's tables), dialogue (drawn) or none (all clips are for
+            training).
         workers: processes that read clips.
         epochs: passes over the training clips.
         batch: clips per step.
@@ -39,17 +39,17 @@ class LandmarkTraining:
         warmup: share of all steps over which the rate rises, before it falls along a cosine.
         hidden: width of the LSTM in each direction.
         dropout: between the layers and before the classifier.
-        class_balance: power of the inverse of a class's share by which its clips weigh in the
-            cross-entropy; 1 makes all classes count alike.
+        class_balance: power of the inverse of a class's share that weights its clips in the
+            cross-entropy; 1 gives all classes the same weight.
         mirror: whether half of the faces are mirrored.
-        scale: most by which a face is made larger or smaller, in width and height on their own.
-        shift: most by which it is moved, in cm.
-        turn: most by which it is tilted, in degrees.
-        tremble: deviation by which each point is moved on its own, in cm.
-        stretch: most by which a sequence is made slower or faster.
-        drop: most of the images that are left out.
-        seed: of weights, order and variation; each epoch is seeded by it and its number, so that
-            a resumed run equals one that never stopped.
+        scale: largest change of size, separately in width and height, as a share.
+        shift: largest shift of a face, in cm.
+        turn: largest rotation, in degrees.
+        tremble: standard deviation of a constant shift of each point, in cm.
+        stretch: largest change of pace, as a share.
+        drop: largest share of frames that are dropped.
+        seed: of weights, order and variation; each epoch is seeded by it and its number, so
+            that a resumed run equals an uninterrupted one.
         threads: of torch.
     """
 
@@ -80,7 +80,7 @@ class LandmarkTraining:
 class LandmarkNet(nn.Module):
     """Landmark sequences of any length to logits.
 
-    The states of all steps are averaged, weighted by how well the face shows.
+    The states of all steps are averaged, weighted by the quality of the face.
 
     Args:
         config: the recipe.
@@ -105,7 +105,7 @@ class LandmarkNet(nn.Module):
         self.classify = nn.Linear(2 * config.hidden, len(LABELS))
 
     def normalise_by(self, sequences: Sequence[FaceSequence]) -> None:
-        """Take mean and deviation from the sequences of training, where the faces show."""
+        """Set mean and deviation from the training sequences, where the quality is sufficient."""
         rows = np.concatenate([seen.rows[seen.quality >= MIN_QUALITY] for seen in sequences])
         self.mean.copy_(torch.from_numpy(rows.mean(axis=0, dtype=np.float64)))
         spread = rows.std(axis=0, dtype=np.float64).clip(LEAST_SPREAD)
@@ -122,7 +122,7 @@ class LandmarkNet(nn.Module):
         Args:
             landmarks: (batch, longest, `WIDTH`).
             quality: (batch, longest) 0..1, 0 for padding.
-            steps: (batch,) int64 lengths; None where all are the longest.
+            steps: (batch,) int64 lengths; None if all have the same length.
         """
         given = (landmarks - self.mean) / self.spread
         if steps is None:
@@ -156,9 +156,9 @@ def collate(sequences: Sequence[FaceSequence]) -> Batch:
 
 
 def vary(seen: FaceSequence, config: LandmarkTraining, rng: np.random.Generator) -> FaceSequence:
-    """Return a sequence as another person, camera or clip might have given it.
+    """Return a sequence varied as by another person, camera or clip.
 
-    At least half of the images that count are kept.
+    At least half of the frames of sufficient quality are kept.
     """
     rows = mirror_points(seen.rows) if config.mirror and rng.random() < 0.5 else seen.rows
     points = rows.reshape(-1, len(POINTS), 2)
@@ -178,7 +178,7 @@ def vary(seen: FaceSequence, config: LandmarkTraining, rng: np.random.Generator)
 def _kept(
     quality: FloatArray, share: float, rng: np.random.Generator
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return which images remain when a share of those that count is dropped."""
+    """Return which frames remain when a share of those of sufficient quality is dropped."""
     counting = np.flatnonzero(quality >= MIN_QUALITY)
     kept = np.ones(len(quality), bool)
     kept[rng.choice(counting, int(share * len(counting)), replace=False)] = False
@@ -187,7 +187,7 @@ def _kept(
 
 def predict(model: nn.Module, sequences: Sequence[FaceSequence], batch: int = 64) -> torch.Tensor:
     """Return the (n, 7) logits of sequences of any length, in their order."""
-    # Sequences of like length together waste no time on padding.
+    # Batches of similar length need little padding.
     order = sorted(range(len(sequences)), key=lambda n: len(sequences[n].rows))
     model.eval()
     with torch.inference_mode():

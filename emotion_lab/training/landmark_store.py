@@ -1,12 +1,12 @@
-"""Landmark sequences of the speakers' faces, read from clips once, for all runs to train on.
+"""Landmark sequences of the speakers' faces, extracted from clips once for all training runs.
 
     python -m emotion_lab train landmark-store --data MELD.Raw --store runs/landmark-store
 
-Every clip goes through the node's own hearing and vision: an utterance is what voice activity
-detection finds, its face the one whose mouth goes with the voice, so a model learns from what it
-will be shown. Where a clip holds several utterances, the one in which the speaker's face was seen
-longest is kept; a clip without any is kept with the reason. What is in the store is not read
-again. Needs MediaPipe and no torch.
+Every clip goes through the node's own hearing and vision: voice activity detection finds the
+utterance, active speaker detection its face, so a model is trained on what it gets in the node.
+Of several utterances in a clip, the one with the most frames of the speaker's face is kept; a
+clip without any is kept with the reason. Clips in the store are not read again. Needs
+MediaPipe and no torch.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ from emotion_node.recordings.media import MediaError, read_media
 MISSING: Final = 'file_missing'
 UNREADABLE: Final = 'file_unreadable'
 NO_SPEECH: Final = 'no_speech'
-"""Reasons for a clip without a sequence, besides those of `Reason`."""
+"""Reasons for a clip without a sequence, in addition to those of `Reason`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What a clip shows of its speaker.
+    """The speaker's face in a clip.
 
     Attributes:
         seen: the speaker's face; None when there is none.
-        reason: why not; empty when there is one.
+        reason: why there is none; empty when there is one.
     """
 
     seen: FaceSequence | None
@@ -63,7 +63,7 @@ class Sighting:
 
 
 class Recorder:
-    """Keeps what an expression model would be shown (a `FaceEmotion` that says nothing)."""
+    """Keeps what an expression model gets (a `FaceEmotion` that is always absent)."""
 
     def __init__(self) -> None:
         self.info = ModelInfo('recorder')
@@ -72,7 +72,7 @@ class Recorder:
         self.last: FaceSequence | None = None
 
     def observe(self, mesh: FaceMesh) -> FloatArray:
-        """Return the points of a face; not finite when it is none."""
+        """Return the points of a face; NaN when it is none."""
         row = read_points(mesh)
         return np.full(WIDTH, np.nan, np.float32) if row is None else row
 
@@ -90,14 +90,14 @@ class ClipReader:
     """
 
     def __init__(self) -> None:
-        # MediaPipe is wanted only where a clip is read.
+        # MediaPipe is needed only where a clip is read.
         from emotion_node.backends.faces_mediapipe import MediaPipeFaces
 
         self._config = Config()
         self._models = Models(load_vad(self._config), None, None, faces=MediaPipeFaces())
 
     def read(self, path: Path) -> Sighting:
-        """Return what a clip shows of its speaker."""
+        """Return the speaker's face in a clip."""
         if not path.is_file():
             return Sighting(None, MISSING)
         assert self._models.faces is not None
@@ -108,7 +108,7 @@ class ClipReader:
         )
         found: list[tuple[int, Sighting]] = []
 
-        def hear(events: Sequence[SpeechEvent]) -> None:
+        def handle(events: Sequence[SpeechEvent]) -> None:
             for event in events:
                 vision.update_speech(event)
                 if isinstance(event, SpeechEnded):
@@ -121,23 +121,23 @@ class ClipReader:
         try:
             for one in read_media(path):
                 if isinstance(one, AudioChunk):
-                    hear(hearing.push(one))
+                    handle(hearing.push(one))
                 else:
                     vision.update(one)
         except (MediaError, ValueError):
             return Sighting(None, UNREADABLE)
-        hear(hearing.flush())
+        handle(hearing.flush())
         if not found:
             return Sighting(None, NO_SPEECH)
-        return max(found, key=lambda one: (_images(one[1]), one[0]))[1]
+        return max(found, key=lambda one: (_frames(one[1]), one[0]))[1]
 
 
-def _images(sighting: Sighting) -> int:
+def _frames(sighting: Sighting) -> int:
     return 0 if sighting.seen is None else count_frames(sighting.seen)
 
 
 def write_sighting(path: Path, sighting: Sighting) -> None:
-    """Write what a clip shows; complete or not at all."""
+    """Write a sighting atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     seen = sighting.seen
     if seen is None:
@@ -156,24 +156,24 @@ def write_sighting(path: Path, sighting: Sighting) -> None:
 
 
 def read_sighting(path: Path) -> Sighting:
-    """Return what was written.
+    """Return a written sighting.
 
     Raises:
-        DatasetError: it is of another kind of landmarks.
+        DatasetError: it has other landmarks.
     """
     with np.load(path) as file:
         seen = FaceSequence(file['stamps_ns'], file['rows'], file['quality'])
         reason = str(file['reason'])
     if seen.rows.shape[1:] != (WIDTH,):
         raise DatasetError(
-            f'{path} holds {seen.rows.shape[1:]} numbers of each face, expected {WIDTH}; delete '
+            f'{path} holds {seen.rows.shape[1:]} numbers per face, expected {WIDTH}; delete '
             'the store and make it again'
         )
     return Sighting(None if reason else seen, reason)
 
 
 def place_of(store: Path, clip: LabelledClip) -> Path:
-    """Return where a clip's sequence is."""
+    """Return the path of a clip's sequence."""
     return store / f'{clip.name}.npz'
 
 
@@ -190,14 +190,14 @@ def _read(path: Path) -> Sighting:
 
 
 def fill_store(store: Path, clips: Sequence[LabelledClip], workers: int = 1) -> Counter[str]:
-    """Read the clips that are not in the store yet; return how many clips have which reason.
+    """Read the clips that are not in the store yet; return the number of clips by reason.
 
     Clips with a sequence are counted under an empty reason.
 
     Args:
         store: folder to fill.
-        clips: to be read.
-        workers: processes.
+        clips: the clips.
+        workers: number of processes.
 
     Raises:
         ModelError: MediaPipe or the voice activity detector is missing.
@@ -205,7 +205,7 @@ def fill_store(store: Path, clips: Sequence[LabelledClip], workers: int = 1) -> 
     missing = [clip for clip in clips if not place_of(store, clip).is_file()]
     if missing:
         for clip, sighting in zip(missing, _sightings(missing, workers), strict=True):
-            # A file that is not there may come yet.
+            # A missing file may still arrive.
             if sighting.reason != MISSING:
                 write_sighting(place_of(store, clip), sighting)
     counts: Counter[str] = Counter()
@@ -219,14 +219,14 @@ def _sightings(clips: Sequence[LabelledClip], workers: int) -> Iterator[Sighting
     paths = [clip.path for clip in clips]
     if workers <= 1:
         _start()
-        yield from map(_read, tqdm(paths, 'looking for speakers', unit='clip'))
+        yield from map(_read, tqdm(paths, 'finding speakers', unit='clip'))
         return
     with multiprocessing.get_context('spawn').Pool(workers, _start) as pool:
-        yield from tqdm(pool.imap(_read, paths), 'looking for speakers', len(paths), unit='clip')
+        yield from tqdm(pool.imap(_read, paths), 'finding speakers', len(paths), unit='clip')
 
 
 def describe(counts: Counter[str]) -> str:
-    """Return the counts of `fill_store`, for people."""
+    """Return the counts of `fill_store` as a sentence."""
     skipped = counts.total() - counts['']
     reasons = ', '.join(f'{reason} {n}' for reason, n in counts.most_common() if reason)
     return f'{counts[""]} of {counts.total()} clips show their speaker' + (

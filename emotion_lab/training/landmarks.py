@@ -2,10 +2,10 @@
 
     python -m emotion_lab train landmarks --data MELD.Raw --out runs/landmarks
 
-Speakers' faces are looked for in the clips first, once for all runs (`landmark_store`, which can
-be run on its own, without torch). Where there is a dev split, the weights of the epoch that reach
-the best weighted F1 on it are kept, else those of the last epoch.
-`python -m emotion_lab train landmark-export` makes of them what the node can use.
+The speakers' faces are first found in the clips, once for all runs (`landmark_store`, which also
+runs separately, without torch). If there is a dev split, the weights of the epoch with the best
+weighted F1 on it are kept, otherwise those of the last epoch.
+`python -m emotion_lab train landmark-export` exports them for the node.
 """
 
 from __future__ import annotations
@@ -44,15 +44,14 @@ from emotion_lab.training.landmark_store import (
     read_sighting,
 )
 from emotion_lab.training.recipes import parse_recipe
+from emotion_lab.training.run_state import LATEST, LOG, write_checkpoint
 from emotion_lab.training.voice_batches import class_weights
 from emotion_node.backends.face_landmarks_onnx import MIN_FRAMES, count_frames
 from emotion_node.datatypes import Reason
 from emotion_node.faces import FaceSequence
 from emotion_node.labels import LABELS
 
-LATEST: Final = 'latest.pt'
 BEST: Final = 'best.pt'
-LOG: Final = 'log.jsonl'
 REPORT: Final = 'report.json'
 
 
@@ -72,13 +71,13 @@ class LandmarkSet:
 def load_sets(
     store: Path, clips: Sequence[LabelledClip]
 ) -> tuple[dict[str, LandmarkSet], Counter[str]]:
-    """Return what there is of each split, and how many clips have which reason for nothing.
+    """Return the splits, and the number of clips by the reason for having no sequence.
 
     Splits without a clip that shows its speaker are left out.
 
     Args:
         store: filled by `fill_store`.
-        clips: all of them.
+        clips: all clips.
     """
     counts: Counter[str] = Counter()
     chosen: dict[str, list[tuple[FaceSequence, int]]] = {split: [] for split in SPLITS}
@@ -164,7 +163,7 @@ class Trainer:
         return {split: split_figures(model, one) for split, one in self.sets.items()}
 
     def resume(self) -> None:
-        """Go on from the last complete epoch.
+        """Continue from the last complete epoch.
 
         Raises:
             FileNotFoundError: there is no checkpoint in the run's folder.
@@ -200,10 +199,7 @@ class Trainer:
         return total / len(order)
 
     def _save(self, name: str, more: dict[str, Any]) -> None:
-        # Renamed into place, so that an interrupted write leaves the older checkpoint.
-        fresh = self.out / f'{name}.part'
-        torch.save({'model': self.model.state_dict()} | more, fresh)
-        fresh.replace(self.out / name)
+        write_checkpoint(self.out / name, {'model': self.model.state_dict()} | more)
 
     def _log(self, record: dict[str, Any], seconds: float) -> None:
         with (self.out / LOG).open('a', encoding='utf-8') as log:
@@ -212,7 +208,7 @@ class Trainer:
 
 
 def split_figures(model: nn.Module, one: LandmarkSet) -> dict[str, Any]:
-    """Return the figures of a model on a split, its clips as they are."""
+    """Return the figures of a model on a split, without variation."""
     logits = predict(model, one.sequences)
     counts = confusion(one.labels, logits.argmax(1).numpy())
     loss = nn.functional.cross_entropy(logits, torch.from_numpy(one.labels)).item()
@@ -225,7 +221,7 @@ def split_figures(model: nn.Module, one: LandmarkSet) -> dict[str, Any]:
 
 
 def load_landmarks(run: Path) -> tuple[LandmarkNet, LandmarkTraining]:
-    """Return the kept weights of a run, and its recipe.
+    """Return the kept weights and the recipe of a run.
 
     Raises:
         FileNotFoundError: there are none yet.
@@ -238,10 +234,10 @@ def load_landmarks(run: Path) -> tuple[LandmarkNet, LandmarkTraining]:
 
 
 def print_report(found: Mapping[str, Mapping[str, Any]], console: Console) -> None:
-    """Print the figures of each split and its confusions."""
+    """Print the figures and the confusion matrix of each split."""
     for split, figures in found.items():
         table = Table(
-            'true, told', *LABELS, 'F1', title=split, caption=_headline(figures), box=None
+            'true, predicted', *LABELS, 'F1', title=split, caption=_headline(figures), box=None
         )
         for label, row in zip(LABELS, figures['confusion'], strict=True):
             table.add_row(label, *map(str, row), f'{figures["f1"][label]:.3f}')
@@ -256,7 +252,7 @@ def _headline(figures: Mapping[str, Any]) -> str:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Look for the speakers, train and report the figures."""
+    """Find the speakers, train and report the figures."""
     config, resume = parse_recipe(
         LandmarkTraining, 'python -m emotion_lab train landmarks', __doc__ or '', args
     )

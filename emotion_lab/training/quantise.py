@@ -1,8 +1,8 @@
 """Store a text model's weights in 8 bits.
 
 Matrices become blocks of rows with one scale each (`MatMulNBits` of onnxruntime): the
-activations keep their own scale for each token and block, so that one loud token does not cost
-the others their precision. The table of word pieces gets one scale per row.
+activations get a scale for each token and block, so that one token with large values does not
+reduce the precision of the others. The table of word pieces gets one scale per row.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 MIN_ROWS: Final = 1000
-"""A gathered table with fewer rows stays in float: it weighs nothing."""
+"""A gathered table with fewer rows stays in float: it takes little space."""
 
 _DOMAIN: Final = 'com.microsoft'
 _ZERO: Final = 128
@@ -25,12 +25,12 @@ _ZERO: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class Quantisation:
-    """A way of storing weights in 8 bits.
+    """How weights are stored in 8 bits.
 
     Attributes:
-        block: weights with a scale in common: 16, 32, 64, 128 or 256.
-        int8_products: whether activations are made 8 bits too, token by token and block by
-            block, which is faster; else products are in float.
+        block: number of weights that share a scale: 16, 32, 64, 128 or 256.
+        int8_products: whether activations are quantised too, per token and block, which is faster;
+            otherwise products are in float.
     """
 
     block: int

@@ -1,4 +1,4 @@
-"""Recipes of training runs: records whose fields are flags and keys of a TOML file."""
+"""Recipes of training runs: dataclasses whose fields are flags and keys of a TOML file."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def parse_recipe(
 
     Args:
         kind: a dataclass all of whose fields have defaults of type bool, int, float or str.
-        program: shown in the usage.
-        description: likewise.
+        program: for the usage line.
+        description: for `--help`.
         args: the command line; that of the process when None.
     """
     fields: Any = dataclasses.fields(kind)  # type: ignore[arg-type]
@@ -30,7 +30,7 @@ def parse_recipe(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('--config', type=Path, help='TOML file with any of the keys below')
-    parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint')
+    parser.add_argument('--resume', action='store_true', help='continue from the last checkpoint')
     for field in fields:
         parser.add_argument(
             '--' + field.name.replace('_', '-'),

@@ -1,4 +1,4 @@
-"""What a training run is made of, and its checkpoints, so that it can stop and go on."""
+"""The state of a training run and its checkpoints, so that it can be resumed."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ LOG: Final = 'log.jsonl'
 
 
 class RunState:
-    """A network, the average of its weights, AdamW and its rate.
+    """A network, the average of its weights, AdamW and its learning rate schedule.
 
     Args:
-        out: folder for checkpoints and the log, made where it is missing.
+        out: folder for checkpoints and the log, created if missing.
         model: the network.
         rate: AdamW learning rate at its peak.
         weight_decay: AdamW weight decay, of weights but not of biases and norms.
@@ -73,14 +73,11 @@ class RunState:
 
     def save(self) -> None:
         """Write the checkpoint of the last complete epoch."""
-        # Renamed into place, so that an interrupted write leaves the older checkpoint.
-        fresh = self.out / f'{LATEST}.part'
         parts = {name: getattr(self, name).state_dict() for name in _PARTS}
-        torch.save(parts | {'epoch': self.epoch}, fresh)
-        fresh.replace(self.out / LATEST)
+        write_checkpoint(self.out / LATEST, parts | {'epoch': self.epoch})
 
     def load(self) -> None:
-        """Go on from the last complete epoch.
+        """Continue from the last complete epoch.
 
         Raises:
             FileNotFoundError: there is no checkpoint in the run's folder.
@@ -96,11 +93,18 @@ class RunState:
         torch.save({'model': weights, 'config': recipe}, self.out / LAST)
 
     def log(self, record: dict[str, Any], seconds: float = 0.0) -> None:
-        """Append a line to the log; what took time is shown as well."""
+        """Append a line to the log; a record with a duration is printed too."""
         with (self.out / LOG).open('a', encoding='utf-8') as file:
             file.write(json.dumps(record) + '\n')
         if seconds:
             tqdm.write(f'{self.out.name} {json.dumps(record)} {seconds:.1f} s')
+
+
+def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint; an interrupted write leaves the older one."""
+    fresh = path.with_name(f'{path.name}.part')
+    torch.save(state, fresh)
+    fresh.replace(path)
 
 
 Recipe = TypeVar('Recipe')
@@ -110,15 +114,15 @@ Network = TypeVar('Network', bound=nn.Module)
 def load_run(
     run: Path, recipe: Callable[..., Recipe], network: Callable[[Recipe], Network]
 ) -> tuple[Network, Recipe]:
-    """Return the weights of a run that has ended, and its recipe.
+    """Return the weights and the recipe of a finished run.
 
     Args:
         run: its folder.
-        recipe: makes the recipe of its fields.
-        network: makes the network of the recipe.
+        recipe: makes the recipe from its fields.
+        network: makes the network from the recipe.
 
     Raises:
-        FileNotFoundError: it has not ended.
+        FileNotFoundError: it is not finished.
     """
     state = torch.load(run / LAST, weights_only=True)
     config = recipe(**state['config'])

@@ -1,8 +1,8 @@
-"""Make `sound_alikes.tsv`: which word a recogniser may take for which.
+"""Make `sound_alikes.tsv`: the words that a recogniser may confuse.
 
-Two words sound alike when few phonemes must be changed to make one of the other; a change within
-a class of phonemes (vowels, stops, ...) counts half. Pronunciations are those of the CMU
-Pronouncing Dictionary as pocketsphinx brings it.
+Two words sound alike when their phoneme edit distance is small; a substitution within a class of
+phonemes (vowels, stops, ...) counts half. Pronunciations are those of the CMU Pronouncing
+Dictionary that comes with pocketsphinx.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from emotion_lab.data.datasets import read_goemotions, read_meld
 from emotion_lab.data.noise import plain_text
 
 OTHERS: Final = 5
-"""Words at most that one word is taken for."""
+"""Largest number of sound-alikes of a word."""
 FARTHEST: Final = 0.67
-"""Share of the phonemes at most that may change."""
+"""Largest edit distance, as a share of the phonemes."""
 MIN_COUNT: Final = 3
-"""A word is heard in another's place if MELD train has it this often: recognisers prefer
-frequent words."""
+"""A word can replace another if it occurs this often in MELD train: recognisers prefer frequent
+words."""
 
 CLASSES: Final = {
     'v': 'AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW',
@@ -45,7 +45,7 @@ OUT: Final = Path(__file__).parents[1] / 'data' / 'sound_alikes.tsv'
 
 
 def dictionary_path() -> Path:
-    """Return where pocketsphinx keeps its pronunciations.
+    """Return the path of pocketsphinx's pronunciations.
 
     Raises:
         FileNotFoundError: pocketsphinx is not installed.
@@ -93,7 +93,9 @@ def main(args: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog='python -m emotion_lab train sound-alikes', description=__doc__
     )
-    parser.add_argument('--dictionary', type=Path, help='of CMU; default that of pocketsphinx')
+    parser.add_argument(
+        '--dictionary', type=Path, help='CMU dictionary; default that of pocketsphinx'
+    )
     parser.add_argument('--out', type=Path, default=OUT)
     given = parser.parse_args(args)
     sounds = read_pronunciations(given.dictionary or dictionary_path())
@@ -101,7 +103,7 @@ def main(args: Sequence[str] | None = None) -> int:
     other = Counter(
         word for row in read_goemotions('train') for word in plain_text(row.text).split()
     )
-    # Most frequent first, so that of words that sound the same the likelier one comes first.
+    # Most frequent first, so that the likelier of two homophones comes first.
     targets = [word for word, n in meld.most_common() if n >= MIN_COUNT and word in sounds]
     words = sorted(word for word in sounds if meld[word] or other[word] >= 2 * MIN_COUNT)
     table = make(sounds, words, targets)

@@ -1,8 +1,8 @@
-"""Make the table by which voices are told apart: `core/voice/speaker_embedding.npz`.
+"""Make the table that separates voices: `core/voice/speaker_embedding.npz`.
 
 Linear discriminant analysis over the speakers of RAVDESS and EMO-DB, all emotions: the directions
-in which speakers differ most, against how each of them varies (Fisher, 1936; Rao, 1948). Prints
-how well pairs of utterances are told apart by tables made without the speakers of a fold.
+in which the variance between speakers is largest relative to that within them (Fisher, 1936; Rao,
+1948). Prints how well speaker-independent tables, five folds, verify pairs of utterances.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Voices:
     """Features of many utterances.
 
     Attributes:
-        features: (n, `FEATURES`), not a number where unknown.
+        features: (n, `FEATURES`), NaN where unknown.
         speakers: (n,) who spoke.
         folds: (n,) of the speakers.
     """
@@ -55,7 +55,7 @@ def read_voices(data: Path | None) -> Voices:
         DatasetError: one of them is missing.
     """
     found: list[tuple[Array, str, int]] = []
-    for clip in track(read_corpora(data), 'listening', console=Console(stderr=True)):
+    for clip in track(read_corpora(data), 'reading', console=Console(stderr=True)):
         samples = read_audio(clip.path)
         sounds = find_speech(samples)
         features = voice_statistics(samples[sounds[0][0] : sounds[-1][1]]) if sounds else None
@@ -107,7 +107,7 @@ def pair_similarity(voices: Voices, mean: Array, projection: Array) -> tuple[Arr
 
 
 def check(voices: Voices, thresholds: Sequence[float]) -> dict[str, Any]:
-    """Return how well speakers that a table does not know are told apart."""
+    """Return how well speakers are verified, speaker-independent, five folds."""
     pairs = []
     for fold in range(FOLDS):
         out = voices.folds == fold
@@ -133,7 +133,7 @@ def check(voices: Voices, thresholds: Sequence[float]) -> dict[str, Any]:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Make the table and print what it reaches on speakers held out."""
+    """Make the table, and print the figures on held-out speakers."""
     parser = argparse.ArgumentParser(
         prog='python -m emotion_lab train speaker-embedding',
         description=__doc__,

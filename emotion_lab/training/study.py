@@ -1,4 +1,4 @@
-"""Make the table of the study this project grew out of again, on MELD, with this encoder.
+"""Repeat the table of the study that this project grew out of, on MELD, with this encoder.
 
 A classifier fine-tuned on single utterances, and a support vector machine, XGBoost and logistic
 regression on frozen sentence embeddings; each with all of MELD train and with "neutral"
@@ -26,9 +26,9 @@ from emotion_node.cli.guard import guard
 from emotion_node.labels import LABELS
 
 EPILOG: Final = """\
-Finished cells are kept in OUT/cells: an interrupted table goes on where it was, and one that is
-finished is printed at once. Training goes on from the last complete epoch; a fit under way is
-finished before an interrupt is heard.
+Finished cells are kept in OUT/cells: an interrupted table is continued, and a finished one is
+printed at once. Training continues from the last complete epoch; a running fit is completed before
+an interrupt takes effect.
 
 Examples:
   python -m emotion_lab train study
@@ -48,7 +48,7 @@ COLUMNS: Final = (
     *LABELS,
 )
 DOWNSAMPLED: Final = 7279
-"""Utterances that the study left of MELD train's 9,989."""
+"""Number of utterances that the study kept of MELD train's 9,989."""
 
 
 def parse(args: Sequence[str] | None) -> argparse.Namespace:
@@ -64,25 +64,25 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     add('--only', nargs='+', choices=KINDS, default=KINDS, help='classifiers; default all')
     add(
         '--lengths', nargs='+', type=int, default=[16, 32, 64], metavar='N',
-        help='word pieces of an input at most; default 16 32 64, which cut 31, 3 and 0 %% of '
-        'the utterances in train',
+        help='largest number of word pieces of an input; default 16 32 64, which cut 31, 3 and '
+        '0 %% of the utterances in train',
     )  # fmt: skip
     add(
         '--downsampled', type=int, default=DOWNSAMPLED, metavar='N',
-        help='utterances left of train where "neutral" is downsampled; default %(default)s',
+        help='utterances of train that remain where "neutral" is downsampled; default %(default)s',
     )  # fmt: skip
     add(
         '--seeds', nargs='+', type=int, default=[0], metavar='N',
-        help='of training and of XGBoost; with several the table shows means; default 0',
+        help='seeds of training and of XGBoost; the table shows means over several; default 0',
     )  # fmt: skip
-    add('--epochs', type=int, default=base.epochs, help='of training; default %(default)s')
+    add('--epochs', type=int, default=base.epochs, help='epochs of training; default %(default)s')
     add('--encoder', default='', help='folder of the encoder; default all-MiniLM-L6-v2')
     add('--data', default='', help='folder of the data sets, or EMOTION_DATA')
     add('--out', type=Path, default=Path('runs/study'), help='default %(default)s')
     add('--threads', type=int, default=base.threads, help='default %(default)s')
     add('--json', type=Path, metavar='FILE', help='write all figures there')
     add('--markdown', action='store_true', help='print the tables as Markdown')
-    add('--verbose', action='store_true', help='show where an error came from')
+    add('--verbose', action='store_true', help='print the traceback of an error')
     return parser.parse_args(args)
 
 
@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(
             f'\nInterrupted: {len(found)} of {len(wanted)} cells are in {args.out / "cells"}; '
-            'the same command goes on from there.',
+            'the same command continues.',
             file=sys.stderr,
         )
         raise
@@ -128,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
 def table_rows(
     found: Sequence[Figures], always: dict[str, Figures], split: str
 ) -> Iterator[tuple[str, ...]]:
-    """Yield one row of `COLUMNS` for each way of training, the mean over its seeds."""
+    """Yield one row of `COLUMNS` for each training setting, the mean over its seeds."""
     yield ('always "neutral"', '', '', *_values([always[split]]))
     alike: dict[tuple[Any, ...], list[Figures]] = {}
     for cell in found:

@@ -1,7 +1,7 @@
-"""The cells of the study's table: each a classifier, a length and a way of taking MELD train.
+"""The cells of the study's table: each a classifier, an input length and a sampling of MELD train.
 
-A finished cell is kept in a file that is named after all that decides what comes of it, so that
-nothing is computed twice and an interrupted table goes on where it was.
+A finished cell is kept in a file whose name contains a digest of all its settings, so that nothing
+is computed twice and an interrupted table can be continued.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from emotion_lab.data.metrics import IntArray, bootstrap_interval, confusion, su
 from emotion_lab.data.noise import CONDITIONS
 from emotion_lab.data.samples import Sample, meld_samples, without_past
 from emotion_lab.training.frozen import GRIDS, SEEDED, embed, fit
-from emotion_lab.training.text import LATEST, LOG, Trainer, fewer_neutral
+from emotion_lab.training.run_state import LATEST, LOG
+from emotion_lab.training.text import Trainer
+from emotion_lab.training.text_batches import fewer_neutral
 from emotion_lab.training.text_model import TextTraining, input_builder, predict_logits
 from emotion_lab.training.text_runs import load_classifier
 from emotion_node.datatypes import FloatArray
@@ -34,24 +36,24 @@ FINETUNED: Final = 'finetuned'
 KINDS: Final = (FINETUNED, *GRIDS)
 
 _PLACES: Final = frozenset(('out', 'data', 'threads'))
-"""Fields of a recipe that do not change what comes of it."""
+"""Fields of a recipe that do not change the result."""
 
 Figures = dict[str, Any]
 
 
 class StudyError(UserError):
-    """The table cannot be made as asked for; the text says why."""
+    """The table cannot be made as requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One classifier, trained in one way.
+    """One classifier with one training setting.
 
     Attributes:
         classifier: one of `KINDS`.
         tokens: length of the input in word pieces, special tokens included; more are cut.
-        neutral_limit: neutral utterances of MELD train at most; 0 for all.
-        seed: of what is drawn.
+        neutral_limit: largest number of neutral utterances of MELD train; 0 for all.
+        seed: of random draws.
     """
 
     classifier: str
@@ -71,7 +73,7 @@ class Meld:
         data: folder of the data sets, or None for the default.
 
     Raises:
-        DatasetError: the data are not there.
+        DatasetError: the data are missing.
     """
 
     def __init__(self, data: Path | None) -> None:
@@ -86,15 +88,15 @@ class Meld:
         """Return how many neutral utterances leave `target` utterances in train.
 
         Raises:
-            StudyError: train cannot be brought to that.
+            StudyError: that is not possible.
         """
         train = self.samples['train']
         neutral = sum(LABELS[sample.label] == NEUTRAL for sample in train)
         left = neutral - (len(train) - target)
         if not 0 < left < neutral:
             raise StudyError(
-                f'train has {len(train)} utterances, {neutral} of them neutral: leaving neutral '
-                f'ones out makes {len(train) - neutral + 1} to {len(train) - 1}, not {target}'
+                f'train has {len(train)} utterances, {neutral} of them neutral: dropping neutral '
+                f'ones leaves {len(train) - neutral + 1} to {len(train) - 1}, not {target}'
             )
         return left
 
@@ -112,7 +114,7 @@ def labels_of(samples: Sequence[Sample]) -> IntArray:
 
 
 class Study:
-    """Computes cells, or finds them where they were computed before.
+    """Computes cells, or reads those computed before.
 
     Args:
         meld: the data.
@@ -126,18 +128,18 @@ class Study:
         self.folder = folder
 
     def path(self, cell: Cell) -> Path:
-        """Return where the cell is kept once it is finished."""
+        """Return the path of the finished cell."""
         key = _digest(self._settings(cell))
         name = f'{cell.classifier}-{cell.tokens}-{cell.neutral_limit}-{cell.seed}-{key}.json'
         return self.folder / 'cells' / name
 
     def compute(self, cell: Cell) -> Figures:
-        """Return the cell with its figures on dev and test, as they are kept."""
+        """Return the cell with its figures on dev and test, as stored."""
         path = self.path(cell)
         if path.is_file():
             found: Figures = json.loads(path.read_text(encoding='utf-8'))
             return found
-        begun = time.monotonic()
+        begin = time.monotonic()
         answer = self._finetuned if cell.classifier == FINETUNED else self._frozen
         chosen, predicted = answer(cell)
         found = {
@@ -145,13 +147,13 @@ class Study:
             'train_utterances': len(self._train(cell)),
             'chosen_on_dev': dict(chosen),
             **{split: self.meld.figures(split, predicted[split]) for split in ('dev', 'test')},
-            'seconds': round(time.monotonic() - begun, 1),
+            'seconds': round(time.monotonic() - begin, 1),
         }
         _write(path, json.dumps(found, indent=2))
         return self.compute(cell)
 
     def _recipe(self, cell: Cell) -> TextTraining:
-        """Return how a single utterance is read and, by the fine-tuned classifier, learnt."""
+        """Return how a single utterance is read and how the fine-tuned classifier is trained."""
         return dataclasses.replace(
             self.base,
             max_tokens=cell.tokens,
@@ -166,7 +168,7 @@ class Study:
         )
 
     def _settings(self, cell: Cell) -> dict[str, Any]:
-        """Return all that decides what comes of the cell."""
+        """Return all settings that affect the cell's result."""
         if cell.classifier == FINETUNED:
             recipe = dataclasses.asdict(self._recipe(cell))
             how = {name: value for name, value in recipe.items() if name not in _PLACES}
@@ -185,7 +187,7 @@ class Study:
         if (out / LATEST).is_file():
             trainer.resume()
         trainer.run()
-        # All that resuming needs; three times the size of the weights.
+        # Needed for resuming only, and three times the size of the weights.
         (out / LATEST).unlink()
         model, _ = load_classifier(out)
         builder = input_builder(config)
@@ -226,7 +228,7 @@ class Study:
 def cells(
     kinds: Sequence[str], lengths: Sequence[int], limits: Sequence[int], seeds: Sequence[int]
 ) -> list[Cell]:
-    """Return the cells of a table; a classifier that draws nothing is there with one seed."""
+    """Return the cells of a table; a deterministic classifier has one seed only."""
     return [
         Cell(kind, tokens, limit, seed)
         for kind in kinds

@@ -1,4 +1,4 @@
-"""Files of a teacher's probabilities for a corpus, for a smaller model to learn. Needs numpy."""
+"""Files of a teacher's probabilities for a corpus, for distillation. Needs no torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Scores = npt.NDArray[np.float32]
 
 
 def fingerprint(samples: Sequence[Sample]) -> str:
-    """Return a digest of what the samples say and how they are labelled."""
+    """Return a digest of the samples' texts and labels."""
     digest = hashlib.sha256()
     for sample in samples:
         digest.update(f'{sample.text}\0{sample.label}\0'.encode())
@@ -40,7 +40,7 @@ def read_teaching(path: Path, samples: Sequence[Sample]) -> Scores:
         made_for = str(stored['samples'])
     if scores.shape != (len(samples), len(LABELS)) or made_for != fingerprint(samples):
         raise ValueError(
-            f'{path} was made for other data than this run trains on; make it anew with '
+            f'{path} was made for other data than this run trains on; make it again with '
             'python -m emotion_lab train text-teach'
         )
     return scores

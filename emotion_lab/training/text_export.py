@@ -1,8 +1,8 @@
-"""Turn a trained text model into the files that the package ships.
+"""Export a trained text model to the shipped files.
 
 Writes `model.onnx` (tokens in, calibrated probabilities out, weights in 8 bits) and
-`tokenizer.json`, and prints what goes into `models/manifest.toml`. Everything that is chosen
-here, the balance of the classes, the temperature and the way of storage, is chosen on MELD dev.
+`tokenizer.json`, and prints the entries of `models/manifest.toml`. The balance of the classes,
+the temperature and the quantisation are chosen on MELD dev.
 """
 
 from __future__ import annotations
@@ -49,16 +49,16 @@ OPSET: Final = 17
 FLOAT_TOLERANCE: Final = 1e-4
 """Probabilities of float ONNX and torch may differ by this much."""
 MAX_LOSS: Final = 0.003
-"""Weighted F1 on dev that storing in 8 bits may cost, as transcribed and plain."""
+"""Largest loss of weighted F1 on dev from storing weights in 8 bits, as transcribed and plain."""
 
 Scores = npt.NDArray[np.float64]
 
-CANDIDATES: Final = (
+QUANTISATIONS: Final = (
     Quantisation(block=32, int8_products=True),
     Quantisation(block=16, int8_products=True),
     Quantisation(block=32, int8_products=False),
 )
-"""Fast ones first: the first that loses little enough is shipped."""
+"""The fastest first; the first whose loss is within `MAX_LOSS` is shipped."""
 
 
 def export_float(model: nn.Module, example: Sequence[TextInput], path: Path) -> None:
@@ -90,7 +90,7 @@ def onnx_scores(path: Path, inputs: Sequence[TextInput]) -> Scores:
 
 
 def export(run: Path, out: Path, golden: Path | None = None) -> dict[str, Any]:
-    """Export the best weights of `run` into the folder `out` and return what was measured.
+    """Export the best weights of `run` into the folder `out` and return its figures.
 
     Args:
         run: folder of the training run.
@@ -99,7 +99,7 @@ def export(run: Path, out: Path, golden: Path | None = None) -> dict[str, Any]:
             are replaced by torch's probabilities.
 
     Raises:
-        RuntimeError: float ONNX differs from torch, or no quantisation loses little enough.
+        RuntimeError: float ONNX differs from torch, or every quantisation loses too much.
     """
     classifier, config = load_classifier(run)
     tokenizer = build_tokenizer(config)
@@ -152,7 +152,7 @@ def _quantise_best(
     plain: Path, target: Path, dev: DevSet, expected: dict[str, Scores]
 ) -> dict[str, Any]:
     tried = []
-    for way in CANDIDATES:
+    for way in QUANTISATIONS:
         quantise(plain, target, way)
         figures: dict[str, Any] = {'quantisation': str(way)}
         losses = []
@@ -186,7 +186,7 @@ def manifest_files(out: Path, key: str) -> str:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Export and print what goes into the manifest."""
+    """Export, and print the entries of the manifest."""
     parser = argparse.ArgumentParser(
         prog='python -m emotion_lab train text-export',
         description=__doc__,
@@ -195,7 +195,7 @@ def main(args: Sequence[str] | None = None) -> int:
     parser.add_argument('--run', type=Path, default=Path('runs/text'), help='folder of the run')
     parser.add_argument('--out', type=Path, default=Path('models/text'), help='folder to fill')
     parser.add_argument(
-        '--golden', type=Path, help='JSON file whose scores are rewritten by the new ones'
+        '--golden', type=Path, help='JSON file whose scores are replaced by the new ones'
     )
     given = parser.parse_args(args)
     print(json.dumps(export(given.run, given.out, given.golden), indent=2))

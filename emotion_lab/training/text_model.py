@@ -2,8 +2,8 @@
 
 The encoder is all-MiniLM-L6-v2 (Wang et al., "MiniLM", NeurIPS 2020; Reimers and Gurevych,
 "Sentence-BERT", EMNLP 2019), that of its teacher all-mpnet-base-v2 (Song et al., "MPNet", NeurIPS
-2020). The head is Linear, ReLU, dropout, Linear over the mean of the utterance's own tokens; its
-context reaches them by attention.
+2020). The head is Linear, ReLU, dropout, Linear over the mean of the utterance's own tokens; the
+context influences them through attention.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class TextTraining:
         start: weights of another run to start from, e.g. runs/goemotions/best.pt; empty for the
             encoder as published under a new head.
         corpus: meld, or goemotions for a first stage.
-        teacher: file of `teach` with probabilities for the corpus; empty for none.
-        teacher_weight: share of these in what is learnt, the rest is the label (Hinton et al.,
+        teacher: file of `text_teach` with probabilities for the corpus; empty for none.
+        teacher_weight: share of these in the targets, the rest is the label (Hinton et al.,
             "Distilling the Knowledge in a Neural Network", 2015, at temperature 1).
-        per_class: texts per class at most in each epoch of goemotions, drawn anew for each.
+        per_class: largest number of texts per class in an epoch of goemotions.
         epochs: passes over the corpus.
         batch: utterances per step.
         encoder_rate: AdamW learning rate of the encoder at its peak.
@@ -58,28 +58,29 @@ class TextTraining:
         weight_decay: AdamW weight decay.
         warmup: share of all steps over which the rates rise from 0, before they fall to 0.
         label_smoothing: of the cross-entropy.
-        balance: how much rare classes count for more: the loss sees the logits with this many
-            times the logarithm of the classes' shares added (Menon et al., "Long-tail learning
-            via logit adjustment", ICLR 2021); 0 for not at all.
-        consistency: weight of the divergence between what the model says of a sample as
-            transcribed and as varied, both learnt from (Wu et al., "R-Drop: Regularized Dropout
-            for Neural Networks", NeurIPS 2021, over what varies besides dropout); 0 for the
-            varied one alone, in half the time.
+        balance: how much rare classes are favoured: this many times the logarithm of the classes'
+            shares is added to the logits in the loss (Menon et al., "Long-tail learning
+            via logit adjustment", ICLR 2021); 0 for no balancing.
+        consistency: weight of the divergence between the model's outputs for a sample as
+            transcribed and as varied, both trained on (Wu et al., "R-Drop: Regularized Dropout
+            for Neural Networks", NeurIPS 2021, with variation in addition to dropout); 0 for
+            the varied one only, in half the time.
         dropout: in the head.
         hidden: width of the head.
-        plain_share: share of the samples that are read in lower case without punctuation.
-        noisy_share: share of those that have word errors too.
-        max_wer: highest word error rate of these; each has its own, drawn evenly from 5 % on.
+        plain_share: share of the samples in lower case without punctuation.
+        noisy_share: share of those with word errors too.
+        max_wer: highest word error rate of these; drawn uniformly from 5 % up.
         names_share: share of the samples with the speakers' names.
         letters_share: share with letters in place of names; the rest have neither.
         alone_share: share of the samples without context.
-        turns: past turns that are read.
-        max_tokens: word pieces of the utterance's own segment at most.
-        neutral_limit: neutral utterances of MELD train at most, drawn by seed 0; 0 for all.
-        bfloat16: whether matrices are multiplied in bfloat16, twice as fast where processors
-            can.
+        turns: number of past turns that are read.
+        max_tokens: largest number of word pieces of the utterance itself.
+        neutral_limit: largest number of neutral utterances of MELD train, drawn by seed 0; 0 for
+            all.
+        bfloat16: whether to multiply matrices in bfloat16, twice as fast on processors with
+            support for it.
         seed: of weights, order and dropout; each epoch is seeded by it and its number, so that
-            a resumed run equals one that never stopped.
+            a resumed run equals an uninterrupted one.
         threads: of torch.
     """
 
@@ -132,7 +133,7 @@ class TextClassifier(nn.Module):
     Args:
         config: the recipe.
         attention: how attention is computed: 'sdpa' to train, 'eager' to export to plain MatMul
-            nodes, which quantisation knows.
+            nodes, which quantisation supports.
     """
 
     def __init__(self, config: TextTraining, attention: str = 'sdpa') -> None:
@@ -162,7 +163,7 @@ class TextClassifier(nn.Module):
                 context.
         """
         if self.typed:
-            # A ready-made additive mask: the one the encoder would build traces into a graph of
+            # An additive mask: the one that the encoder would compute is traced into a graph of
             # index arithmetic.
             bias = (1.0 - attention_mask[:, None, None, :].float()) * LEAST
             tokens = self.encoder(
@@ -182,19 +183,19 @@ def _encoder(folder: Path, attention: str) -> PreTrainedModel:
     bert: BertModel = BertModel.from_pretrained(
         folder, add_pooling_layer=False, attn_implementation=attention
     )
-    # The sentence encoder was trained on type 0 alone: both begin alike.
+    # The sentence encoder was trained with type 0 only: both types start equal.
     types = bert.embeddings.token_type_embeddings.weight.data
     types[1] = types[0]
     return bert
 
 
 def build_tokenizer(config: TextTraining) -> Tokenizer:
-    """Return the encoder's tokenizer, uncut, quotes and dashes made plain."""
+    """Return the encoder's tokenizer, without truncation, with quotes and dashes normalised."""
     return plain_tokenizer(Tokenizer.from_file(str(config.encoder_folder / 'tokenizer.json')))
 
 
 def input_builder(config: TextTraining) -> InputBuilder:
-    """Return what makes the inputs of a model of this recipe."""
+    """Return the builder of inputs for a model of this recipe."""
     return InputBuilder(build_tokenizer(config), config.turns, config.max_tokens)
 
 
@@ -222,8 +223,8 @@ def predict_logits(
     bfloat16: bool = False,
     progress: str = '',
 ) -> torch.Tensor:
-    """Return (n, 7) logits of `inputs`, in their order, with a progress bar if it has a name."""
-    # Inputs of like length together waste no time on padding.
+    """Return (n, 7) logits of `inputs`, in their order; `progress` names a progress bar."""
+    # Batches of similar length need little padding.
     order = sorted(range(len(inputs)), key=lambda i: len(inputs[i].ids))
     logits = torch.empty(len(inputs), len(LABELS))
     model.eval()

@@ -1,7 +1,7 @@
-"""Print what training runs reach on MELD, each and on average.
+"""Print the figures of training runs on MELD, each and on average.
 
-For runs that differ in nothing but their seed this says how far one figure can be relied on. The
-logits are measured as they are, in float, uncalibrated, speakers told apart by letters.
+Runs that differ only in their seed show how reliable one figure is. The logits are in float and
+uncalibrated; letters stand for the speakers.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Average the weights of runs that started from the same weights.
 
-Wortsman et al., "Model soups", ICML 2022. The average costs at run time what one model costs.
+Wortsman et al., "Model soups", ICML 2022. At run time the average costs as much as one model.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Write what trained models say of a corpus, for a smaller model to learn.
+"""Write trained models' probabilities for a corpus, for distillation into a smaller model.
 
-The mean of their probabilities for each text as transcribed, with its past and speakers' names.
+The mean of their probabilities for each text as transcribed, with history and speakers' names.
 Hinton et al., "Distilling the Knowledge in a Neural Network", 2015.
 """
 
@@ -17,13 +17,14 @@ import torch
 from emotion_lab.data.noise import CONDITIONS
 from emotion_lab.data.samples import Sample, meld_samples
 from emotion_lab.training.teaching import Scores, write_teaching
-from emotion_lab.training.text import figures, read_corpus
+from emotion_lab.training.text import figures
+from emotion_lab.training.text_batches import read_corpus
 from emotion_lab.training.text_model import TextTraining, input_builder, predict_logits
 from emotion_lab.training.text_runs import load_classifier
 
 
-def say(run: Path, samples: Sequence[Sample], *, bfloat16: bool) -> Scores:
-    """Return (n, 7) probabilities that the best epoch of `run` gives `samples`."""
+def teacher_scores(run: Path, samples: Sequence[Sample], *, bfloat16: bool) -> Scores:
+    """Return the (n, 7) probabilities of the best epoch of `run` for `samples`."""
     classifier, config = load_classifier(run)
     builder = input_builder(config)
     inputs = [builder.build(s.text, s.history, s.speaker_id, names=True) for s in samples]
@@ -33,7 +34,7 @@ def say(run: Path, samples: Sequence[Sample], *, bfloat16: bool) -> Scores:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Write the probabilities and print how good they are on dev."""
+    """Write the probabilities, and print their figures on train and dev."""
     defaults = TextTraining()
     parser = argparse.ArgumentParser(
         prog='python -m emotion_lab train text-teach',
@@ -49,7 +50,7 @@ def main(args: Sequence[str] | None = None) -> int:
         '--bfloat16',
         action=argparse.BooleanOptionalAction,
         default=True,
-        help='multiply in bfloat16, twice as fast where processors can',
+        help='multiply in bfloat16, twice as fast on processors with support for it',
     )
     given = parser.parse_args(args)
     torch.set_num_threads(given.threads)
@@ -60,8 +61,8 @@ def main(args: Sequence[str] | None = None) -> int:
     }
     found = {}
     for name, samples in corpora.items():
-        said = [say(run, samples, bfloat16=given.bfloat16) for run in given.runs]
-        mean = np.mean(said, axis=0)
+        scores = [teacher_scores(run, samples, bfloat16=given.bfloat16) for run in given.runs]
+        mean = np.mean(scores, axis=0)
         found[name] = figures(torch.from_numpy(mean).log(), samples)
         if name == 'train':
             write_teaching(given.out, mean, samples)

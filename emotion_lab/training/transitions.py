@@ -1,4 +1,4 @@
-"""Count in MELD train how emotions follow each other; prints `core/dialogue/transitions.toml`.
+"""Count how emotions follow each other in MELD train; prints `core/dialogue/transitions.toml`.
 
 python -m emotion_lab train transitions > emotion_node/core/dialogue/transitions.toml
 """
@@ -18,9 +18,9 @@ from emotion_node.labels import LABELS
 
 
 def count_transitions(utterances: Iterable[MeldUtterance]) -> tuple[IntArray, IntArray, IntArray]:
-    """Return counts of labels (7,), and of which follows which (7, 7), rows being earlier.
+    """Return the counts of labels (7,) and of transitions (7, 7); rows are the earlier label.
 
-    First after the last turn of the same speaker, then after the last of another one.
+    First transitions from the last turn of the same speaker, then from the last of another one.
 
     Args:
         utterances: in the order of speaking.

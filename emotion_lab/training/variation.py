@@ -1,4 +1,4 @@
-"""How training varies its samples, so that the model serves however text and speakers come."""
+"""Variation of the text samples in training: punctuation, word errors, speakers, history."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from emotion_node.backends.text_input import InputBuilder, TextInput
 def vary(
     sample: Sample, config: TextTraining, rng: np.random.Generator, builder: InputBuilder
 ) -> TextInput:
-    """Return the model's input for `sample` as one epoch sees it.
+    """Return the model's input for `sample`, varied at random.
 
-    As transcribed, plain or misheard; its speakers named, lettered or unknown; with its past or
-    without.
+    As transcribed, plain or with word errors; its speakers as names, as letters or unknown; with
+    its history or without.
     """
     draws = rng.random(4)
-    return _build(_misheard(sample, draws, config, rng), draws, config, builder)
+    return _build(_with_errors(sample, draws, config, rng), draws, config, builder)
 
 
 def vary_twice(
@@ -30,11 +30,11 @@ def vary_twice(
 ) -> tuple[TextInput, TextInput]:
     """Return the input of `vary`, and before it the same as transcribed."""
     draws = rng.random(4)
-    varied = _misheard(sample, draws, config, rng)
+    varied = _with_errors(sample, draws, config, rng)
     return _build(sample, draws, config, builder), _build(varied, draws, config, builder)
 
 
-def _misheard(
+def _with_errors(
     sample: Sample, draws: npt.NDArray[np.float64], config: TextTraining, rng: np.random.Generator
 ) -> Sample:
     plain, noisy, _, _ = draws

@@ -1,6 +1,6 @@
-"""Train the voice model on RAVDESS and EMO-DB, with all speakers or without those of one fold.
+"""Train the voice model on RAVDESS and EMO-DB, with all speakers or without one fold's.
 
-The model is that of `voice_model`. Nothing is chosen by the held-out speakers: the averaged
+The model is that of `voice_model`. Nothing is chosen on the held-out speakers: the averaged
 weights at the end of the last epoch are kept.
 """
 
@@ -46,7 +46,7 @@ from emotion_node.labels import LABELS
 
 
 class VoiceLoss:
-    """What a step makes small.
+    """The training loss.
 
     Args:
         config: the recipe.
@@ -65,14 +65,14 @@ class VoiceLoss:
         smooth = config.label_smoothing
         targets = batch.targets * (1 - smooth) + smooth / len(LABELS)
         loss = -(logits[:n] * targets * self.weights).sum(-1).mean()
-        felt = (output.affect[:n] - batch.targets @ self.places).square()
-        loss = loss + config.affect_weight * felt.sum(-1).mean()
+        affect = (output.affect[:n] - batch.targets @ self.places).square()
+        loss = loss + config.affect_weight * affect.sum(-1).mean()
         if len(logits) > n:
             loss = loss - config.outlier_weight * logits[n:].mean()
             speech = torch.zeros(len(logits))
             speech[:n] = 1
-            told = nn.functional.binary_cross_entropy_with_logits(output.familiar, speech)
-            loss = loss + config.familiar_weight * told
+            familiar = nn.functional.binary_cross_entropy_with_logits(output.familiar, speech)
+            loss = loss + config.familiar_weight * familiar
         return loss
 
 
@@ -105,7 +105,7 @@ class Trainer:
         )
 
     def run(self) -> dict[str, dict[str, float]]:
-        """Train to the last epoch; return the figures on the speakers held out."""
+        """Train to the last epoch; return the figures on the held-out speakers."""
         state, config = self.state, self.config
         while state.epoch < config.epochs:
             begin = time.monotonic()
@@ -167,10 +167,10 @@ def held_out_figures(
 
 
 def load_voice(run: Path) -> tuple[VoiceNet, VoiceTraining]:
-    """Return the weights of a run that has ended, and its recipe.
+    """Return the weights and the recipe of a finished run.
 
     Raises:
-        FileNotFoundError: it has not ended.
+        FileNotFoundError: it is not finished.
     """
     return load_run(run, VoiceTraining, VoiceNet)
 

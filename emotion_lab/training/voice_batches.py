@@ -1,4 +1,4 @@
-"""The batches of one epoch of the voice model: which clips, and how their spectra are varied."""
+"""The batches of one epoch of the voice model: the choice of clips and their variation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from emotion_node.backends.voice_features import MELS
 from emotion_node.labels import CIRCUMPLEX, LABELS
 
 PLACES: Final = np.array([CIRCUMPLEX[label] for label in LABELS], np.float32)
-"""(7, 2) valence and arousal that stand for the label in training: the corpora rate neither."""
+"""(7, 2) target valence and arousal of each label in training: the corpora have no ratings."""
 
 WINDOW: Final = 8
 """Batches are filled by length from as many batches' worth of shuffled clips."""
@@ -29,13 +29,13 @@ Spectrum = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, slots=True)
 class VoiceBatch:
-    """What one step learns from: clips, then outliers.
+    """The input of one training step: clips, then outliers.
 
     Attributes:
         spectra: (batch, frames, `MELS`).
         mask: (batch, frames), see `VoiceNet`.
         targets: (clips, 7) shares of the labels.
-        clips: how many of the batch are clips.
+        clips: number of clips in the batch.
     """
 
     spectra: torch.Tensor
@@ -45,7 +45,7 @@ class VoiceBatch:
 
 
 def training_rows(store: VoiceStore, config: VoiceTraining) -> IntArray:
-    """Return which clips are trained on, each as often as the recipe says."""
+    """Return the training clips, each as often as the recipe requires."""
     chosen = store.folds != config.held_out
     if config.corpus != 'both':
         chosen &= store.corpora == config.corpus
@@ -55,12 +55,12 @@ def training_rows(store: VoiceStore, config: VoiceTraining) -> IntArray:
 
 
 def held_out_families(fold: int) -> list[int]:
-    """Return the outlier families that a fold does not learn from, to be judged on them."""
+    """Return the outlier families that are held out from a fold's training."""
     return [] if fold == NO_FOLD else [n for n in range(len(FAMILIES)) if n % FOLDS == fold]
 
 
 def class_weights(labels: IntArray, power: float) -> Array:
-    """Return (7,) weights whose mean over the clips is 1; 0 for a class that is not there."""
+    """Return (7,) weights whose mean over the clips is 1; 0 for an absent class."""
     shares = np.bincount(labels, minlength=len(LABELS)) / len(labels)
     weights = np.divide(1.0, shares**power, out=np.zeros(len(LABELS)), where=shares > 0)
     return np.asarray(weights / (weights @ shares))
@@ -75,7 +75,7 @@ def epoch_batches(
         store: all spectra.
         config: the recipe.
         rows: clips as `training_rows` gives them.
-        rng: draws everything.
+        rng: source of all random draws.
     """
     known = ~np.isin(store.families, held_out_families(config.held_out))
     outliers = np.flatnonzero(known)
@@ -94,14 +94,14 @@ def epoch_batches(
         targets = np.eye(len(LABELS), dtype=np.float32)[store.labels[drawn[chosen]]]
         if rng.random() < config.mixed_share and config.mixup > 0:
             spectra, targets = mix(spectra, targets, config.mixup, rng)
-        # At least one, so that a last clip alone is no batch of one, which cannot be normalised.
-        strange = rng.choice(outliers, max(1, round(config.outlier_share * len(chosen))))
-        spectra += [vary(store.read(store.outliers[n]), config, rng) for n in strange]
+        # At least one outlier: a batch of a single clip could not be normalised.
+        picked = rng.choice(outliers, max(1, round(config.outlier_share * len(chosen))))
+        spectra += [vary(store.read(store.outliers[n]), config, rng) for n in picked]
         yield VoiceBatch(*collate(spectra), torch.from_numpy(targets), len(chosen))
 
 
 def vary(spectrum: Spectrum, config: VoiceTraining, rng: np.random.Generator) -> Spectrum:
-    """Return a spectrum at another pace, higher or lower, cut to length and blanked in places."""
+    """Return a spectrum stretched, shifted in frequency, cut to length and masked in places."""
     pace = 1 + rng.uniform(-config.warp, config.warp)
     shift = rng.uniform(-config.shift, config.shift)
     count = max(8, round(len(spectrum) / pace))

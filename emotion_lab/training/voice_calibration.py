@@ -1,7 +1,7 @@
-"""How far a voice model may be believed: temperature, and likeness to what it learnt from.
+"""Calibration of the voice model: temperature, and reliability by similarity to its training data.
 
-Whatever is fitted here is fitted on speakers and on families of outliers that the fold's model
-did not learn from.
+Everything is fitted on speakers and on families of outliers that were held out from the fold's
+training.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from emotion_lab.training.voice_store import VoiceStore
 from emotion_node.labels import LABELS
 
 SIGNALS: Final = ('familiar', 'energy', 'distance')
-"""What the model's doubt can be read from; each is higher for speech like that of training.
+"""Signals of the model's reliability; each is higher for speech similar to the training speech.
 
-familiar: the logit of the head that learnt to tell speech from outliers.
+familiar: the logit of the head that separates speech from outliers.
 energy: the logarithm of the sum of the logits' exponentials (Liu et al., "Energy-based
     Out-of-distribution Detection", NeurIPS 2020).
 distance: the negative logarithm of the Mahalanobis distance of the embedding to the nearest class
@@ -40,7 +40,7 @@ distance: the negative logarithm of the Mahalanobis distance of the embedding to
     and Adversarial Attacks", NeurIPS 2018).
 """
 
-CANDIDATES: Final = (
+SIGNAL_SETS: Final = (
     ('familiar',),
     ('energy',),
     ('distance',),
@@ -48,10 +48,10 @@ CANDIDATES: Final = (
     ('familiar', 'distance'),
     ('familiar', 'energy', 'distance'),
 )
-"""Signals to tell by, together by logistic regression."""
+"""Sets of signals, combined by logistic regression."""
 
 STATISTICS_VARIANTS: Final = 2
-"""Spoilt variants of each training clip behind the classes' places in the embedding."""
+"""Number of degraded variants of each training clip for the classes' places in the embedding."""
 RIDGE: Final = 0.05
 """Share of the mean variance added to every direction of the embedding."""
 
@@ -62,7 +62,7 @@ class Places:
 
     Attributes:
         means: (7, width).
-        whitening: (width, width), by which differences are made of unit variance.
+        whitening: (width, width), scales differences to unit variance.
     """
 
     means: torch.Tensor
@@ -76,7 +76,7 @@ class Places:
 
 
 def find_places(embedding: torch.Tensor, labels: IntArray) -> Places:
-    """Return the classes' places, with one covariance within all of them."""
+    """Return the classes' places, with one covariance for all classes."""
     kinds = torch.from_numpy(labels)
     means = torch.stack(
         [
@@ -99,7 +99,7 @@ def signals(output: VoiceOutput, places: Places) -> torch.Tensor:
 
 
 def training_places(model: PacedVoice, store: VoiceStore, config: VoiceTraining) -> Places:
-    """Return where the clips of training lie in the embedding."""
+    """Return the places of the training clips in the embedding."""
     rows = np.unique(training_rows(store, config))
     spans = store.variants[rows, :STATISTICS_VARIANTS].reshape(-1, 2)
     output = predict(model, [store.read(span) for span in spans])
@@ -108,7 +108,7 @@ def training_places(model: PacedVoice, store: VoiceStore, config: VoiceTraining)
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """What a fold's model says of speakers and sounds that it did not learn from.
+    """The outputs of a fold's model for held-out speakers and sounds.
 
     Attributes:
         logits: (n, 7), under all conditions one after the other.
@@ -128,24 +128,24 @@ class HeldOut:
 def hold_out(
     model: PacedVoice, store: VoiceStore, config: VoiceTraining, places: Places
 ) -> HeldOut:
-    """Return what the model of a fold says of what was held out."""
+    """Return the outputs of a fold's model for what was held out."""
     rows = np.flatnonzero(store.folds == config.held_out)
     spans = store.conditions[rows].transpose(1, 0, 2).reshape(-1, 2)
-    told = predict(model, [store.read(span) for span in spans])
-    strange = np.isin(store.families, held_out_families(config.held_out))
-    doubted = predict(model, [store.read(span) for span in store.outliers[strange]])
+    speech = predict(model, [store.read(span) for span in spans])
+    unseen = np.isin(store.families, held_out_families(config.held_out))
+    outliers = predict(model, [store.read(span) for span in store.outliers[unseen]])
     return HeldOut(
-        told.logits,
-        signals(told, places),
+        speech.logits,
+        signals(speech, places),
         np.tile(store.labels[rows], len(CONDITIONS)),
-        doubted.logits,
-        signals(doubted, places),
+        outliers.logits,
+        signals(outliers, places),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceCalibration:
-    """How the network's answers become those that are published.
+    """How the network's outputs become the published ones.
 
     Attributes:
         temperature: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
@@ -167,13 +167,13 @@ class VoiceCalibration:
 
 
 def temper(scores: torch.Tensor, reliability: torch.Tensor) -> torch.Tensor:
-    """Return a mixture of scores, as far as they are reliable, and of no preference."""
+    """Return a mixture of the scores, weighted by reliability, and the uniform distribution."""
     share = reliability.unsqueeze(-1)
     return share * scores + (1 - share) / scores.shape[-1]
 
 
 def fit_reliability(folds: Sequence[HeldOut], chosen: Sequence[str]) -> tuple[torch.Tensor, float]:
-    """Return weights (3,) and bias that tell held-out speech from held-out outliers best.
+    """Return weights (3,) and bias that best separate held-out speech from held-out outliers.
 
     Args:
         folds: what was held out.
@@ -181,9 +181,9 @@ def fit_reliability(folds: Sequence[HeldOut], chosen: Sequence[str]) -> tuple[to
     """
     columns = [SIGNALS.index(name) for name in chosen]
     speech = torch.cat([fold.signals for fold in folds])[:, columns].double().numpy()
-    strange = torch.cat([fold.outlier_signals for fold in folds])[:, columns].double().numpy()
-    both = np.concatenate([speech, strange])
-    truth = np.repeat([1, 0], [len(speech), len(strange)])
+    outliers = torch.cat([fold.outlier_signals for fold in folds])[:, columns].double().numpy()
+    both = np.concatenate([speech, outliers])
+    truth = np.repeat([1, 0], [len(speech), len(outliers)])
     model = LogisticRegression(class_weight='balanced', C=10.0, max_iter=1000).fit(both, truth)
     weights = torch.zeros(len(SIGNALS))
     weights[columns] = torch.from_numpy(model.coef_[0]).float()
@@ -206,25 +206,25 @@ def fit_calibration(folds: Sequence[HeldOut], chosen: Sequence[str]) -> VoiceCal
 
 
 def compare_signals(folds: Sequence[HeldOut]) -> Mapping[tuple[str, ...], dict[str, float]]:
-    """Return how well each candidate tells speech from outliers, fitted on the other folds.
+    """Return how well each set separates speech from outliers, fitted on the other folds.
 
     Returns:
-        By candidate: `auroc`, the mean over the folds of the area under the receiver operating
+        By set: `auroc`, the mean over the folds of the area under the receiver operating
         characteristic; `doubted_speech`, the share of speech whose reliability is below one half;
         and `believed_outliers`, the share of outliers whose reliability is above it.
     """
     found: dict[tuple[str, ...], dict[str, float]] = {}
-    for chosen in CANDIDATES:
+    for chosen in SIGNAL_SETS:
         areas, doubted, believed = [], [], []
         for place, fold in enumerate(folds):
             others = [*folds[:place], *folds[place + 1 :]]
             weights, bias = fit_reliability(others, chosen)
             speech: Array = (fold.signals @ weights + bias).double().numpy()
-            strange: Array = (fold.outlier_signals @ weights + bias).double().numpy()
-            truth = np.repeat([1, 0], [len(speech), len(strange)])
-            areas.append(roc_auc_score(truth, np.concatenate([speech, strange])))
+            outliers: Array = (fold.outlier_signals @ weights + bias).double().numpy()
+            truth = np.repeat([1, 0], [len(speech), len(outliers)])
+            areas.append(roc_auc_score(truth, np.concatenate([speech, outliers])))
             doubted.append(np.mean(speech < 0))
-            believed.append(np.mean(strange > 0))
+            believed.append(np.mean(outliers > 0))
         found[chosen] = {
             'auroc': float(np.mean(areas)),
             'doubted_speech': float(np.mean(doubted)),
@@ -234,7 +234,7 @@ def compare_signals(folds: Sequence[HeldOut]) -> Mapping[tuple[str, ...], dict[s
 
 
 class CalibratedVoice(nn.Module):
-    """A network with its calibration: what is exported.
+    """A network with its calibration, as exported.
 
     Args:
         net: the network.

@@ -1,12 +1,12 @@
-"""Turn trained voice models into the file that the package ships.
+"""Export trained voice models to the shipped file.
 
     python -m emotion_lab train voice-export --runs runs/voice --out models/voice
 
-Reads the runs fold0 to fold4, ravdess, emodb and all below the folder of the runs. Temperature
+Reads the runs fold0 to fold4, ravdess, emodb and all in the folder of the runs. Temperature
 and reliability are fitted on the speakers and sounds that the folds held out; for the file of a
-fold itself, on the other folds alone, so that its figures on its own speakers are honest. Writes
+fold itself, only on the other folds, so that its figures on its own speakers are unbiased. Writes
 the shipped `model.onnx`, and one for each fold with a manifest below the folder of the runs, for
-`python -m emotion_lab evaluate voice --folds`. Prints what goes into `models/manifest.toml`.
+`python -m emotion_lab evaluate voice --folds`. Prints the entries of `models/manifest.toml`.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ from emotion_node.model_store.manifest import MANIFEST
 
 FOLD_RUNS: Final = tuple(f'fold{fold}' for fold in range(FOLDS))
 CROSS_RUNS: Final = ('ravdess', 'emodb')
-"""Trained on one corpus alone."""
+"""Trained on one corpus only."""
 WHOLE_RUN: Final = 'all'
 
 TOLERANCE: Final = 1e-4
 """Outputs of ONNX and torch may differ by this much."""
 CHECKED_FRAMES: Final = (8, 37, 80, 150, 399, 1199)
-"""Lengths at which they are compared: 0.1 to 15 s."""
+"""Lengths in frames at which they are compared: 0.1 to 15 s."""
 
 
 def export_onnx(model: CalibratedVoice, path: Path) -> float:
-    """Write a model with dynamic batch and length; return how far it is from torch at most.
+    """Write a model with dynamic batch and length; return the largest difference from torch.
 
     Raises:
-        RuntimeError: by more than `TOLERANCE`.
+        RuntimeError: it is more than `TOLERANCE`.
     """
     axes = {INPUT: {0: 'batch', 1: 'frames'}} | {name: {0: 'batch'} for name in OUTPUTS}
     with warnings.catch_warnings():
@@ -89,7 +89,7 @@ def export_onnx(model: CalibratedVoice, path: Path) -> float:
 
 
 def export(runs: Path, out: Path, store: VoiceStore | None = None) -> dict[str, Any]:
-    """Export all runs and return what was measured.
+    """Export all runs and return their figures.
 
     Args:
         runs: folder of the runs.
@@ -97,7 +97,7 @@ def export(runs: Path, out: Path, store: VoiceStore | None = None) -> dict[str, 
         store: their spectra, if they are open already.
 
     Raises:
-        FileNotFoundError: a run has not ended.
+        FileNotFoundError: a run is not finished.
         RuntimeError: ONNX differs from torch.
     """
     nets = {}
@@ -147,7 +147,7 @@ def manifest_table(path: Path, key: str, place: str) -> str:
     Args:
         path: its file.
         key: its key.
-        place: where its file is, from the manifest.
+        place: path of its file relative to the manifest.
     """
     data = path.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
@@ -168,7 +168,7 @@ weights = {{ path = '{place}', sha256 = '{digest}', size = {len(data)} }}
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Export and print what goes into the manifest."""
+    """Export, and print the entries of the manifest."""
     parser = argparse.ArgumentParser(
         prog='python -m emotion_lab train voice-export',
         description=__doc__,

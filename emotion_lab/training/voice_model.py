@@ -27,36 +27,36 @@ class VoiceTraining:
         corpus: both, ravdess or emodb.
         held_out: fold whose speakers are held out, 0 to 4; -1 for none.
         epochs: passes over the corpus.
-        batch: clips per step, besides outliers.
+        batch: clips per step, without outliers.
         outlier_share: outliers per clip in each step.
-        emodb_repeats: how often each clip of EMO-DB comes in an epoch, its German sentences being
-            more varied than the two of RAVDESS.
+        emodb_repeats: uses of each clip of EMO-DB in an epoch: its German sentences are more
+            varied than the two of RAVDESS.
         rate: AdamW learning rate at its peak.
         weight_decay: AdamW weight decay.
         warmup: share of all steps over which the rate rises, before it falls along a cosine.
         averaging: decay of the exponential moving average of the weights, per step.
         label_smoothing: of the cross-entropy.
-        class_balance: power of the inverse of a class's share by which its clips weigh.
+        class_balance: power of the inverse of a class's share that weights its clips.
         affect_weight: weight of the squared error of valence and arousal.
-        outlier_weight: weight of the cross-entropy of outliers to no label at all.
-        familiar_weight: weight of telling speech from outliers.
+        outlier_weight: weight of the cross-entropy of outliers with the uniform distribution.
+        familiar_weight: weight of the loss of separating speech from outliers.
         mixup: parameter of the Beta distribution by which clips are mixed (Zhang et al., "mixup",
-            ICLR 2018); 0 for not at all.
-        mixed_share: share of the batches that are.
-        warp: most by which the pace of a spectrum is changed.
-        shift: most mel bands by which it is moved up or down.
-        time_masks, band_masks: stretches that are blanked (Park et al., "SpecAugment",
+            ICLR 2018); 0 for no mixing.
+        mixed_share: share of the batches that are mixed.
+        warp: largest change of pace, as a share.
+        shift: largest shift in frequency, in mel bands.
+        time_masks, band_masks: number of masks (Park et al., "SpecAugment",
             Interspeech 2019).
-        time_mask: longest of them, as a share of the clip.
-        band_mask: widest of them, in bands.
+        time_mask: largest length of a time mask, as a share of the clip.
+        band_mask: largest width of a band mask, in bands.
         max_frames: longer clips are cut at random.
         widths: channels of the four stages, separated by commas.
         hidden: channels of a frame before pooling.
-        embedding: width of what the classifier sees.
+        embedding: width of the classifier's input.
         dropout: before the embedding.
-        bfloat16: whether convolutions are made in bfloat16, faster where processors can.
-        seed: of weights, order and variation; each epoch is seeded by it and its number, so that
-            a resumed run equals one that never stopped.
+        bfloat16: whether to convolve in bfloat16, faster on processors with support for it.
+        seed: of weights, order and variation; each epoch is seeded by it and its number, so
+            that a resumed run equals an uninterrupted one.
         threads: of torch.
     """
 
@@ -96,12 +96,12 @@ class VoiceTraining:
 
 
 class VoiceOutput(NamedTuple):
-    """What the network says.
+    """The outputs of the network.
 
     Attributes:
         logits: (batch, 7).
         affect: (batch, 2) valence and arousal, each in -1..1.
-        familiar: (batch,) logit that this is somebody speaking.
+        familiar: (batch,) logit that the sound is speech.
         embedding: (batch, width).
     """
 
@@ -152,7 +152,7 @@ class AttentivePooling(nn.Module):
         self.score = nn.Sequential(nn.Conv1d(width, 64, 1), nn.Tanh(), nn.Conv1d(64, heads, 1))
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        """Return (batch, 2 * width) of (batch, width, time); mask is False where nothing is."""
+        """Return (batch, 2 * width) of (batch, width, time); the mask is False for padding."""
         scores = self.score(x)
         if mask is not None:
             scores = scores.masked_fill(~mask[:, None, :], -1e4)
@@ -211,12 +211,12 @@ class VoiceNet(nn.Module):
         self.recognise = nn.Linear(2 * config.hidden, 1)
 
     def forward(self, spectra: torch.Tensor, mask: torch.Tensor | None = None) -> VoiceOutput:
-        """Tell the emotion.
+        """Return the outputs for spectra.
 
         Args:
             spectra: (batch, frames, `MELS`).
-            mask: (batch, frames) True where there is sound, False for padding; None where all is
-                sound.
+            mask: (batch, frames) True for sound, False for padding; None if there is no
+                padding.
         """
         x = self.stages(self.stem(spectra.transpose(1, 2).unsqueeze(1)))
         x = self.frame(x.flatten(1, 2)).float()
@@ -231,11 +231,11 @@ class VoiceNet(nn.Module):
 
 
 PACES: Final = (0.92, 1.0, 1.08)
-"""At which a trained network hears each utterance."""
+"""Paces at which a trained network gets each utterance; their outputs are averaged."""
 
 
 class PacedVoice(nn.Module):
-    """A network's mean answer to an utterance as it was said, a little slower and a little faster.
+    """A network's mean output for an utterance as it is, slightly slower and slightly faster.
 
     Args:
         net: the network.
@@ -246,11 +246,11 @@ class PacedVoice(nn.Module):
         self.net = net
 
     def forward(self, spectra: torch.Tensor, mask: torch.Tensor | None = None) -> VoiceOutput:
-        """Tell the emotion; arguments as of `VoiceNet`."""
-        told = []
+        """Return the mean outputs; arguments as of `VoiceNet`."""
+        outputs = []
         for pace in PACES:
             if pace == 1:
-                told.append(self.net(spectra, mask))
+                outputs.append(self.net(spectra, mask))
                 continue
             paced = nn.functional.interpolate(
                 spectra.transpose(1, 2), scale_factor=1 / pace, mode='linear'
@@ -260,8 +260,8 @@ class PacedVoice(nn.Module):
                 where = mask.float().unsqueeze(1)
                 where = nn.functional.interpolate(where, paced.shape[1])
                 kept = where.squeeze(1) > 0
-            told.append(self.net(paced, kept))
-        return VoiceOutput(*(torch.stack(part).mean(0) for part in zip(*told, strict=True)))
+            outputs.append(self.net(paced, kept))
+        return VoiceOutput(*(torch.stack(part).mean(0) for part in zip(*outputs, strict=True)))
 
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -282,8 +282,8 @@ def collate(spectra: Sequence[npt.NDArray[np.floating[Any]]]) -> Batch:
 def predict(
     model: nn.Module, spectra: Sequence[npt.NDArray[np.floating[Any]]], batch: int = 64
 ) -> VoiceOutput:
-    """Return the model's answers to spectra of any lengths, in their order."""
-    # Spectra of like length together waste no time on padding.
+    """Return the model's outputs for spectra of any length, in their order."""
+    # Batches of similar length need little padding.
     order = sorted(range(len(spectra)), key=lambda n: len(spectra[n]))
     back = np.argsort(order)
     model.eval()

@@ -1,9 +1,9 @@
-"""Log-mel spectra of all clips, spoilt in many ways once, for all runs to train on.
+"""Log-mel spectra of all clips, degraded in many ways, computed once for all training runs.
 
     python -m emotion_lab train voice-store --out runs/voice-store
 
-Spoiling a clip costs more than training on it, and every fold needs the same ones. Noise made of
-voices takes those of the clip's own fold, so that no held-out speaker is heard in training.
+Degrading a clip takes longer than training on it, and every fold needs the same ones. Babble is
+made from voices of the clip's own fold, so that training stays speaker-independent.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ INDEX: Final = 'index.npz'
 
 @dataclass(frozen=True, slots=True)
 class VoiceStore:
-    """What `write_store` wrote.
+    """The contents of a store, as written by `write_store`.
 
     Attributes:
         frames: (total, `MELS`) float16 spectra, one after the other, on disk.
@@ -44,7 +44,7 @@ class VoiceStore:
         labels: (n,) of the clips.
         folds: (n,) of the clips.
         conditions: (n, conditions, 2) start and number of frames, in the order of `CONDITIONS`.
-        variants: (n, variants, 2) likewise, spoilt at random.
+        variants: (n, variants, 2) likewise, degraded at random.
         families: (m,) indices into `FAMILIES`.
         outliers: (m, 2) start and number of frames.
     """
@@ -86,8 +86,8 @@ class Maker:
     Args:
         clips: all recordings.
         samples: their sound.
-        variants: number of spoilt ones per clip.
-        seed: of all.
+        variants: number of degraded variants per clip.
+        seed: of all random draws.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Maker:
         self.voices = [fold_voices(clips, samples, fold) for fold in range(FOLDS)]
 
     def clip(self, number: int) -> list[npt.NDArray[np.float16]]:
-        """Return the spectra of one clip: under each condition, then the spoilt ones."""
+        """Return the spectra of one clip: under each condition, then degraded."""
         clip, samples = self.clips[number], self.samples[number]
         voices = self.voices[clip.fold]
         sounds = [condition.apply(samples, clip.name, voices) for condition in CONDITIONS.values()]
@@ -132,15 +132,15 @@ def _outlier(number: int) -> list[npt.NDArray[np.float16]]:
 def write_store(
     out: Path, data: Path | None, variants: int, outliers: int, seed: int, workers: int
 ) -> dict[str, Any]:
-    """Write the spectra of all clips, and return how much there is.
+    """Write the spectra of all clips, and return their numbers and size.
 
     Args:
         out: folder to fill.
         data: folder of the data sets, or None for the default.
-        variants: spoilt ones per clip.
-        outliers: sounds that are nobody speaking, the families by turns.
-        seed: of all that is drawn.
-        workers: processes.
+        variants: number of degraded variants per clip.
+        outliers: number of non-speech sounds, from the families in turn.
+        seed: of all random draws.
+        workers: number of processes.
 
     Raises:
         DatasetError: a corpus is missing.

@@ -1,10 +1,10 @@
-"""The voice model of the study this project grew out of, repeated and measured.
+"""Repeat and measure the voice model of the study that this project grew out of.
 
 185 features per file with librosa, each the mean over time: 128 mel bands (power), 40 MFCCs, 12
 chroma bins, zero-crossing rate, spectral roll-off, centroid, bandwidth, and root mean square;
-scaled to 0..1 by the range in training. Above them a linear model (logistic regression) and a
-dense net 185-128-64-7; with all training files, and with the most frequent class cut down to the
-size of the next. The speakers of each fold are held out in turn (`speech.RAVDESS_FOLDS`,
+scaled to 0..1 by the range in training. Classified by a linear model (logistic regression) and
+a dense network 185-128-64-7; with all training files, and with the most frequent class reduced to
+the size of the second. The speakers of each fold are held out in turn (`speech.RAVDESS_FOLDS`,
 `speech.EMODB_FOLDS`).
 """
 
@@ -52,7 +52,7 @@ BATCH: Final = 32
 RATE: Final = 1e-3
 
 Classifier = Callable[[FloatArray, IntArray, FloatArray, int], IntArray]
-"""(training features, their labels, features to tell, seed) to labels."""
+"""(training features, their labels, test features, seed) to test labels."""
 
 
 def study_features(samples: FloatArray) -> FloatArray:
@@ -74,7 +74,7 @@ def study_features(samples: FloatArray) -> FloatArray:
 
 
 def read_features(clips: Sequence[SpeechClip], cache: Path) -> FloatArray:
-    """Return (n, 185) features, from the cache where they are in it."""
+    """Return (n, 185) features, from the cache if it has them."""
     names = [clip.name for clip in clips]
     if cache.is_file():
         with np.load(cache) as stored:
@@ -90,14 +90,14 @@ def read_features(clips: Sequence[SpeechClip], cache: Path) -> FloatArray:
 
 
 def linear(train: FloatArray, labels: IntArray, test: FloatArray, seed: int) -> IntArray:
-    """Tell `test` by logistic regression."""
+    """Classify `test` by logistic regression."""
     model = LogisticRegression(max_iter=2000, random_state=seed).fit(train, labels)
     predicted: IntArray = model.predict(test)
     return predicted
 
 
 def dense(train: FloatArray, labels: IntArray, test: FloatArray, seed: int) -> IntArray:
-    """Tell `test` by the dense net: ReLU, cross-entropy, Adam."""
+    """Classify `test` by the dense network: ReLU, cross-entropy, Adam."""
     torch.manual_seed(seed)
     widths = (FEATURES, *HIDDEN)
     layers: list[nn.Module] = []
@@ -121,7 +121,7 @@ CLASSIFIERS: Final[dict[str, Classifier]] = {'linear': linear, 'dense': dense}
 
 
 def downsample(labels: IntArray, rng: np.random.Generator) -> IntArray:
-    """Return indices without so many of the most frequent class as it exceeds the next by."""
+    """Return indices with the most frequent class reduced to the size of the second."""
     (most, count), (_, limit), *_ = Counter(labels.tolist()).most_common()
     of_most = np.flatnonzero(labels == most)
     dropped = rng.choice(of_most, count - limit, replace=False)
@@ -158,7 +158,7 @@ def cross_validate(
 
 
 def study(data: Path | None, cache: Path, seed: int) -> list[dict[str, Any]]:
-    """Return the figures of each corpus, model and way of sampling.
+    """Return the figures of each corpus, model and sampling.
 
     Raises:
         DatasetError: a corpus is missing.
@@ -187,7 +187,7 @@ def study(data: Path | None, cache: Path, seed: int) -> list[dict[str, Any]]:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Measure and print."""
+    """Print the figures."""
     parser = argparse.ArgumentParser(
         prog='python -m emotion_lab train voice-study',
         description=__doc__,
