@@ -49,13 +49,13 @@ first sample of a bag's audio, or from the beginning of a file.
 --report FILE.html writes a table for human readers: for each utterance the words, the emotion,
 the facial cues of the speaker, whether the face shows the emotion, and the frame at the peak of
 the expression. Images are stored only in this report. For it, the recordings are read a second
-time. Face analysis needs -p face.backend:=mediapipe.
+time.
 
 Examples:
   python -m emotion_node annotate talk.mp4
   python -m emotion_node annotate rosbag2_2025_06_01 -o annotated --audio-topic /mic/audio
   python -m emotion_node annotate *.wav -o emotions.jsonl -p transcriber.backend:=off
-  python -m emotion_node annotate talk.mp4 --report talk.html -p face.backend:=mediapipe
+  python -m emotion_node annotate talk.mp4 -o talk.jsonl --report talk.html
 """
 
 _WIDTH = 100
@@ -162,7 +162,7 @@ def _rows(result: Result, topics: TopicNames, faces: bool) -> list[Row]:
 
 
 def _write_report(path: Path, rows: Sequence[Row], faces: bool) -> None:
-    notes = [] if faces else ['Faces were not analysed; -p face.backend:=mediapipe does that.']
+    notes = [] if faces else ['Faces were not analysed: face detection is off or not installed.']
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(html_report(rows, notes), encoding='utf-8')
 

@@ -29,10 +29,10 @@ DDS and show the emotions as it publishes them.
 It runs three processes: the node, a player of the recording, and a view of the node's topic.
 """
 
-_START_S = 60.0
-_AFTER_S = 30.0
+_START_TIMEOUT_S = 60.0
+_LAST_EMOTION_TIMEOUT_S = 30.0
 _POLL_S = 0.05
-_ENOUGH = 8
+_MIN_EMOTIONS = 8
 """Number of emotions that counts as a success where the recording has no truth file."""
 
 
@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def find_bag() -> Path:
-    """Return the demo recording: of the checkout, or as installed with the package.
+    """Return the recording of the demo: in the checkout, or installed with the package.
 
     Raises:
         DemoError: there is none.
@@ -129,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
             args.keep.write_bytes(saved.read_bytes())
     result = score(truths, emotions)
     console.print(_summary(result, emotions, seconds))
-    succeeded = result.found == result.utterances if truths else len(emotions) >= _ENOUGH
+    succeeded = result.found == result.utterances if truths else len(emotions) >= _MIN_EMOTIONS
     if not succeeded:
         console.print(_missing(truths, emotions))
     return 0 if succeeded else 1
@@ -167,7 +167,7 @@ def _player_command(args: argparse.Namespace, bag: Path) -> list[str]:
     return [
         *('-m', 'emotion_node', 'replay', str(bag)),
         *('--rate', str(args.rate)),
-        *('--wait-for-subscribers', str(_START_S)),
+        *('--wait-for-subscribers', str(_START_TIMEOUT_S)),
     ]
 
 
@@ -175,16 +175,16 @@ def _read(saved: Path) -> list[EmotionReport]:
     """Return the final emotions in a file that may still be written."""
     if not saved.exists():
         return []
-    lines = saved.read_text(encoding='utf-8').splitlines()
-    reports = [decode_emotion(json.loads(line)) for line in lines if line.endswith('}')]
+    lines = saved.read_text(encoding='utf-8').splitlines(keepends=True)
+    reports = [decode_emotion(json.loads(line)) for line in lines if line.endswith('\n')]
     return [report for report in reports if report.trigger is Trigger.FINAL]
 
 
 def _wait_for_last(
     group: ProcessGroup, saved: Path, truths: Sequence[TrueUtterance], needed: Sequence[Running]
 ) -> None:
-    """Wait until an emotion has arrived for the last utterance, at most `_AFTER_S`."""
-    deadline = time.monotonic() + _AFTER_S
+    """Wait for an emotion of the last utterance, or until `_LAST_EMOTION_TIMEOUT_S`."""
+    deadline = time.monotonic() + _LAST_EMOTION_TIMEOUT_S
     while time.monotonic() < deadline:
         group.check(needed)
         if truths and overlapping(truths[-1], _read(saved)):
@@ -215,5 +215,5 @@ def _summary(result: Score, emotions: Sequence[EmotionReport], seconds: float) -
 def _missing(truths: Sequence[TrueUtterance], emotions: Sequence[EmotionReport]) -> Text:
     missed = [one.text for one in truths if not overlapping(one, emotions)]
     if not missed:
-        return Text(f'Expected at least {_ENOUGH} emotions.', 'red')
+        return Text(f'Expected at least {_MIN_EMOTIONS} emotions.', 'red')
     return Text('No emotion was published for: ' + ' / '.join(missed), 'red')

@@ -35,7 +35,7 @@ class TopicNames:
     """Which topics of a bag to read; for an empty name, the topic is found by its type.
 
     Attributes:
-        audio, image: the microphone's and the camera's.
+        audio, image: of the microphone and the camera.
         robot_speaking: std_msgs/Bool, true while the robot speaks.
         transcript_in: emotion_msgs/Transcript of the robot's own recogniser.
     """
