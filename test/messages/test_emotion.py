@@ -136,6 +136,7 @@ def reports(draw: st.DrawFn) -> EmotionReport:
         face_id=draw(words),
         speaker_confidence=draw(shares),
         person_id=draw(words),
+        missing_audio=draw(shares),
     )
 
 
