@@ -22,6 +22,10 @@ os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')
 os.environ.setdefault('HF_HUB_DISABLE_TELEMETRY', '1')
 
+# Before OpenCV is loaded: a compressed image of a few hundred bytes can state a size of gigabytes.
+# Twice the pixels of an 8K camera.
+os.environ.setdefault('OPENCV_IO_MAX_IMAGE_PIXELS', str(2 * 7680 * 4320))
+
 
 def __getattr__(name: str) -> str:
     """Return `__version__`, as `package.xml` stated it when this was installed."""

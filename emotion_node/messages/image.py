@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emotion_node.datatypes import VideoFrame
+from emotion_node.errors import first_line
 from emotion_node.messages.audio import MessageError
 from emotion_node.messages.stamps import stamp_or_receipt_ns
 
@@ -64,7 +65,10 @@ def decode_image(message: Any, receipt_ns: int) -> VideoFrame:
 
 
 def _decompress(data: Any) -> Image:
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise MessageError(f'compressed image cannot be decoded: {first_line(error)}') from error
     if image is None:
         raise MessageError('compressed image cannot be decoded; expected JPEG or PNG')
     return image.astype(np.uint8, copy=False)

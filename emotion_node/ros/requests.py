@@ -17,6 +17,8 @@ from emotion_node.messages.transcript import decode_transcript
 from emotion_node.ros.node_state import NodeState
 
 _QOS: Final = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+_SERVICE_QOS: Final = QoSProfile(depth=1000)
+"""Calls that may wait for their turn; by default DDS keeps the last ten and loses the others."""
 _INACTIVE: Final = 'the node is not active; activate it first (ros2 lifecycle set)'
 
 
@@ -32,10 +34,13 @@ class Requests:
         self._node = node
         self._state = state
         self._services = [
-            node.create_service(SetBool, '~/enable', self._enable),
-            node.create_service(Trigger, '~/reset', self._reset),
-            node.create_service(AnalyzeText, '~/analyze_text', self._analyze_text),
-            node.create_service(GetReaction, '~/get_reaction', self._get_reaction),
+            node.create_service(kind, name, callback, qos_profile=_SERVICE_QOS)
+            for kind, name, callback in (
+                (SetBool, '~/enable', self._enable),
+                (Trigger, '~/reset', self._reset),
+                (AnalyzeText, '~/analyze_text', self._analyze_text),
+                (GetReaction, '~/get_reaction', self._get_reaction),
+            )
         ]
         self._subscriptions = [
             node.create_subscription(Bool, 'robot_speaking', self._robot_speaking, _QOS),

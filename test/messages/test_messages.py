@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import re
+import resource
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
@@ -210,6 +211,18 @@ def image(encoding: str, pixels: Any, step: int | None = None) -> SimpleNamespac
 
 class TestImages:
     red = np.full((4, 6, 3), (0, 0, 255), np.uint8)
+
+    def test_an_image_that_states_a_size_of_gigabytes_is_refused_before_it_takes_them(
+        self,
+    ) -> None:
+        small = bytearray(cv2.imencode('.jpg', np.zeros((16, 16, 3), np.uint8))[1].tobytes())
+        start = small.index(b'\xff\xc0') + 5  # height and width in the frame header
+        small[start : start + 4] = (30_000).to_bytes(2, 'big') * 2
+        message = SimpleNamespace(header=header(), format='jpeg', data=bytes(small))
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with pytest.raises(MessageError, match='cannot be decoded'):
+            decode_image(message, RECEIPT).decode()
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000, 'kB'
 
     def test_a_bgr_image_is_read_in_place(self) -> None:
         frame = decode_image(image('bgr8', self.red), RECEIPT)

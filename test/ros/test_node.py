@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
@@ -299,3 +300,13 @@ def test_a_node_that_is_cleaned_up_lets_its_models_go() -> None:
         assert other.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
         assert other.node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
         assert [reference() for reference in kept] == [None, None, None]
+
+
+def test_a_burst_of_calls_is_answered_to_the_last(bench: Bench) -> None:
+    client = bench.robot.node.create_client(
+        AnalyzeText, 'emotion_node/analyze_text', qos_profile=QoSProfile(depth=1000)
+    )
+    bench.robot.until(client.service_is_ready, 'the service is there')
+    answers = [client.call_async(AnalyzeText.Request(text='hello')) for _ in range(200)]
+    bench.robot.until(lambda: all(one.done() for one in answers), 'all calls are answered')
+    bench.robot.node.destroy_client(client)

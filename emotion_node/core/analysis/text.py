@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from emotion_node.core.analysis.guard import Guard
 from emotion_node.core.analysis.reliability import adjust_text_reliability
@@ -10,6 +11,10 @@ from emotion_node.core.dialogue.turns import Dialogue, DialogueTurn
 from emotion_node.datatypes import ModalityEmotion, Reason, Transcript
 from emotion_node.interfaces import TextEmotion
 from emotion_node.labels import Modality
+
+MAX_CHARACTERS: Final = 4000
+"""Of a text, the model gets this many at most: many times what anybody says in one utterance. No
+text that a peer sends, however long, takes more time or memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class TextEstimator:
             self._ask(self.model, text, speaker_id, start_ns)
 
     def estimate_text(self, text: str) -> ModalityEmotion:
-        """Return the emotion of a text outside of the dialogue.
+        """Return the emotion of a text, of its first `MAX_CHARACTERS`, outside of the dialogue.
 
         May be called by another thread than the rest.
         """
@@ -77,11 +82,12 @@ class TextEstimator:
             return ModalityEmotion.absent(Modality.TEXT, Reason.NO_SPEECH_RECOGNISED)
         if self.model is None:
             return ModalityEmotion.absent(Modality.TEXT, Reason.MODEL_OFF)
-        return self.model.estimate(text)
+        return self.model.estimate(text[:MAX_CHARACTERS])
 
     def _ask(
         self, model: TextEmotion, text: str, speaker_id: str, start_ns: int
     ) -> ModalityEmotion:
+        text = text[:MAX_CHARACTERS]
         history = tuple(self._dialogue.before(start_ns))
         last = self._last
         if last is not None and (last.text, last.speaker_id) == (text, speaker_id):

@@ -20,6 +20,7 @@ from support.scripted import (
 from emotion_node.config import Config, make_config
 from emotion_node.core.analysis.analysis import Analysis
 from emotion_node.core.analysis.load import Load
+from emotion_node.core.analysis.text import MAX_CHARACTERS
 from emotion_node.datatypes import (
     EmotionReport,
     EndReason,
@@ -327,3 +328,10 @@ def test_shifting_all_stamps_shifts_the_reports_and_changes_nothing_else() -> No
         elif isinstance(plain, SpeechStarted):
             assert isinstance(moved, SpeechStarted)
             assert moved.start_ns - plain.start_ns == shift
+
+
+def test_of_a_text_of_any_length_the_model_gets_what_somebody_may_say() -> None:
+    text = ScriptedText()
+    analysis = scripted_analysis(Config(), None, text)
+    analysis.analyze_text('so ' * 3_000_000)
+    assert [len(words) for words, _ in text.asked] == [MAX_CHARACTERS]
