@@ -1,4 +1,4 @@
-"""The environment the tests run in: a DDS domain of their own, on this machine alone."""
+"""The environment of the tests: a DDS domain of their own, limited to this machine."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ SOURCE_ENV = (
     'pytest (in a ROS workspace: `. install/setup.bash`).'
 )
 
-# Nodes of other tests, runs and robots are neither heard nor disturbed. This has to stand in the
-# environment before anything initialises rclpy, and reaches the processes that tests start.
+# Isolates the tests from nodes of other tests, runs and robots. This must be in the environment
+# before anything initialises rclpy; processes that tests start inherit it.
 _resources = contextlib.ExitStack()
 _candidates = itertools.count(os.getpid())
 os.environ['ROS_DOMAIN_ID'] = str(
@@ -34,7 +34,7 @@ for variable in ('ROS_LOCALHOST_ONLY', 'ROS_STATIC_PEERS', 'ROS_DISCOVERY_SERVER
 os.environ['ROS_LOG_DIR'] = _resources.enter_context(
     tempfile.TemporaryDirectory(prefix='emotion_node-log-')
 )
-# Models that the user has fetched do not change what the tests find, but for those that ask.
+# Models that the user has fetched do not affect the tests, except those that request them.
 _FETCHED = cache_dir()
 os.environ['EMOTION_MODELS_CACHE'] = _resources.enter_context(
     tempfile.TemporaryDirectory(prefix='emotion_node-models-')
@@ -52,7 +52,7 @@ def messages_found() -> bool:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        '--update-golden', action='store_true', help='keep the present results as the golden ones'
+        '--update-golden', action='store_true', help='store the present results as the golden ones'
     )
 
 
@@ -101,7 +101,7 @@ def tiny_whisper(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path
 
 @pytest.fixture(scope='session')
 def whisper_base() -> Path:
-    """The folder of the Whisper with trained weights that the user has fetched."""
+    """The folder of a fetched Whisper base, with its trained weights."""
     folder = _FETCHED / 'whisper-base'
     if not folder.is_dir():
         pytest.skip(f'no {folder}: {fetch_command("whisper-base")}')

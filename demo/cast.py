@@ -1,4 +1,4 @@
-"""Who talks in the demo, and what they say."""
+"""The people of the demo and their script."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ HOPPER: Final = Portrait(
 
 @dataclass(frozen=True)
 class Person:
-    """Who talks, how, and where in the image."""
+    """A person: face, voice, and side of the image."""
 
     portrait: Portrait
     voice: Voice
@@ -138,7 +138,7 @@ class Line:
     emotion: str
     words: str
     gap: float
-    """Silence before it, s."""
+    """Silence before it, in s."""
 
 
 SCRIPT: Final = (

@@ -1,4 +1,4 @@
-"""Makes the recorded conversation of the demo: a rosbag2 (MCAP) and the truth about it.
+"""Make the recorded conversation of the demo: a rosbag2 (MCAP) and its ground truth.
 
 Two public-domain portraits talk to each other with synthetic voices. Run this from the
 repository, in an environment with requirements/demo.in installed and flite on the PATH:
@@ -48,19 +48,20 @@ from voice import (
 Times = npt.NDArray[np.float64]
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-START: Final = 1_750_000_000_000_000_000  # ns: any fixed moment makes the bag repeatable
+NS_PER_S: Final = 1_000_000_000
+START: Final = 1_750_000_000_000_000_000  # ns; fixed, so that the bag is reproducible
 IMAGE_TOPIC: Final = '/camera/image_raw/compressed'
 AUDIO_TOPIC: Final = '/audio'
 WIDTH: Final = 640
 HEIGHT: Final = 360
 CHUNK: Final = 512  # samples of audio in a message, 32 ms
 NOISE: Final = -55.0  # dBFS
-TAIL: Final = 1.5  # s of silence after the last
+TAIL: Final = 1.5  # s of silence after the last utterance
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """One line as it was said."""
+    """A synthesised line."""
 
     line: Line
     start: int
@@ -68,8 +69,8 @@ class Utterance:
     sound: Samples
 
 
-def say_all(script: tuple[Line, ...]) -> list[Utterance]:
-    """Speak the script, one line after the other."""
+def speak_all(script: tuple[Line, ...]) -> list[Utterance]:
+    """Return the utterances of the script."""
     utterances = []
     now = 0
     for line in track(script, 'speaking'):
@@ -81,24 +82,26 @@ def say_all(script: tuple[Line, ...]) -> list[Utterance]:
 
 
 def mix(utterances: list[Utterance], rng: np.random.Generator) -> npt.NDArray[np.int16]:
-    """Return what the microphone hears: (n,), n a multiple of `CHUNK`."""
+    """Return the microphone signal: (n,), n a multiple of `CHUNK`."""
     end = utterances[-1].start + len(utterances[-1].sound) + round(TAIL * SAMPLE_RATE)
-    heard = room_noise(-(-end // CHUNK) * CHUNK, NOISE, rng)
+    sound = room_noise(-(-end // CHUNK) * CHUNK, NOISE, rng)
     for utterance in utterances:
-        heard[utterance.start : utterance.start + len(utterance.sound)] += utterance.sound
-    return np.asarray(np.round(np.clip(heard, -1, 1) * 32767), np.int16)
+        sound[utterance.start : utterance.start + len(utterance.sound)] += utterance.sound
+    return np.asarray(np.round(np.clip(sound, -1, 1) * 32767), np.int16)
 
 
-def film(utterances: list[Utterance], exposures: Times, rng: np.random.Generator) -> list[Image]:
-    """Draw the conversation.
+def draw_frames(
+    utterances: list[Utterance], exposures: Times, rng: np.random.Generator
+) -> list[Image]:
+    """Draw the frames of the conversation.
 
     Args:
-        utterances: who says what.
-        exposures: (n,) when, in seconds since the start.
-        rng: decides when they blink and move.
+        utterances: of the script.
+        exposures: (n,) times of the frames, in seconds since the start.
+        rng: source of blinks and movements.
 
     Returns:
-        n images, (HEIGHT, WIDTH, 3) BGR.
+        n frames, (HEIGHT, WIDTH, 3) BGR.
     """
     duration = float(exposures[-1]) + 1
     steps = np.arange(round(duration * SAMPLE_RATE / STEP)) * (STEP / SAMPLE_RATE)
@@ -117,14 +120,14 @@ def film(utterances: list[Utterance], exposures: Times, rng: np.random.Generator
                 Motion(duration, rng),
             )
         )
-    images = []
+    frames = []
     for i, at in enumerate(track(exposures, 'drawing')):
         halves = [
             animator.draw(float(opening[i]), motion.blink(float(at)), *motion.pose(float(at)))
             for animator, opening, motion in actors
         ]
-        images.append(np.hstack(halves))
-    return images
+        frames.append(np.hstack(halves))
+    return frames
 
 
 def message_types() -> Typestore:
@@ -137,13 +140,13 @@ def message_types() -> Typestore:
 
 def write_bag(
     folder: Path,
-    heard: npt.NDArray[np.int16],
-    images: list[Image],
+    sound: npt.NDArray[np.int16],
+    frames: list[Image],
     exposures: Times,
     quality: int,
     rng: np.random.Generator,
 ) -> None:
-    """Write the bag as a recorder would have: in the order of receipt."""
+    """Write the bag in the order of receipt, as a recorder does."""
     types = message_types()
     stamp_type = types.types['builtin_interfaces/msg/Time']
     header_type = types.types['std_msgs/msg/Header']
@@ -151,23 +154,23 @@ def write_bag(
     audio_type = types.types['emotion_msgs/msg/AudioChunk']
 
     def header(stamp: int, frame: str) -> Any:
-        return header_type(stamp_type(stamp // 10**9, stamp % 10**9), frame)
+        return header_type(stamp_type(stamp // NS_PER_S, stamp % NS_PER_S), frame)
 
     received: list[tuple[int, str, bytes]] = []
-    for i, image in enumerate(images):
-        stamp = START + round(float(exposures[i]) * 1e9)
-        # A restart marker after every block lets zstd find what did not change between images.
+    for i, image in enumerate(frames):
+        stamp = START + round(float(exposures[i]) * NS_PER_S)
+        # A restart marker after every block lets zstd find blocks that are equal in many frames.
         settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_RST_INTERVAL, 1]
         data = cv2.imencode('.jpg', image, settings)[1].reshape(-1)
         message = image_type(header(stamp, 'camera'), 'jpeg', data)
         delay = round(rng.uniform(24e6, 36e6))  # read-out, JPEG, transport
         raw = types.serialize_cdr(message, 'sensor_msgs/msg/CompressedImage')
         received.append((stamp + delay, IMAGE_TOPIC, bytes(raw)))
-    for first in range(0, len(heard), CHUNK):
-        stamp = START + first * 10**9 // SAMPLE_RATE
-        samples = heard[first : first + CHUNK]
+    for first in range(0, len(sound), CHUNK):
+        stamp = START + first * NS_PER_S // SAMPLE_RATE
+        samples = sound[first : first + CHUNK]
         chunk = audio_type(header(stamp, 'microphone'), SAMPLE_RATE, 1, samples)
-        delay = CHUNK * 10**9 // SAMPLE_RATE + round(rng.uniform(2e6, 6e6))
+        delay = CHUNK * NS_PER_S // SAMPLE_RATE + round(rng.uniform(2e6, 6e6))
         raw = types.serialize_cdr(chunk, 'emotion_msgs/msg/AudioChunk')
         received.append((stamp + delay, AUDIO_TOPIC, bytes(raw)))
 
@@ -203,7 +206,7 @@ def write_bag(
 def truth(
     utterances: list[Utterance], samples: int, rate: float, seed: int, flite: str
 ) -> dict[str, Any]:
-    """Return what demo/README.md describes."""
+    """Return the content of truth.json (see demo/README.md)."""
     people = []
     for person in PEOPLE:
         animator = Animator(person.portrait, WIDTH // 2, HEIGHT)
@@ -224,7 +227,7 @@ def truth(
         'schema': 1,
         'synthetic': True,
         'start': START,
-        'end': START + samples * 10**9 // SAMPLE_RATE,
+        'end': START + samples * NS_PER_S // SAMPLE_RATE,
         'image_topic': IMAGE_TOPIC,
         'audio_topic': AUDIO_TOPIC,
         'image': {'width': WIDTH, 'height': HEIGHT, 'rate': rate},
@@ -233,8 +236,8 @@ def truth(
         'utterances': [
             {
                 'index': i,
-                'start': START + each.start * 10**9 // SAMPLE_RATE,
-                'end': START + (each.start + len(each.sound)) * 10**9 // SAMPLE_RATE,
+                'start': START + each.start * NS_PER_S // SAMPLE_RATE,
+                'end': START + (each.start + len(each.sound)) * NS_PER_S // SAMPLE_RATE,
                 'speaker': each.line.person.portrait.name,
                 'side': each.line.person.side,
                 'words': each.line.words,
@@ -255,9 +258,9 @@ def main(args: list[str] | None = None) -> int:
     default = ROOT / 'demo' / 'conversation'
     parser.add_argument('--output', type=Path, default=default, help='folder of the bag')
     parser.add_argument('--force', action='store_true', help='replace the output if it exists')
-    parser.add_argument('--seed', type=int, default=1, help='of noise, blinks and movements')
-    parser.add_argument('--rate', type=float, default=12.5, help='images per second')
-    parser.add_argument('--quality', type=int, default=52, help='of the JPEG images, 1 to 100')
+    parser.add_argument('--seed', type=int, default=1, help='seed of noise, blinks and movements')
+    parser.add_argument('--rate', type=float, default=12.5, help='frames per second')
+    parser.add_argument('--quality', type=int, default=52, help='JPEG quality, 1 to 100')
     options = parser.parse_args(args)
     output: Path = options.output
     if output.exists() and not options.force:
@@ -266,12 +269,12 @@ def main(args: list[str] | None = None) -> int:
     rng = np.random.default_rng(options.seed)
     try:
         flite = check_flite({person.voice.flite for person in PEOPLE})
-        utterances = say_all(SCRIPT)
-        heard = mix(utterances, rng)
-        count = int(len(heard) / SAMPLE_RATE * options.rate)
-        jitter = rng.normal(0, 0.0004, count)  # s: a camera's clock is not the computer's
+        utterances = speak_all(SCRIPT)
+        sound = mix(utterances, rng)
+        count = int(len(sound) / SAMPLE_RATE * options.rate)
+        jitter = rng.normal(0, 0.0004, count)  # s: jitter of the camera's clock
         exposures = np.asarray(0.013 + np.arange(count) / options.rate + jitter, np.float64)
-        images = film(utterances, exposures, rng)
+        frames = draw_frames(utterances, exposures, rng)
     except FileNotFoundError as error:
         print(f'make_demo: {error}', file=sys.stderr)
         return 1
@@ -279,8 +282,8 @@ def main(args: list[str] | None = None) -> int:
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as scratch:
         folder = Path(scratch) / output.name
-        write_bag(folder, heard, images, exposures, options.quality, rng)
-        facts = truth(utterances, len(heard), options.rate, options.seed, flite)
+        write_bag(folder, sound, frames, exposures, options.quality, rng)
+        facts = truth(utterances, len(sound), options.rate, options.seed, flite)
         text = json.dumps(facts, indent=2, ensure_ascii=False)
         (folder / 'truth.json').write_text(text + '\n', encoding='utf-8')
         if output.exists():
@@ -288,8 +291,8 @@ def main(args: list[str] | None = None) -> int:
         folder.rename(output)
     size = sum(file.stat().st_size for file in output.iterdir())
     print(
-        f'{output}: {len(heard) / SAMPLE_RATE:.1f} s, {len(utterances)} utterances, '
-        f'{len(images)} images, {size / 1e6:.2f} MB'
+        f'{output}: {len(sound) / SAMPLE_RATE:.1f} s, {len(utterances)} utterances, '
+        f'{len(frames)} frames, {size / 1e6:.2f} MB'
     )
     return 0
 

@@ -1,4 +1,4 @@
-"""When people blink, and how they hold their heads."""
+"""Blinks and head poses over time."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import numpy.typing as npt
 from portrait import Point
 
 BLINK_GAP = (2.2, 5.0)
-"""Seconds between blinks; people who talk blink 10 to 25 times a minute."""
+"""Range of the time between blinks, in s; talking people blink 10 to 25 times a minute."""
 CLOSING = 0.09
 OPENING = 0.16
+"""Duration of the two halves of a blink, in s."""
 STILL = (1.6, 3.4)
-"""Seconds for which a head is held."""
+"""Range of the time for which a head keeps its pose, in s."""
 TURN = (0.4, 0.7)
-"""Seconds that a head takes to its next pose."""
+"""Range of the duration of a movement to the next pose, in s."""
 SPREAD = (2.2, 1.5, 1.0)
 """Standard deviation of poses: to the right and down in pixels, clockwise in degrees."""
 
@@ -21,12 +22,12 @@ SPREAD = (2.2, 1.5, 1.0)
 class Motion:
     """One person's blinks and poses over time.
 
-    Heads are held still and then moved quickly, with minimum jerk (Flash and Hogan, 1985),
-    rather than swayed all the time.
+    Heads rest, then move quickly with minimum jerk (Flash and Hogan, 1985); they do not sway all
+    the time.
 
     Args:
-        duration: how long to plan for, in seconds.
-        rng: decides everything.
+        duration: of the plan, in seconds.
+        rng: source of all random draws.
     """
 
     def __init__(self, duration: float, rng: np.random.Generator) -> None:

@@ -1,9 +1,9 @@
-"""Portraits that blink, sway a little and move their lips.
+"""Portraits that blink, move their heads slightly and move their lips.
 
-An image is animated by warping it, never by painting over it: the lower lip and the jaw are
-displaced, the dark of the mouth shows where they leave a gap, eyelids are stretched over the
-eyes, and the head moves before the background. Landmarks are pixel coordinates in the original
-image, found once with MediaPipe's face mesh and corrected by eye.
+An image is animated by warping, never by painting over it: the lower lip and the jaw are
+displaced, the inside of the mouth appears in the gap, eyelids are stretched over the eyes, and
+the head moves in front of the background. Landmarks are pixel coordinates in the original image,
+found once with MediaPipe's face mesh and corrected by hand.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ Image = npt.NDArray[np.uint8]
 Point = tuple[float, float]
 
 WORK_SCALE: Final = 2
-"""Portraits are animated at this multiple of their size on the screen, against jagged edges."""
+"""Portraits are animated at this multiple of their size on the screen, against aliasing."""
 
 
 @dataclass(frozen=True)
 class Eye:
-    """One eye: the edges of its lids from the corner on the left to that on the right."""
+    """One eye: the edges of its lids from the left corner to the right one."""
 
     upper: tuple[Point, ...]
     lower: tuple[Point, ...]
     lid: float
-    """Height of skin above the upper edge that is drawn down in a blink, in pixels."""
+    """Height of skin above the upper edge that moves down in a blink, in pixels."""
 
 
 @dataclass(frozen=True)
 class Portrait:
-    """An image in a PyPI package, and where its face is.
+    """An image in a PyPI package, and the geometry of its face.
 
     Coordinates are pixels of the original image, x to the right and y down. Left and right
     are the viewer's.
@@ -59,19 +59,19 @@ class Portrait:
     """y of the chin."""
     eyes: tuple[Eye, Eye]
     head: tuple[float, float, float, float]
-    """Ellipse around head and hair that moves as one: centre x, y, radius x, y."""
+    """Ellipse around head and hair, which move together: centre x, y, radius x, y."""
     pivot: Point
     """Where the head turns on the neck."""
     rest: float
-    """Lip gap of the silent mouth, as a change in pixels of the image's own; 0 leaves it."""
+    """Lip gap of the silent mouth, in pixels relative to that in the image."""
     widest: float
-    """Lip gap of the mouth fully open, in the same measure."""
+    """Lip gap of the fully open mouth, likewise."""
     teeth: bool
-    """Whether the image itself shows teeth; otherwise they are hinted at."""
+    """Whether the image itself shows teeth; otherwise they are drawn faintly."""
     scale: float
     """Pixels on the screen per pixel of the image."""
     centre: Point
-    """The point of the image that lies in the middle of its half of the screen."""
+    """The point of the image at the centre of its half of the screen."""
 
 
 def load(portrait: Portrait) -> Image:
@@ -81,7 +81,7 @@ def load(portrait: Portrait) -> Image:
         (height, width, 3) BGR.
 
     Raises:
-        FileNotFoundError: the package is not installed, or holds another image.
+        FileNotFoundError: the package is not installed, or contains another image.
     """
     spec = importlib.util.find_spec(portrait.package)
     if spec is None or spec.origin is None:
@@ -95,14 +95,14 @@ def load(portrait: Portrait) -> Image:
     if found != portrait.sha256:
         raise FileNotFoundError(
             f'{path} should have the sha256 {portrait.sha256} and has {found}; the landmarks '
-            f'belong to that image: install the version of {portrait.package} that has it'
+            f'belong to that image: install the version of {portrait.package} with it'
         )
     image = cv2.imdecode(np.frombuffer(_without_profile(data), np.uint8), cv2.IMREAD_COLOR)
     return np.asarray(image, np.uint8)
 
 
 def _without_profile(data: bytes) -> bytes:
-    """Drop a PNG's colour profile: the astronaut's is known to be wrong, and libpng says so."""
+    """Drop a PNG's colour profile: that of the astronaut is invalid, and libpng warns about it."""
     start = data.find(b'iCCP') - 4
     if not data.startswith(b'\x89PNG') or start < 0:
         return data
@@ -126,7 +126,7 @@ class Animator:
     """Draws one portrait in any pose.
 
     Args:
-        portrait: whom to draw.
+        portrait: to draw.
         width: of the drawn image, in pixels.
         height: of the drawn image, in pixels.
     """
@@ -212,7 +212,7 @@ class Animator:
         return np.asarray(np.round(small), np.uint8)
 
     def _head_weight(self) -> Array:
-        """Return how far each pixel follows the head: 1 on it, falling to 0 around it."""
+        """Return each pixel's share of the head's movement: 1 on it, falling to 0 around it."""
         x, y, radius_x, radius_y = self._portrait.head
         centre = self.place(((x, y),))[0]
         distance = np.hypot(
@@ -266,7 +266,7 @@ class Animator:
     def _inside(
         self, x: Array, y: Array, across: Array, edge_up: Array, edge_low: Array, gap: float
     ) -> Array:
-        """Return what shows between the lips: teeth, which stay with the skull, and the dark."""
+        """Return the inside of the mouth: teeth, which do not move with the jaw, and darkness."""
         rows, columns = (
             slice(int(y[0, 0]), int(y[-1, 0]) + 1),
             slice(int(x[0, 0]), int(x[0, -1]) + 1),
@@ -291,7 +291,7 @@ class Animator:
         return np.asarray(base + (cave - base) * thick, np.float32)
 
     def _close_eye(self, face: Array, eye: Eye, blink: float) -> None:
-        """Draw the upper lid down in `face`, in place."""
+        """Lower the upper lid in `face`, in place."""
         upper, lower = self.place(eye.upper), self.place(eye.lower)
         lid = eye.lid * self._zoom
         rows = slice(int(upper[:, 1].min() - lid) - 2, int(lower[:, 1].max() + lid) + 2)
@@ -301,7 +301,7 @@ class Animator:
         bottom = np.interp(x[0], lower[:, 0], lower[:, 1]).astype(np.float32)
         crease = top - lid * _ramp((bottom - top) / lid)
         edge = top + blink * np.maximum(bottom - top, 0)
-        # The hidden skin of the lid runs from the colour of its crease to that under the eye.
+        # The skin of the lid is shaded from the colour of its crease to that under the eye.
         above = _sample(self._soft, x[:1], crease[None])
         under = _sample(self._soft, x[:1], (bottom + 0.7 * lid)[None])
         share = np.clip((y - crease) / np.maximum(edge - crease, 1), 0, 1)[..., None]

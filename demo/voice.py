@@ -1,4 +1,4 @@
-"""Speech by flite, trimmed and levelled, and the sound of the room around it."""
+"""Speech by flite, trimmed and normalised in level, and room noise."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SAMPLE_RATE: Final = 16_000
 LEVEL: Final = -22.0
 """Level of speech, dBFS (root mean square of its loud half)."""
 SOUND: Final = -38.0
-"""What is this many dB under the loudest 5 ms of an utterance is not its sound, in dB."""
+"""Threshold of sound, in dB relative to the loudest 5 ms of an utterance."""
 LONGEST_PAUSE: Final = 0.18
 """Longer pauses within an utterance are shortened to this, in seconds."""
 STEP: Final = SAMPLE_RATE // 200
@@ -31,10 +31,10 @@ STEP: Final = SAMPLE_RATE // 200
 
 @dataclass(frozen=True)
 class Voice:
-    """A voice of flite, made into another person's by resampling.
+    """A voice of flite, changed into another person's by resampling.
 
-    Played slower, a voice becomes deeper and its vocal tract longer; flite speaks
-    accordingly faster, so that the pace stays.
+    Played slower, a voice becomes deeper and its vocal tract longer; flite speaks faster by the
+    same factor, so that the pace stays.
     """
 
     flite: str
@@ -49,11 +49,11 @@ class Voice:
 
 @dataclass(frozen=True)
 class Manner:
-    """How an emotion sounds, as factors of the voice's own ways.
+    """Prosody of an emotion, relative to the voice's neutral prosody.
 
     The directions follow Scherer, "Vocal communication of emotion: a review of research
-    paradigms", Speech Communication 40 (2003); they are kept small because speech recognition
-    suffers from large ones.
+    paradigms", Speech Communication 40 (2003); the changes are small because large ones
+    degrade speech recognition.
     """
 
     pace: float = 1.0
@@ -96,11 +96,11 @@ def check_flite(voices: set[str]) -> str:
 
 
 def speak(text: str, voice: Voice, emotion: str) -> Samples:
-    """Say something.
+    """Synthesise an utterance.
 
     Args:
         text: English.
-        voice: whose.
+        voice: of the speaker.
         emotion: one of the seven labels.
 
     Returns:
@@ -134,10 +134,10 @@ def loudness(samples: Samples) -> Samples:
 
 
 def mouth_opening(samples: Samples) -> Samples:
-    """Return how far the mouth is open while these samples are said.
+    """Return the opening of the mouth during these samples.
 
     Loudness in dB, from 26 dB under the loud parts (closed) to the loudest (wide open), is
-    followed with an attack of 25 ms and a decay of 60 ms: lips have mass.
+    smoothed with an attack of 25 ms and a decay of 60 ms, for the inertia of the lips.
 
     Returns:
         (n // STEP,) 0..1.
@@ -155,10 +155,10 @@ def mouth_opening(samples: Samples) -> Samples:
 
 def room_noise(count: int, level: float, rng: np.random.Generator) -> Samples:
     """Return pink noise, (count,), with a root mean square of `level` dBFS."""
-    size = 1 << (count - 1).bit_length()  # a length that the Fourier transform likes
+    size = 1 << (count - 1).bit_length()  # a fast length of the Fourier transform
     frequency = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
     white = rng.normal(size=(2, len(frequency)))
-    # 1/f below 20 Hz would be rumble that no microphone passes.
+    # Flat below 20 Hz, where microphones do not respond.
     spectrum = (white[0] + 1j * white[1]) / np.sqrt(np.maximum(frequency, 20.0))
     noise = np.fft.irfft(spectrum, size)[:count]
     return np.asarray(noise * 10 ** (level / 20) / np.sqrt(np.mean(noise**2)), np.float32)
@@ -166,13 +166,13 @@ def room_noise(count: int, level: float, rng: np.random.Generator) -> Samples:
 
 def _flite(*arguments: str) -> str:
     done = subprocess.run(['flite', *arguments], capture_output=True, text=True, check=False)
-    if done.returncode and '--version' not in arguments:  # flite ends that with 1
+    if done.returncode and '--version' not in arguments:  # exits with 1
         raise RuntimeError(f'flite {" ".join(arguments)} failed: {done.stderr.strip()}')
     return done.stdout
 
 
 def _shorten_pauses(samples: Samples) -> Samples:
-    """EndReason the silence around speech away and shorten that inside it to `LONGEST_PAUSE`."""
+    """Remove the silence around speech, and shorten pauses inside it to `LONGEST_PAUSE`."""
     level = 20 * np.log10(loudness(samples))
     sounding = np.flatnonzero(level > level.max() + SOUND)
     longest = round(LONGEST_PAUSE * SAMPLE_RATE / STEP)

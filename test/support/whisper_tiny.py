@@ -1,6 +1,6 @@
 """A tiny Whisper with random weights, converted to CTranslate2: its words are nonsense.
 
-The weights are made up here, the layout, the quantisation and the files are those of a real
+The weights are random; the layout, the quantisation and the files are those of a real
 conversion, so faster-whisper and CTranslate2 run as they do with a trained model.
 """
 
@@ -39,12 +39,12 @@ def build(
     """Write a model folder.
 
     Args:
-        folder: made here.
-        words: what it says, one token per word, whatever it hears; empty for random words that
-            depend on the sound.
-        tokens_said: where it begins to favour the end of text.
-        certainty: standard deviation of the logits; 0.1 gives a model that knows nothing.
-        no_speech: how loudly it says that nobody speaks, as a logit in units of `certainty`.
+        folder: to create.
+        words: its output for any sound, one token per word; empty for random words that depend
+            on the sound.
+        tokens_said: number of tokens after which the end of text becomes likely.
+        certainty: standard deviation of the logits; 0.1 gives a model without any certainty.
+        no_speech: logit of "no speech", in units of `certainty`.
         english_only: small vocabulary, no language tokens.
         seed: of the weights.
     """
@@ -56,18 +56,18 @@ def build(
     )
     vocabulary = [tokenizer.id_to_token(token) for token in range(tokenizer.get_vocab_size())]
     if not english_only:
-        vocabulary[TEXT_TOKENS - 1] = ''  # by this CTranslate2 knows a multilingual model
+        vocabulary[TEXT_TOKENS - 1] = ''  # CTranslate2 recognises a multilingual model by this
     spec = ctranslate2.specs.WhisperSpec(LAYERS, HEADS, LAYERS, HEADS)
     _fill(spec, len(vocabulary), np.random.default_rng(seed))
 
     ids = tokenizer.get_vocab()
-    end, nobody = ids['<|endoftext|>'], ids['<|nospeech|>']
+    end, silence_token = ids['<|endoftext|>'], ids['<|nospeech|>']
     directions = np.linalg.qr(np.random.default_rng(seed + 1).normal(size=(WIDTH, WIDTH)))[0]
     said = [ids[f'Ġ{word}'] for word in words] + [end]
     projection = spec.decoder.projection.weight
     positions = spec.decoder.position_encodings.encodings
     first = 1 if english_only else 3  # the prompt: start, (language, task,) no timestamps
-    projection[nobody + 1 :] = 0.0  # no timestamps among the words
+    projection[silence_token + 1 :] = 0.0  # no timestamps among the words
     if words:
         for step, token in enumerate(said):
             direction = directions[said.index(token)]
@@ -76,7 +76,7 @@ def build(
     else:
         projection[end] = directions[0]
         positions[first + tokens_said :] += 20 * directions[0]
-    projection[nobody] = no_speech * directions[-1]
+    projection[silence_token] = no_speech * directions[-1]
     positions[0] = 20 * directions[-1]
     spec.decoder.layer_norm.gamma[:] = certainty
 
