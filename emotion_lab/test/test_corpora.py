@@ -1,4 +1,4 @@
-"""Acted speech: who says what how, and that nobody is on both sides of a fold."""
+"""Acted speech: labels and speakers, and that no speaker is in two folds."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def put(folder: Path, *names: str) -> Path:
     return folder.parent
 
 
-def test_names_tell_emotion_and_speaker(tmp_path: Path) -> None:
+def test_file_names_give_emotion_and_speaker(tmp_path: Path) -> None:
     root = put(tmp_path / 'ravdess', '03-01-02-01-02-01-04.flac', '03-01-06-02-01-02-11.wav')
     put(tmp_path / 'emodb', '03a01Fa.wav', '08b09Lb.wav', '16a07Ec.flac')
     calm, afraid = read_ravdess(root)
@@ -53,7 +53,7 @@ def test_names_tell_emotion_and_speaker(tmp_path: Path) -> None:
     assert (glad.name, calm.name) == ('emodb/03a01Fa', 'ravdess/03-01-02-01-02-01-04')
 
 
-def test_everybody_is_in_one_fold(clips: list[SpeechClip]) -> None:
+def test_every_speaker_is_in_one_fold(clips: list[SpeechClip]) -> None:
     folds = defaultdict(set)
     for clip in clips:
         folds[clip.speaker].add(clip.fold)
@@ -64,14 +64,14 @@ def test_everybody_is_in_one_fold(clips: list[SpeechClip]) -> None:
         assert there == set(range(FOLDS))
 
 
-def test_the_corpora_are_whole(clips: list[SpeechClip]) -> None:
+def test_the_corpora_are_complete(clips: list[SpeechClip]) -> None:
     counts = Counter((clip.corpus, LABELS[clip.label]) for clip in clips)
     assert counts[RAVDESS, 'neutral'] == 288
     assert {counts[RAVDESS, label] for label in LABELS[1:]} == {192}
     assert [counts[EMODB, label] for label in LABELS] == [79, 71, 62, 127, 0, 69, 46]
 
 
-def test_what_is_missing_or_misnamed_is_told(tmp_path: Path) -> None:
+def test_missing_and_misnamed_files_are_reported(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r'expected speech in .*ravdess, found none'):
         read_ravdess(tmp_path)
     root = put(tmp_path / 'ravdess', '03-02-02-01-02-01-04.flac')  # a song
@@ -82,13 +82,13 @@ def test_what_is_missing_or_misnamed_is_told(tmp_path: Path) -> None:
         read_emodb(root)
 
 
-def test_the_average_recall_does_not_care_how_frequent_a_class_is() -> None:
+def test_the_average_recall_does_not_depend_on_class_frequency() -> None:
     counts = np.zeros((7, 7), np.int64)
     counts[0, 0], counts[1, 0], counts[1, 1] = 900, 5, 5
     assert unweighted_average_recall(counts) == pytest.approx(0.75)
 
 
-def test_arousal_and_valence_are_right_by_their_side() -> None:
+def test_arousal_and_valence_are_right_on_the_right_side_of_the_threshold() -> None:
     truth = np.array([LABELS.index(label) for label in ('neutral', 'sadness', 'anger', 'joy')])
     assert arousal_accuracy(np.array([0.1, -0.5, 0.3, 0.1]), truth) == 0.75
     assert valence_accuracy(np.array([0.9, -0.1, -0.2, -0.1]), truth) == pytest.approx(2 / 3)

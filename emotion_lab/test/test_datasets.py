@@ -1,4 +1,4 @@
-"""The readers take the data sets as they are and say clearly what is missing."""
+"""The readers accept the data sets as published and report clearly what is missing."""
 
 from __future__ import annotations
 
@@ -72,11 +72,11 @@ def meld() -> Path:
         ),
     ],
 )
-def test_windows_punctuation_becomes_proper(text: str) -> None:
+def test_windows_punctuation_is_corrected(text: str) -> None:
     assert clean_text(text) == '‘Number 27?’ “Oh”… no — really'
 
 
-def test_characters_that_mean_nothing_vanish_and_white_space_is_single() -> None:
+def test_meaningless_characters_vanish_and_white_space_is_collapsed() -> None:
     assert clean_text(' What\x81?!\n  Oh\xa0my ') == 'What?! Oh my'
 
 
@@ -104,12 +104,12 @@ def test_rows_come_dialogue_by_dialogue_in_the_order_of_speaking(tmp_path: Path)
         ('', '00:00:01,000'),
     ],
 )
-def test_wrong_times_are_no_times(tmp_path: Path, start: str, end: str) -> None:
+def test_wrong_times_are_dropped(tmp_path: Path, start: str, end: str) -> None:
     root = write_meld(tmp_path, row(b'What?', start=start, end=end))
     assert read_meld('dev', root)[0].span_s is None
 
 
-def test_right_times_are_seconds(tmp_path: Path) -> None:
+def test_right_times_become_seconds(tmp_path: Path) -> None:
     root = write_meld(tmp_path, row(b'What?', start='01:00:01,500', end='1:00:03,0'))
     assert read_meld('dev', root)[0].span_s == (3601.5, 3603.0)
 
@@ -139,7 +139,7 @@ def test_another_file_is_not_taken_for_meld(tmp_path: Path) -> None:
         read_meld('dev', root)
 
 
-def test_meld_as_published_is_read_whole(meld: Path) -> None:
+def test_meld_as_published_is_read_completely(meld: Path) -> None:
     sizes = {split: len(read_meld(split, meld)) for split in ('train', 'dev', 'test')}
     assert sizes == {'train': 9989, 'dev': 1109, 'test': 2610}
     test = read_meld('test', meld)
@@ -192,7 +192,7 @@ def test_metrics_agree_with_a_worked_example() -> None:
     assert macro_f1(counts) == pytest.approx((0.8 + 0.5 + 2 / 3) / 7)
 
 
-def test_confidence_that_is_right_as_often_as_it_says_is_calibrated() -> None:
+def test_confidence_equal_to_accuracy_is_calibrated() -> None:
     scores = np.full((10, 7), 0.2 / 6)
     scores[:, 1] = 0.8
     truth = np.array([1] * 8 + [0] * 2)

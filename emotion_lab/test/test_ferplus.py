@@ -1,4 +1,4 @@
-"""FER+: which faces count, what people saw in them, and how their images are varied."""
+"""FER+: which faces are used, their votes, and the variation of their images."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_votes_agree_when_more_than_half_are_for_the_same(tmp_path: Path) -> Non
     assert faces.agreed.tolist() == [True, False, False]
 
 
-def test_splits_are_kept_apart_and_missing_data_is_told(tmp_path: Path) -> None:
+def test_splits_are_separate_and_missing_data_are_reported(tmp_path: Path) -> None:
     write(tmp_path, [{'fear': 10}], split=2)
     (tmp_path / 'empty').mkdir()
     assert len(read_ferplus('test', tmp_path)) == 1
@@ -84,13 +84,13 @@ def portrait() -> npt.NDArray[np.uint8]:
     return np.tile(ramp, (SIDE, 1)).astype(np.uint8)
 
 
-def test_without_variation_a_face_stays_as_it_is() -> None:
+def test_without_variation_a_face_is_unchanged() -> None:
     face = portrait()
     assert (vary(face, NONE, SIDE, np.random.default_rng(0)) == face).all()
 
 
 @pytest.mark.parametrize('side', [24, 32, 48])
-def test_variation_is_seeded_and_gives_the_size_that_was_asked_for(side: int) -> None:
+def test_variation_is_seeded_and_gives_the_requested_size(side: int) -> None:
     faces = np.stack([portrait()] * 8)
     one = vary_all(faces, FaceVariation(), side, np.random.default_rng(3))
     other = vary_all(faces, FaceVariation(), side, np.random.default_rng(3))
@@ -109,7 +109,7 @@ def test_half_of_the_faces_are_mirrored() -> None:
     assert 0.4 < darker_left.mean() < 0.6
 
 
-def test_something_covers_less_than_a_fifth_of_a_face() -> None:
+def test_a_cover_hides_less_than_a_fifth_of_a_face() -> None:
     rng = np.random.default_rng(0)
     face = portrait()
     for _ in range(50):

@@ -42,7 +42,7 @@ def named(clips: list[LabelledClip], name: str) -> LabelledClip:
     return found
 
 
-def test_melds_own_folders_are_read_and_their_dirt_is_endured(tmp_path: Path) -> None:
+def test_melds_own_folders_are_read_despite_their_errors(tmp_path: Path) -> None:
     lay_out(
         tmp_path,
         'train',
@@ -112,15 +112,13 @@ def test_whole_dialogues_are_drawn_for_dev_and_test(tmp_path: Path) -> None:
         (b'', 'no clip is named in'),
     ],
 )
-def test_a_table_that_cannot_be_trusted_is_refused(
-    tmp_path: Path, rows: bytes, complaint: str
-) -> None:
+def test_an_inconsistent_table_is_refused(tmp_path: Path, rows: bytes, complaint: str) -> None:
     lay_out(tmp_path, 'train', 'clips', rows)
     with pytest.raises(DatasetError, match=complaint):
         read_clips(tmp_path)
 
 
-def test_what_is_missing_is_named(tmp_path: Path) -> None:
+def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r'no folder of clips at .*nowhere'):
         read_clips(tmp_path / 'nowhere')
     with pytest.raises(DatasetError, match=r'no table in .*manifest\.csv, or train_sent_emo'):
@@ -129,7 +127,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         read_clips(tmp_path, 'random')
     for name in ('a.csv', 'b.csv'):
         (tmp_path / name).write_text(HEADER)
-    with pytest.raises(DatasetError, match='are both of no split by their names; leave one'):
+    with pytest.raises(DatasetError, match='are both of no split by their names; keep one'):
         read_clips(tmp_path)
     (tmp_path / 'manifest.csv').write_text('file,text\n')
     with pytest.raises(DatasetError, match='has no column emotion'):

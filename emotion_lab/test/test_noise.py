@@ -22,7 +22,7 @@ def test_plain_text_is_what_recognisers_write() -> None:
 
 
 @pytest.mark.parametrize('wer', [0.05, 0.15, 0.35, 0.6])
-def test_the_word_error_rate_is_the_one_asked_for(wer: float) -> None:
+def test_the_word_error_rate_is_as_requested(wer: float) -> None:
     rng = np.random.default_rng(1)
     said = plain_text(SAID).split()
     wrong = sum(word_errors(said, corrupt(SAID, wer, rng).split()) for _ in range(300))
@@ -33,13 +33,13 @@ def test_no_errors_leave_plain_text() -> None:
     assert corrupt(SAID, 0.0, np.random.default_rng(0)) == plain_text(SAID)
 
 
-def test_some_word_is_always_left() -> None:
+def test_at_least_one_word_is_left() -> None:
     rng = np.random.default_rng(0)
     assert all(corrupt('What?!', 1.0, rng) for _ in range(200))
     assert corrupt('?!', 0.5, rng) == ''
 
 
-def test_words_are_taken_for_words_that_sound_alike() -> None:
+def test_words_are_replaced_by_words_that_sound_alike() -> None:
     assert 'leave' in sound_alikes()['love']
     assert 'four' in sound_alikes()['for']
     assert all(word not in others for word, others in sound_alikes().items())

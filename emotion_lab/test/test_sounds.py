@@ -43,14 +43,14 @@ def recording() -> FloatArray:
     return np.asarray(np.concatenate([silence, 0.1 * voice, silence]), np.float32)
 
 
-def test_speech_is_cut_out_with_as_much_around_it_as_asked(recording: FloatArray) -> None:
+def test_speech_is_cut_out_with_the_requested_margins(recording: FloatArray) -> None:
     assert len(cut_out(recording, 0, 0)) == pytest.approx(SAMPLE_RATE, abs=500)
     assert len(cut_out(recording, 0.2, 0.1)) == pytest.approx(1.3 * SAMPLE_RATE, abs=500)
 
 
 @pytest.mark.parametrize('kind', NOISES)
 @pytest.mark.parametrize('snr_db', [20.0, 5.0])
-def test_noise_is_as_loud_as_asked(recording: FloatArray, kind: str, snr_db: float) -> None:
+def test_noise_has_the_requested_level(recording: FloatArray, kind: str, snr_db: float) -> None:
     noisy = add_noise(recording, kind, snr_db, [recording], 3)
     ratio = 20 * np.log10(level(recording) / level(noisy - recording))
     assert ratio == pytest.approx(snr_db, abs=0.1)
@@ -64,7 +64,7 @@ def test_a_room_reverberates(recording: FloatArray) -> None:
     assert level(result[after]) > 10 * level(recording[after])
 
 
-def test_a_telephone_loses_what_is_above_four_kilohertz() -> None:
+def test_a_telephone_loses_frequencies_above_four_kilohertz() -> None:
     noise = 0.1 * rng().standard_normal(SAMPLE_RATE)
     power = np.square(np.abs(np.fft.rfft(mu_law(noise))))
     assert power[4200:].sum() < 0.01 * power[300:3400].sum()
@@ -109,7 +109,7 @@ def test_each_clip_has_its_own_noise_under_a_condition(recording: FloatArray) ->
 
 
 @pytest.mark.parametrize('family', FAMILIES)
-def test_outliers_are_sounds_of_the_length_asked(recording: FloatArray, family: str) -> None:
+def test_outliers_have_lengths_within_the_range(recording: FloatArray, family: str) -> None:
     for seed in range(3):
         sound = make_outlier(family, [recording], rng(seed))
         assert LENGTHS_S[0] <= len(sound) / SAMPLE_RATE <= LENGTHS_S[1] + 0.01

@@ -47,7 +47,7 @@ def read(tmp_path: Path) -> list[dict[str, Any]]:
     return cells
 
 
-def test_every_classifier_is_trained_in_every_way(
+def test_every_classifier_is_trained_with_every_setting(
     make: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert make() == 0
@@ -73,7 +73,7 @@ def test_every_classifier_is_trained_in_every_way(
         assert shown.count(title) >= 2
 
 
-def test_an_interrupted_table_goes_on_where_it_was(
+def test_an_interrupted_table_is_continued(
     make: Callable[..., int],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -109,7 +109,7 @@ def test_an_interrupted_table_goes_on_where_it_was(
     assert '| frozen + logistic regression | 8 | 26 | 1.000 |' in capsys.readouterr().out
 
 
-def test_an_interrupted_training_goes_on_from_its_last_epoch(
+def test_an_interrupted_training_continues_from_its_last_epoch(
     make: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flags = ('--only', 'finetuned', '--epochs', 2)
@@ -140,9 +140,7 @@ def of(data: Path, **base: Any) -> Any:
     return study_cells.Study(study_cells.Meld(data), config, data / 'out')
 
 
-def test_a_cell_is_kept_under_all_that_decides_what_comes_of_it(
-    data: Path, tmp_path: Path
-) -> None:
+def test_a_cell_is_stored_under_all_settings_that_affect_it(data: Path, tmp_path: Path) -> None:
     whole = study_cells.Cell('finetuned', 16, 0, 0)
     kept = of(data).path(whole)
     assert of(data, threads=1).path(whole) == kept
@@ -158,7 +156,7 @@ def test_a_cell_is_kept_under_all_that_decides_what_comes_of_it(
     assert of(data, epochs=9).path(frozen_cell) == of(data).path(frozen_cell)
 
 
-def test_only_what_draws_is_there_with_several_seeds() -> None:
+def test_only_random_classifiers_have_several_seeds() -> None:
     cells = study_cells.cells(study_cells.KINDS, [16], [0], [0, 1, 2])
     seeds = {kind: [c.seed for c in cells if c.classifier == kind] for kind in study_cells.KINDS}
     assert seeds == {
@@ -182,7 +180,7 @@ def test_the_table_shows_means_over_seeds() -> None:
     assert rows[1:] == [('frozen + XGBoost', '16', '7,279', *['0.300'] * 10)]
 
 
-def test_what_cannot_be_downsampled_is_told(
+def test_impossible_downsampling_is_reported(
     make: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     for target in (24, 28):
@@ -190,7 +188,7 @@ def test_what_cannot_be_downsampled_is_told(
         assert '28 utterances, 4 of them neutral' in capsys.readouterr().err
 
 
-def test_missing_data_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_data_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert study.main(['--data', str(tmp_path)]) == 1
     assert 'no MELD train text at' in capsys.readouterr().err
 
@@ -216,7 +214,7 @@ def test_embeddings_are_those_of_sentence_transformers(data: Path) -> None:
 
 
 @pytest.mark.parametrize('name', list(frozen.GRIDS))
-def test_dev_chooses_one_setting_and_the_same_seed_the_same_answers(name: str) -> None:
+def test_dev_chooses_one_setting_and_the_same_seed_gives_the_same_answers(name: str) -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(140) % 7
     centres = rng.normal(size=(7, 12))

@@ -76,7 +76,7 @@ def shares_of(truth: Any) -> Any:
 
 @pytest.fixture(scope='module')
 def fair() -> tuple[Any, Any]:
-    """Logits that say how likely each of frequent and rare classes is; and what it was."""
+    """Logits with the true odds of frequent and rare classes, and the labels."""
     rng = np.random.default_rng(0)
     prior = torch.tensor([0.5, 0.2, 0.1, 0.1, 0.06, 0.02, 0.02]).log()
     logits = torch.from_numpy(rng.normal(size=(20000, 7), scale=2)) + prior
@@ -99,7 +99,7 @@ def test_rare_classes_are_raised_when_the_logits_neglect_them(fair: tuple[Any, A
     assert raised.scores(neglected).sum(1) == pytest.approx(1)
 
 
-def test_how_frequent_classes_are_in_dev_decides_nothing(fair: tuple[Any, Any]) -> None:
+def test_the_class_frequencies_of_dev_do_not_affect_the_choice(fair: tuple[Any, Any]) -> None:
     logits, truth = fair
     shares = shares_of(truth)
     # Half of the first class is missing.
@@ -109,7 +109,7 @@ def test_how_frequent_classes_are_in_dev_decides_nothing(fair: tuple[Any, Any]) 
     assert part.temperature == pytest.approx(whole.temperature, rel=0.05)
 
 
-def test_an_average_lies_in_the_middle() -> None:
+def test_an_average_is_the_mean_of_its_models() -> None:
     states = [{'weight': torch.tensor([1.0, 5.0])}, {'weight': torch.tensor([3.0, 5.0])}]
     assert soup.average(states)['weight'].tolist() == [2.0, 5.0]
 

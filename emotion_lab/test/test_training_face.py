@@ -26,7 +26,7 @@ SHOWN = ('neutral', 'happiness', 'surprise')
 
 @pytest.fixture(scope='module')
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Faces whose mouth says what they express: a line, a wide one, or a round one."""
+    """Faces whose mouth shows the expression: a line, a wide one, or a round one."""
     folder = tmp_path_factory.mktemp('faces')
     rng = np.random.default_rng(0)
     count = 240
@@ -64,7 +64,7 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_it_learns_what_faces_express(data: Path, run: Path) -> None:
+def test_it_learns_expressions(data: Path, run: Path) -> None:
     trained, _ = training.load_face(run)
     assert training.figures(trained, training.read_ferplus('test', data))['accuracy'] > 0.9
     log = [json.loads(line) for line in (run / 'log.jsonl').read_text().splitlines()]
@@ -73,7 +73,7 @@ def test_it_learns_what_faces_express(data: Path, run: Path) -> None:
     assert log[-1]['dev']['accuracy'] > 0.9
 
 
-def test_a_resumed_run_equals_one_that_never_stopped(data: Path, tmp_path: Path) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one(data: Path, tmp_path: Path) -> None:
     whole, parts = tmp_path / 'whole', tmp_path / 'parts'
     train(data, whole, '--epochs', '2', '--no-bfloat16')
     given = [*SMALL, '--data', str(data), '--out', str(parts), '--epochs', '2', '--no-bfloat16']
@@ -88,7 +88,7 @@ def test_a_resumed_run_equals_one_that_never_stopped(data: Path, tmp_path: Path)
         assert torch.equal(weights, other.state_dict()[name]), name
 
 
-def test_the_file_answers_as_the_network_does(data: Path, run: Path, tmp_path: Path) -> None:
+def test_the_file_gives_the_networks_outputs(data: Path, run: Path, tmp_path: Path) -> None:
     measured = export.export(run, tmp_path / 'face', data)
     assert measured['onnx_max_difference'] < export.TOLERANCE
     assert measured['dev_agreement'] == 1
@@ -103,7 +103,7 @@ def test_the_file_answers_as_the_network_does(data: Path, run: Path, tmp_path: P
     assert "modality = 'face'" in export.manifest_table(path, 'face')
 
 
-def test_the_temperature_undoes_what_makes_answers_too_sure() -> None:
+def test_the_temperature_corrects_overconfidence() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(4000, len(EXPRESSIONS), generator=generator)
     labels = torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0].numpy()

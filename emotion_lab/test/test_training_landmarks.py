@@ -84,7 +84,7 @@ def test_clips_without_a_visible_speaker_are_left_out_and_counted(
     assert training.describe(counts).startswith('120 of 123 clips show their speaker; 3 skipped: ')
 
 
-def test_nothing_to_learn_from_is_an_error(tmp_path: Path) -> None:
+def test_missing_training_data_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match='no clip of the train split shows its speaker'):
         training.Trainer(model.LandmarkTraining(out=str(tmp_path)), {})
 
@@ -99,7 +99,7 @@ def test_padding_changes_nothing() -> None:
         torch.testing.assert_close(model.predict(net, [seen])[0], row, atol=1e-5, rtol=1e-5)
 
 
-def test_numbers_are_normalised_by_the_faces_that_show() -> None:
+def test_numbers_are_normalised_by_visible_faces() -> None:
     net = model.LandmarkNet(model.LandmarkTraining(hidden=4))
     seen = moving(0)
     hidden = dataclasses.replace(seen, quality=seen.quality * 0, rows=seen.rows + 100)
@@ -108,7 +108,7 @@ def test_numbers_are_normalised_by_the_faces_that_show() -> None:
     assert (net.spread >= model.LEAST_SPREAD).all()
 
 
-def test_variation_keeps_within_its_bounds() -> None:
+def test_variation_stays_within_its_bounds() -> None:
     config, seen = model.LandmarkTraining(tremble=0.0), moving(0, smile=0.5)
     rng = np.random.default_rng(0)
     for _ in range(20):
@@ -132,7 +132,7 @@ def test_variation_keeps_within_its_bounds() -> None:
     np.testing.assert_array_equal(same.stamps_ns, seen.stamps_ns)
 
 
-def test_a_resumed_run_equals_one_that_never_stopped(
+def test_a_resumed_run_equals_an_uninterrupted_one(
     data: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, _ = trainer(data, tmp_path / 'whole')
@@ -160,33 +160,33 @@ def test_a_resumed_run_equals_one_that_never_stopped(
 
 
 @pytest.fixture(scope='module')
-def learnt(data: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(data: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on faces that smile, raise their brows, or neither."""
     out = tmp_path_factory.mktemp('run')
     folder, store = map(str, data)
     given = ('--data', folder, '--store', store, '--out', str(out), '--epochs', '20', *SMALL)
     with pytest.MonkeyPatch.context() as patch:
-        # The clips themselves are not there, and nobody looks for them again.
+        # The clips themselves are missing, and are not needed again.
         patch.setattr(training, 'fill_store', lambda *_: None)
         assert training.main(given) == 0
     return out
 
 
-def test_it_learns_what_is_there_to_learn(learnt: Path) -> None:
-    report = json.loads((learnt / training.REPORT).read_text())
+def test_it_learns_the_training_data(trained: Path) -> None:
+    report = json.loads((trained / training.REPORT).read_text())
     assert report['splits']['test']['clips'] == 30
     assert report['splits']['test']['accuracy'] > 0.75
     assert np.sum(report['splits']['test']['confusion']) == 30
     losses = [
-        json.loads(line)['loss'] for line in (learnt / training.LOG).read_text().splitlines()
+        json.loads(line)['loss'] for line in (trained / training.LOG).read_text().splitlines()
     ]
     assert losses[-1] < 0.5 * losses[0]
 
 
 @pytest.fixture(scope='module')
-def models(learnt: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def models(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp('models')
-    measured = export.export(learnt, out)
+    measured = export.export(trained, out)
     assert measured['onnx_max_difference'] <= export.TOLERANCE
     assert measured['temperature'] != 1.0
     assert measured['test_clips'] == 30
@@ -209,17 +209,17 @@ def scores(backend: OnnxLandmarkEmotion, seen: FaceSequence) -> list[float]:
 
 
 @pytest.mark.parametrize('frames', [MIN_FRAMES, 31, 200, 1000])
-def test_the_node_answers_as_the_network_did(
-    backend: OnnxLandmarkEmotion, learnt: Path, models: Path, frames: int
+def test_the_node_gives_the_networks_outputs(
+    backend: OnnxLandmarkEmotion, trained: Path, models: Path, frames: int
 ) -> None:
-    net, _ = training.load_landmarks(learnt)
+    net, _ = training.load_landmarks(trained)
     temperature = find_model(export.KEY, models).figures['temperature']
     seen = moving(7, frames, brows=0.5)
     expected = (model.predict(net, [seen])[0] / temperature).softmax(-1)
     assert scores(backend, seen) == pytest.approx(expected.tolist(), abs=1e-3)
 
 
-def test_a_smile_is_told_with_all_that_belongs_to_an_answer(backend: OnnxLandmarkEmotion) -> None:
+def test_a_smile_is_recognised_with_a_complete_answer(backend: OnnxLandmarkEmotion) -> None:
     seen = moving(1001, smile=1.5)
     emotion = backend.estimate(seen)
     assert emotion.modality is Modality.FACE
@@ -232,20 +232,22 @@ def test_a_smile_is_told_with_all_that_belongs_to_an_answer(backend: OnnxLandmar
 
 
 @pytest.mark.parametrize('start_ns', [1, 1_764_000_000 * 10**9])
-def test_when_it_happened_does_not_count(backend: OnnxLandmarkEmotion, start_ns: int) -> None:
+def test_the_time_of_a_sequence_does_not_matter(
+    backend: OnnxLandmarkEmotion, start_ns: int
+) -> None:
     plain, shifted = moving(5, smile=0.3), moving(5, smile=0.3, start_ns=start_ns)
     assert scores(backend, plain) == scores(backend, shifted)
 
 
-def test_too_little_to_see_is_absent_with_its_reason(backend: OnnxLandmarkEmotion) -> None:
+def test_too_few_frames_are_absent_with_the_reason(backend: OnnxLandmarkEmotion) -> None:
     few, none = moving(0, MIN_FRAMES - 1), moving(0, 1)
     none = as_sequence(none.stamps_ns, none.rows, none.quality)
     hidden = dataclasses.replace(moving(0), quality=np.zeros(50, np.float32))
-    nobody = FaceSequence(none.stamps_ns[:0], none.rows[:0], none.quality[:0])
+    empty = FaceSequence(none.stamps_ns[:0], none.rows[:0], none.quality[:0])
     for seen, reason in (
         (few, Reason.TOO_SHORT),
         (hidden, Reason.LOW_CONFIDENCE),
-        (nobody, Reason.NO_FACE),
+        (empty, Reason.NO_FACE),
     ):
         emotion = backend.estimate(seen)
         assert not emotion.available
@@ -257,12 +259,12 @@ def test_too_little_to_see_is_absent_with_its_reason(backend: OnnxLandmarkEmotio
         backend.estimate(seen)
 
 
-def test_what_is_no_face_is_kept_as_nothing(backend: OnnxLandmarkEmotion) -> None:
+def test_a_mesh_that_is_no_face_gives_no_points(backend: OnnxLandmarkEmotion) -> None:
     assert np.isnan(backend.observe(mesh(np.zeros((478, 3), np.float32)))).all()
     assert backend.width == len(resting())
 
 
-def test_the_camera_sees_with_it(backend: OnnxLandmarkEmotion) -> None:
+def test_it_works_in_the_vision_stream(backend: OnnxLandmarkEmotion) -> None:
     said = spoken(3)
     vision = FaceVision(TalkingFaces(3, 4), expression=backend)
     _, estimate = live(vision, said)
@@ -272,7 +274,7 @@ def test_the_camera_sees_with_it(backend: OnnxLandmarkEmotion) -> None:
     assert estimate.emotion.facial_cues
 
 
-def test_it_is_chosen_by_its_folder_or_by_key(models: Path) -> None:
+def test_it_is_selected_by_its_folder_or_by_key(models: Path) -> None:
     ways = (
         {'face.model': str(models / export.KEY)},
         {'face.model': export.KEY, 'models_dir': str(models)},

@@ -41,7 +41,7 @@ def trainer(data: Path, out: Path, *flags: str) -> tuple[Any, bool]:
     return training.Trainer(config), resume
 
 
-def test_a_resumed_run_equals_one_that_never_stopped(
+def test_a_resumed_run_equals_an_uninterrupted_one(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, _ = trainer(data, tmp_path / 'whole')
@@ -71,7 +71,7 @@ def test_a_resumed_run_equals_one_that_never_stopped(
     assert logs[0] == logs[1]
 
 
-def test_flags_go_before_the_file_and_the_file_before_defaults(tmp_path: Path) -> None:
+def test_flags_override_the_file_and_the_file_overrides_defaults(tmp_path: Path) -> None:
     recipe = tmp_path / 'recipe.toml'
     recipe.write_text('batch = 16\nseed = 3\n')
     config, resume = training.parse_config(('--config', str(recipe), '--seed', '4'))
@@ -97,7 +97,7 @@ def test_a_run_starts_from_the_weights_of_another(data: Path, tmp_path: Path) ->
         torch.testing.assert_close(second.model.state_dict()[name], weights, rtol=0, atol=0)
 
 
-def test_classes_are_drawn_up_to_their_limit_and_anew(data: Path, tmp_path: Path) -> None:
+def test_classes_are_drawn_anew_up_to_their_limit(data: Path, tmp_path: Path) -> None:
     flags = ('--corpus', 'goemotions', '--per-class', '3')
     run, _ = trainer(data, tmp_path / 'run', *flags)
     draws = [
@@ -110,7 +110,7 @@ def test_classes_are_drawn_up_to_their_limit_and_anew(data: Path, tmp_path: Path
     assert all(sample.text.startswith('Alex is') for sample in drawn[0])
 
 
-def test_samples_vary_as_the_recipe_says(data: Path, tmp_path: Path) -> None:
+def test_samples_vary_as_in_the_recipe(data: Path, tmp_path: Path) -> None:
     run, _ = trainer(data, tmp_path / 'run', '--plain-share', '0', '--names-share', '1')
     builder, rng = run.builder, np.random.default_rng(0)
     sample = Sample('No!', 0, 'Ross', (PastTurn('Joey', 'Yes!'),))
@@ -169,7 +169,7 @@ def test_consistency_pulls_both_readings_of_a_sample_together(data: Path, tmp_pa
     assert apart('50') < apart('0.01')
 
 
-def test_fewer_neutral_ones_are_the_same_ones_each_time() -> None:
+def test_the_same_neutral_samples_are_dropped_each_time() -> None:
     samples = [Sample(str(n), n % 2) for n in range(20)]
     few = batches.fewer_neutral(samples, 3)
     assert Counter(sample.label for sample in few) == {0: 3, 1: 10}
@@ -178,7 +178,7 @@ def test_fewer_neutral_ones_are_the_same_ones_each_time() -> None:
     assert few == [sample for sample in samples if sample in few]
 
 
-def test_a_teacher_is_learnt_from(data: Path, tmp_path: Path) -> None:
+def test_a_teacher_changes_the_targets(data: Path, tmp_path: Path) -> None:
     run, _ = trainer(data, tmp_path / 'run')
     scores = np.full((24, 7), 1 / 7, dtype=np.float32)
     teaching.write_teaching(tmp_path / 'teacher.npz', scores, run.train)
@@ -193,7 +193,7 @@ def test_a_teacher_is_learnt_from(data: Path, tmp_path: Path) -> None:
         teaching.read_teaching(tmp_path / 'teacher.npz', more.train)
 
 
-def test_what_runs_say_together_is_written(data: Path, tmp_path: Path) -> None:
+def test_the_mean_scores_of_runs_are_written(data: Path, tmp_path: Path) -> None:
     for seed in ('0', '1'):
         run, _ = trainer(data, tmp_path / seed, '--seed', seed)
         run.run()
@@ -208,7 +208,7 @@ def test_what_runs_say_together_is_written(data: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(scores.sum(1), 1, rtol=1e-5)
 
 
-def test_other_encoders_are_trained_alike(data: Path, tmp_path: Path) -> None:
+def test_other_encoders_are_trained_the_same_way(data: Path, tmp_path: Path) -> None:
     words = ['<s>', '<pad>', '</s>', '<unk>', 'this', 'is', ':', '!', ',', *LABELS]
     tokenizer = tokenizers.Tokenizer(
         tokenizers.models.WordLevel({word: n for n, word in enumerate(words)}, '<unk>')

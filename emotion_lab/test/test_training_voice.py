@@ -39,7 +39,7 @@ SMALL = (
 OUTLIERS = 22
 
 
-def say(path: Path, label: int, speaker: int) -> None:
+def write_speech(path: Path, label: int, speaker: int) -> None:
     """Write a second of a voice whose pitch and pace depend on the emotion."""
     rng = np.random.default_rng((label, speaker))
     time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
@@ -61,12 +61,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for actor in actors[:2]:
             for code, label in RAVDESS_LABELS.items():
                 path = root / 'ravdess' / f'03-01-{code}-01-01-01-{actor:02d}.wav'
-                say(path, LABELS.index(label), actor)
+                write_speech(path, LABELS.index(label), actor)
     for pair in EMODB_FOLDS:
         for speaker in pair:
             for code, label in EMODB_LABELS.items():
                 path = root / 'emodb' / f'{speaker}a01{code}a.wav'
-                say(path, LABELS.index(label), int(speaker))
+                write_speech(path, LABELS.index(label), int(speaker))
     return root
 
 
@@ -83,7 +83,7 @@ def trainer(store: Path, out: Path, *flags: str) -> tuple[Any, bool]:
     return training.Trainer(config), resume
 
 
-def test_a_store_holds_every_clip_under_every_condition(store: Path, tmp_path: Path) -> None:
+def test_a_store_contains_every_clip_under_every_condition(store: Path, tmp_path: Path) -> None:
     opened = stores.read_store(store)
     assert opened.variants.shape == (10 * 8 + 10 * 6, 2, 2)
     assert opened.conditions.shape == (140, len(calibration.CONDITIONS), 2)
@@ -95,7 +95,7 @@ def test_a_store_holds_every_clip_under_every_condition(store: Path, tmp_path: P
         stores.read_store(tmp_path)
 
 
-def test_nothing_held_out_is_trained_on(store: Path) -> None:
+def test_held_out_speakers_and_families_are_not_trained_on(store: Path) -> None:
     opened = stores.read_store(store)
     config = model.VoiceTraining(held_out=1, emodb_repeats=3)
     rows = batches.training_rows(opened, config)
@@ -108,7 +108,7 @@ def test_nothing_held_out_is_trained_on(store: Path) -> None:
     assert batches.held_out_families(model.NO_FOLD) == []
 
 
-def test_an_epoch_shows_each_clip_once_with_outliers_beside(store: Path) -> None:
+def test_an_epoch_has_each_clip_once_and_outliers(store: Path) -> None:
     opened = stores.read_store(store)
     config = model.VoiceTraining(batch=16, mixed_share=1.0)
     rows = batches.training_rows(opened, config)
@@ -120,7 +120,7 @@ def test_an_epoch_shows_each_clip_once_with_outliers_beside(store: Path) -> None
         assert torch.isfinite(batch.spectra).all()
 
 
-def test_variation_keeps_within_its_bounds(store: Path) -> None:
+def test_variation_stays_within_its_bounds(store: Path) -> None:
     opened = stores.read_store(store)
     spectrum = opened.read(opened.variants[0, 0])
     config = model.VoiceTraining(max_frames=60)
@@ -131,7 +131,7 @@ def test_variation_keeps_within_its_bounds(store: Path) -> None:
     np.testing.assert_allclose(batches.vary(spectrum, still, rng), spectrum, atol=1e-3)
 
 
-def test_classes_weigh_the_more_the_rarer_they_are() -> None:
+def test_rare_classes_have_more_weight() -> None:
     labels = np.array([0] * 8 + [1] * 2)
     weights = batches.class_weights(labels, 0.5)
     assert weights[1] / weights[0] == pytest.approx(2)
@@ -152,7 +152,7 @@ def test_padding_changes_nothing() -> None:
     torch.testing.assert_close(together[2], alone[2], atol=1e-4, rtol=1e-3)
 
 
-def test_a_resumed_run_equals_one_that_never_stopped(
+def test_a_resumed_run_equals_an_uninterrupted_one(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, _ = trainer(store, tmp_path / 'whole', '--held-out', '0')
@@ -183,7 +183,7 @@ def test_a_resumed_run_equals_one_that_never_stopped(
     assert logs[0] == logs[1]
 
 
-def test_it_learns_what_is_there_to_learn(store: Path, tmp_path: Path) -> None:
+def test_it_learns_the_training_data(store: Path, tmp_path: Path) -> None:
     flags = ('--held-out', '0', '--epochs', '25', '--batch', '16', '--averaging', '0.9')
     run, _ = trainer(store, tmp_path / 'run', *flags, '--shift', '0', '--mixup', '0')
     assert run.run()['ravdess clean']['uar'] > 0.6
@@ -202,7 +202,7 @@ def exported(
     return runs, out, export.export(runs, out)
 
 
-def test_exported_models_answer_as_the_node_asks(
+def test_exported_models_run_in_the_node(
     exported: tuple[Path, Path, dict[str, Any]], data: Path, tmp_path: Path
 ) -> None:
     from emotion_lab.evaluation.voice import evaluate_voice
@@ -211,7 +211,9 @@ def test_exported_models_answer_as_the_node_asks(
     assert measured['onnx_max_difference'] <= export.TOLERANCE
     table = export.manifest_table(out / 'model.onnx', 'voice', 'voice/model.onnx')
     (out.parent / 'manifest.toml').write_text(table)
-    figures = evaluate_voice(models=out.parent, data=data, folds=runs, store=tmp_path / 'told.npz')
+    figures = evaluate_voice(
+        models=out.parent, data=data, folds=runs, store=tmp_path / 'answers.npz'
+    )
     for key in (
         'ravdess_uar',
         'emodb_uar',
@@ -224,19 +226,19 @@ def test_exported_models_answer_as_the_node_asks(
     ):
         assert np.isfinite(figures[key])
     assert figures['clips'] == 140
-    assert (tmp_path / 'told.npz').stat().st_size < 100_000
+    assert (tmp_path / 'answers.npz').stat().st_size < 100_000
 
 
-def test_reliability_tells_speech_from_what_is_not_like_it() -> None:
+def test_reliability_separates_speech_from_outliers() -> None:
     rng = np.random.default_rng(0)
 
     def held_out() -> Any:
         speech = torch.from_numpy(rng.normal([2, 1, 0], 1, (400, 3))).float()
-        strange = torch.from_numpy(rng.normal([-2, 1, 0], 1, (300, 3))).float()
+        outliers = torch.from_numpy(rng.normal([-2, 1, 0], 1, (300, 3))).float()
         logits = torch.from_numpy(rng.normal(size=(400, 7))).float()
         labels = torch.distributions.Categorical(logits=logits).sample().numpy()
         return calibration.HeldOut(
-            3 * logits, speech, labels, strange[:, :1] * logits[:300], strange
+            3 * logits, speech, labels, outliers[:, :1] * logits[:300], outliers
         )
 
     folds = [held_out() for _ in range(3)]

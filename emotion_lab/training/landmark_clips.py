@@ -128,8 +128,8 @@ def _read_meld_layout(folder: Path) -> list[LabelledClip]:
         tables[split] = path
     if not tables:
         raise DatasetError(
-            f'no table in {folder}; expected {MANIFEST}, or train_sent_emo.csv and the like as '
-            'MELD has them'
+            f'no table in {folder}; expected {MANIFEST}, or train_sent_emo.csv and so on as '
+            'in MELD'
         )
     files = [path for path in folder.rglob('*') if _CLIP.fullmatch(path.name)]
     clips = []

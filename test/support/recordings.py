@@ -14,7 +14,7 @@ from rosbags.interfaces import Qos
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys.store import Typestore
 
-from emotion_node.datatypes import FloatArray
+from emotion_node.datatypes import NS_PER_S, FloatArray
 from emotion_node.recordings.bag import Bag
 from emotion_node.recordings.definitions import standard_types
 from emotion_node.recordings.truth import read_truth
@@ -22,7 +22,6 @@ from emotion_node.recordings.truth import read_truth
 CONVERSATION = Path(__file__).parents[2] / 'demo' / 'conversation'
 START_NS = 1_700_000_000_000_000_000
 RATE = 16_000
-NS_PER_S = 1_000_000_000
 CHUNK = 512
 
 Samples = npt.NDArray[np.int16]

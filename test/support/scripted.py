@@ -12,6 +12,7 @@ from emotion_node.core.analysis.analysis import Analysis, AnalysisModels
 from emotion_node.core.analysis.guard import FaultHandler, Guard
 from emotion_node.core.timings import Timings
 from emotion_node.datatypes import (
+    NS_PER_S,
     NS_PER_SAMPLE,
     SAMPLE_RATE,
     ClockSource,
@@ -33,7 +34,7 @@ from emotion_node.datatypes import (
 from emotion_node.interfaces import TextEmotion, Transcriber, Turn, Vision, VoiceEmotion
 from emotion_node.labels import LABELS, Modality
 
-SECOND = 1_000_000_000
+SECOND = NS_PER_S
 
 
 def scores(**shares: float) -> FloatArray:
