@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.recordings import CONVERSATION
+from support.recordings import noise, write_media
 
 COMMANDS = {
-    'annotate': ['-m', 'emotion_node', 'annotate', str(CONVERSATION), '-o', '{out}/out.jsonl'],
+    'annotate': ['-m', 'emotion_node', 'annotate', '{out}/talk.wav', '-o', '{out}/out.jsonl'],
     'models': ['-m', 'emotion_node', 'models', 'verify'],
     'laboratory': ['-c', 'import emotion_lab.evaluation.text, onnxruntime, time; time.sleep(3)'],
     'view': ['-m', 'emotion_node', 'view', '--timeout', '1'],
@@ -43,6 +43,7 @@ def test_no_process_calls_anybody_or_writes_outside_its_places(name: str, tmp_pa
         pytest.skip('strace is not installed (apt-get install strace)')
     home, trace = tmp_path / 'home', tmp_path / 'trace'
     home.mkdir()
+    write_media(tmp_path / 'talk.wav', noise(1.0))
     # CI hides the telemetry of onnxruntime.
     hidden = ('CI', 'ORT_DISABLE_TELEMETRY', 'HF_HUB_DISABLE_TELEMETRY', 'XDG_CACHE_HOME')
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
