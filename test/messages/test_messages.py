@@ -204,7 +204,8 @@ def image(encoding: str, pixels: Any, step: int | None = None) -> SimpleNamespac
         encoding=encoding,
         height=height,
         width=width,
-        step=step or pixels[0].nbytes,
+        step=pixels[0].nbytes if step is None else step,
+        is_bigendian=False,
         data=pixels.tobytes(),
     )
 
@@ -247,6 +248,55 @@ class TestImages:
         message.width = 6
         np.testing.assert_array_equal(decode_image(message, RECEIPT).decode(), self.red)
 
+    def test_a_step_of_zero_means_rows_without_padding(self) -> None:
+        message = image('bgr8', self.red, step=0)
+        np.testing.assert_array_equal(decode_image(message, RECEIPT).decode(), self.red)
+
+    @pytest.mark.parametrize('encoding', ['nv12', 'nv21'])
+    def test_colour_may_follow_the_brightness_at_half_the_resolution(self, encoding: str) -> None:
+        height, width = self.red.shape[:2]
+        planar = cv2.cvtColor(self.red, cv2.COLOR_BGR2YUV_I420).ravel()
+        bright, blue, red = np.split(planar, [height * width, height * width * 5 // 4])
+        chroma = np.stack([blue, red] if encoding == 'nv12' else [red, blue], axis=1)
+        message = image(encoding, np.concatenate([bright, chroma.ravel()]).reshape(-1, width))
+        message.height = height
+        decoded = decode_image(message, RECEIPT).decode()
+        assert decoded.shape == self.red.shape
+        assert abs(decoded.astype(int) - self.red).max() < 10
+
+    @pytest.mark.parametrize('pattern', ['rggb', 'bggr', 'gbrg', 'grbg'])
+    @pytest.mark.parametrize('bits', [8, 16])
+    def test_a_sensor_behind_a_bayer_filter(self, pattern: str, bits: int) -> None:
+        full = 2**bits - 1
+        tile = np.reshape([full * (colour == 'r') for colour in pattern], (2, 2))
+        raw = np.tile(tile, (4, 4)).astype(f'<u{bits // 8}')
+        decoded = decode_image(image(f'bayer_{pattern}{bits}', raw), RECEIPT).decode()
+        assert decoded.shape == (8, 8, 3)
+        np.testing.assert_array_equal(decoded[3, 3], (0, 0, 255))
+
+    @pytest.mark.parametrize('big_endian', [False, True])
+    @pytest.mark.parametrize('bits', [10, 12, 16])
+    def test_samples_of_more_than_eight_bits(self, bits: int, big_endian: bool) -> None:
+        kind = '>u2' if big_endian else '<u2'
+        for encoding, colours in (('rgb16', [2, 1, 0]), ('bgr16', [0, 1, 2])):
+            pixels = self.red[..., colours].astype(int) * (2**bits - 1) // 255
+            message = image(encoding, pixels.astype(kind))
+            message.is_bigendian = big_endian
+            np.testing.assert_array_equal(decode_image(message, RECEIPT).decode(), self.red)
+        grey = np.linspace(0, 2**bits - 1, 24).reshape(4, 6).astype(kind)
+        message = image('mono16', grey)
+        message.is_bigendian = big_endian
+        decoded = decode_image(message, RECEIPT).decode()
+        assert (decoded[0, 0, 0], decoded[-1, -1, 0]) == (0, 255)
+
+    @pytest.mark.parametrize(
+        ('form', 'data'), [('h264', b'any'), ('hevc', b'any'), ('', b'\0\0\0\1\x67\x42')]
+    )
+    def test_video_in_compressed_images_is_named(self, form: str, data: bytes) -> None:
+        message = SimpleNamespace(header=header(), format=form, data=data)
+        with pytest.raises(MessageError, match=rf"\('{form}'\).* video stream.*republish"):
+            decode_image(message, RECEIPT).decode()
+
     def test_a_jpeg_is_decoded_when_it_is_used(self) -> None:
         data = cv2.imencode('.jpg', self.red)[1].tobytes()
         frame = decode_image(SimpleNamespace(header=header(), format='jpeg', data=data), RECEIPT)
@@ -261,7 +311,8 @@ class TestImages:
     @pytest.mark.parametrize(
         ('change', 'text'),
         [
-            ({'encoding': 'bayer_rggb8'}, "encoding 'bayer_rggb8' is not known"),
+            ({'encoding': 'h264'}, "encoding 'h264' is not known.*camera driver"),
+            ({'encoding': 'nv12', 'height': 3}, 'nv12 image has a size of 6x3, expected even'),
             ({'data': b'short'}, 'has 5 bytes'),
             ({'step': 3}, 'rows of 3'),
             ({'height': 0}, 'size of 6x0'),
