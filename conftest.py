@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import itertools
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -20,6 +21,10 @@ SOURCE_ENV = (
     'emotion_msgs is not on the path. Run the tests with `make test`, or do `. ./env.sh` before '
     'pytest (in a ROS workspace: `. install/setup.bash`).'
 )
+
+# A shell starts background jobs with SIGINT ignored, and the processes that tests start would
+# inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Isolates the tests from nodes of other tests, runs and robots. This must be in the environment
 # before anything initialises rclpy; processes that tests start inherit it.

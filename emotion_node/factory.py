@@ -187,10 +187,21 @@ def _load_whisper(config: TranscriberConfig, log: Log) -> Transcriber:
     return transcriber
 
 
-def build_hearing(config: Config, models: Models) -> Hearing:
-    """Return the hearing of one microphone."""
+def build_hearing(config: Config, models: Models, id_prefix: str = '') -> Hearing:
+    """Return the hearing of one microphone.
+
+    Args:
+        config: parameters.
+        models: weights.
+        id_prefix: precedes the numbered ids of the utterances.
+    """
     return Hearing(
-        config.audio, config.segmenter, config.robot.mute_release, models.vad, SoxrResampler
+        config.audio,
+        config.segmenter,
+        config.robot.mute_release,
+        models.vad,
+        SoxrResampler,
+        id_prefix,
     )
 
 

@@ -29,7 +29,8 @@ class Utterance:
     """A stretch of speech, from first to last sound.
 
     Attributes:
-        utterance_id: unique within one run, counted from 1: "u1", "u2", ...
+        utterance_id: unique within one run, counted from 1: "u1", "u2", ...; in a node after a
+            prefix of the run, such as "k7pq-u1".
         start_ns: start of speech, without padding.
         end_ns: end of speech, without padding.
         decided_ns: stamp up to which audio had been received when the end was decided;

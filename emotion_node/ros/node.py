@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import secrets
 import sys
 import time
 import traceback
@@ -35,6 +36,9 @@ from emotion_node.ros.requests import Requests
 
 SUCCESS: Final = TransitionCallbackReturn.SUCCESS
 FAILURE: Final = TransitionCallbackReturn.FAILURE
+
+_PREFIX_LETTERS: Final = 'abcdefghjkmnpqrstvwxyz23456789'
+"""Without those that are easily confused when read aloud or copied."""
 
 Transition = Callable[['EmotionNode', LifecycleState], TransitionCallbackReturn]
 
@@ -111,7 +115,7 @@ class EmotionNode(GuardedCallbacks, LifecycleNode):
         except ModelError as error:
             logger.fatal(str(error))
             return FAILURE
-        self._hearing = build_hearing(self.config, models)
+        self._hearing = build_hearing(self.config, models, _run_prefix())
         self._analysis = self.build_analysis(models)
         self.state.models = models
         self.state.outputs = Outputs(self, self.now_ns, self.state.same_clock)
@@ -232,6 +236,11 @@ class EmotionNode(GuardedCallbacks, LifecycleNode):
         # Callbacks and models refer to each other; without this, every configuration would keep
         # the models of the one before.
         gc.collect()
+
+
+def _run_prefix() -> str:
+    """Return a random prefix of utterance ids: a restarted node does not use ids again."""
+    return ''.join(secrets.choice(_PREFIX_LETTERS) for _ in range(4)) + '-'
 
 
 def _autostart(node: EmotionNode) -> bool:

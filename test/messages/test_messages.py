@@ -345,6 +345,7 @@ def named(members: Iterable[enum.Enum], prefix: str = '') -> dict[str, str]:
 
 def test_constants_of_messages_are_the_members_of_the_enums() -> None:
     expected = {
+        'EmotionScore.msg': {label.upper(): label for label in LABELS},
         'Emotion.msg': named(Trigger)
         | named(ClockSource, 'CLOCK_')
         | named(EndReason, 'END_REASON_')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -19,6 +20,7 @@ from support.robot import (
     NS_PER_S,
     RATE,
     Samples,
+    activate,
     conversation,
 )
 
@@ -245,6 +247,17 @@ def test_the_node_can_be_deactivated_and_activated_again(bench: Bench, speech: S
     after = bench.emotion(speech, bench.new_day())
     assert after.text.endswith(WORDS)
     assert after.utterance_id != before.utterance_id
+
+
+def test_utterance_ids_are_not_used_again_after_a_restart(bench: Bench, speech: Samples) -> None:
+    before = bench.emotion(speech, bench.new_day()).utterance_id
+    assert bench.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    assert bench.node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
+    activate(bench.node)
+    after = bench.emotion(speech, bench.new_day()).utterance_id
+    assert re.fullmatch(r'[a-z2-9]{4}-u1', after)
+    assert re.fullmatch(r'[a-z2-9]{4}-u\d+', before)
+    assert before.partition('-')[0] != after.partition('-')[0]
 
 
 def test_a_fault_in_a_callback_is_counted_and_its_caller_answered(

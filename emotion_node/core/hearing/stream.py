@@ -56,6 +56,7 @@ class Hearing:
         mute_release: how long after `set_muted(..., False)` the microphone is still ignored, in s.
         vad: voice activity detector.
         resampler: makes a resampler for a rate in Hz.
+        id_prefix: precedes the numbered ids of the utterances.
 
     Attributes:
         heard_ns: stamp up to which audio has been processed; None before the first.
@@ -70,6 +71,7 @@ class Hearing:
         mute_release: float,
         vad: Vad,
         resampler: Callable[[int], Resampler],
+        id_prefix: str = '',
     ) -> None:
         self.heard_ns: int | None = None
         self.stats = HearingStats()
@@ -86,7 +88,7 @@ class Hearing:
         self._position_ns = 0
         self._reported_ns = 0
         self._holes: deque[tuple[int, int]] = deque(maxlen=_MAX_HOLES)
-        ids = (f'u{number}' for number in count(1))
+        ids = (f'{id_prefix}u{number}' for number in count(1))
         self._segmenter = SpeechSegmenter(
             segmenter,
             self._buffer,

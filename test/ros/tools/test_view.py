@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,3 +96,11 @@ def test_a_view_is_ended_by_an_interrupt(listener: Robot) -> None:
     _, log = finish(process, listener)
     assert process.returncode == 130
     assert 'Traceback' not in log
+
+
+def test_interrupts_reach_what_the_tests_start_even_in_the_background() -> None:
+    name = f'{Path(__file__)}::{test_a_view_is_ended_by_an_interrupt.__name__}'
+    # As a shell starts "make test &".
+    command = 'trap "" INT; exec "$0" -m pytest -q -p no:cacheprovider "$1"'
+    done = subprocess.run(['sh', '-c', command, sys.executable, name], capture_output=True)
+    assert done.returncode == 0, done.stdout.decode()
