@@ -89,7 +89,7 @@ $(VENV)/.made:
 
 $(VENV)/.runtime-installed: requirements/runtime.lock tools/patch_ros_cmake.py $(VENV)/.made
 	@tools/quietly.sh $(LOG)/runtime.log 'Installing what the nodes need' \
-		$(VENV)/bin/python -m pip install --no-deps -r requirements/runtime.lock
+		$(VENV)/bin/python -m pip install --no-deps --require-hashes -r requirements/runtime.lock
 	@! $(VENV)/bin/python -m pip check | grep -vE '$(CONSISTENT)'
 	@$(VENV)/bin/python tools/patch_ros_cmake.py
 	@touch $@
@@ -97,7 +97,7 @@ $(VENV)/.runtime-installed: requirements/runtime.lock tools/patch_ros_cmake.py $
 $(VENV)/.dev-installed: requirements/dev.lock $(VENV)/.runtime-installed
 	@tools/debian_packages.sh $(LOG)/debian.log $(VENV)/bin/python dev
 	@tools/quietly.sh $(LOG)/dev.log 'Installing what checks and tests need' \
-		$(VENV)/bin/python -m pip install --no-deps -r requirements/dev.lock
+		$(VENV)/bin/python -m pip install --no-deps --require-hashes -r requirements/dev.lock
 	@touch $@
 
 # Built from nothing each time, so that no message, model or script outlives its source.
@@ -130,14 +130,14 @@ $(DEMO_VENV)/.installed: requirements/demo.lock
 	@[ -n '$(PYTHON)' ]
 	@tools/quietly.sh $(LOG)/demo.log 'Making $(DEMO_VENV)' sh -c '\
 		$(PYTHON) -m venv $(DEMO_VENV) && \
-		$(DEMO_VENV)/bin/python -m pip install -r requirements/demo.lock'
+		$(DEMO_VENV)/bin/python -m pip install --require-hashes -r requirements/demo.lock'
 	@touch $@
 
 $(DOCS_VENV)/.installed: requirements/docs.lock
 	@[ -n '$(PYTHON)' ]
 	@tools/quietly.sh $(LOG)/docs.log 'Making $(DOCS_VENV)' sh -c '\
 		$(PYTHON) -m venv $(DOCS_VENV) && \
-		$(DOCS_VENV)/bin/python -m pip install --no-deps -r requirements/docs.lock'
+		$(DOCS_VENV)/bin/python -m pip install --no-deps --require-hashes -r requirements/docs.lock'
 	@touch $@
 
 $(LOCK_VENV)/.installed:

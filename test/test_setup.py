@@ -31,13 +31,19 @@ SHELLS = [shell for shell in ('sh', 'bash', 'zsh') if shutil.which(shell)]
 
 def locked(name: str) -> dict[str, str]:
     """Return the version of each package in requirements/NAME.lock; every line has to pin one."""
-    versions = {}
-    for line in (ROOT / 'requirements' / f'{name}.lock').read_text().splitlines():
+    return {package: version for package, version, _ in _pins(name)}
+
+
+def _pins(name: str) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield package, version and the sha256 of its files, in hexadecimal, of each pin."""
+    text = (ROOT / 'requirements' / f'{name}.lock').read_text().replace('\\\n', ' ')
+    for line in text.splitlines():
         if not line.startswith('#'):
-            found = re.fullmatch(r'([a-z0-9-]+)==([^\s;]+)', line)
+            found = re.fullmatch(
+                r'([a-z0-9-]+)==([^\s;]+)((?:\s+--hash=sha256:[0-9a-f]{64})*)', line
+            )
             assert found, f'{name}.lock: {line!r} does not pin a version for every machine'
-            versions[found[1]] = found[2]
-    return versions
+            yield found[1], found[2], re.findall(r'sha256:(\w+)', found[3])
 
 
 OPTIONAL = {PACKAGE / 'backends' / 'text_transformers.py'}
@@ -80,10 +86,46 @@ def script_path(folder: Path, *commands: str) -> str:
 
 @pytest.mark.parametrize('name', ['robot', 'runtime', 'dev', 'demo', 'docs', 'train'])
 def test_a_lock_pins_every_package_and_names_no_registry(name: str) -> None:
-    text = (ROOT / 'requirements' / f'{name}.lock').read_text()
     assert locked(name)
-    assert '://' not in text
-    assert '--' not in text
+    assert '://' not in (ROOT / 'requirements' / f'{name}.lock').read_text()
+
+
+@pytest.mark.parametrize('name', ['robot', 'runtime', 'dev', 'demo', 'docs'])
+def test_a_lock_accepts_only_the_files_that_were_there_when_it_was_written(name: str) -> None:
+    assert [package for package, _, hashes in _pins(name) if not hashes] == []
+
+
+def test_every_machine_finds_its_own_file_of_a_locked_package() -> None:
+    hashes = {package: len(files) for package, _, files in _pins('robot')}
+    for compiled in ('numpy', 'onnxruntime', 'opencv-python-headless', 'pyyaml', 'tokenizers'):
+        assert hashes[compiled] > 2, 'for two versions of Python, and for arm64'
+
+
+def test_pip_checks_what_it_installs_from_a_lock_with_hashes() -> None:
+    makefile = (ROOT / 'Makefile').read_text().replace('\\\n', ' ')
+    installs = re.findall(r'pip install (.*)-r requirements/(\w+)\.lock', makefile)
+    assert {name for _, name in installs} == {'runtime', 'dev', 'demo', 'docs', 'train'}
+    unchecked = {name for options, name in installs if '--require-hashes' not in options}
+    assert unchecked == {'train'}, 'torch chooses its CUDA packages itself'
+
+
+def test_a_package_with_another_content_is_refused(tmp_path: Path) -> None:
+    wheel = tmp_path / 'mdurl-0.1.2-py3-none-any.whl'
+    with ZipFile(wheel, 'w') as archive:
+        archive.writestr('mdurl/__init__.py', 'print("not what was locked")')
+        archive.writestr('mdurl-0.1.2.dist-info/METADATA', 'Name: mdurl\nVersion: 0.1.2\n')
+        archive.writestr('mdurl-0.1.2.dist-info/WHEEL', 'Wheel-Version: 1.0\nTag: py3-none-any\n')
+        archive.writestr('mdurl-0.1.2.dist-info/RECORD', '')
+    (hashes,) = (files for package, _, files in _pins('robot') if package == 'mdurl')
+    wanted = tmp_path / 'wanted.lock'
+    wanted.write_text(' '.join(['mdurl==0.1.2', *(f'--hash=sha256:{one}' for one in hashes)]))
+    pip = [sys.executable, '-m', 'pip', 'install', '--no-deps', '--require-hashes', '--no-index']
+    pip += ['--find-links', str(tmp_path), '--target', str(tmp_path / 'site'), '-r', str(wanted)]
+    environment = {**os.environ, 'PIP_CONFIG_FILE': os.devnull, 'PIP_FIND_LINKS': str(tmp_path)}
+    done = subprocess.run(pip, env=environment, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert 'DO NOT MATCH THE HASHES' in done.stderr
+    assert not (tmp_path / 'site').exists()
 
 
 def test_run_time_needs_neither_torch_nor_cuda() -> None:

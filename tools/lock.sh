@@ -1,5 +1,6 @@
 #!/bin/sh
-# Writes requirements/NAME.lock from requirements/NAME.in for each NAME given.
+# Writes requirements/NAME.lock from requirements/NAME.in for each NAME given, with the sha256 of
+# every file of each version, so that `pip install --require-hashes` accepts no other file.
 # Versions already locked are kept where they still fit; with UPGRADE=1 all are chosen anew.
 # Usage: tools/lock.sh UV NAME...
 set -eu
@@ -13,7 +14,7 @@ trap 'rm -rf "$scratch"' EXIT
 lock() {
   "$uv" pip compile --quiet --no-header --no-annotate --no-emit-index-url \
     --no-emit-find-links --python-version "$1" --python-platform x86_64-manylinux_2_28 \
-    --overrides "$overrides" \
+    --overrides "$overrides" $hashes \
     --output-file "$scratch/$1" "$name.in" > /dev/null
 }
 
@@ -21,6 +22,12 @@ for name in "$@"; do
   case $name in
     robot | runtime) overrides=robot.overrides ;;
     *) overrides=/dev/null ;;
+  esac
+  case $name in
+    # torch brings CUDA packages of its own, which differ from build to build and so cannot be
+    # locked; pip takes hashes for all packages or for none.
+    train) hashes='' ;;
+    *) hashes=--generate-hashes ;;
   esac
   echo "Locking $name"
   if [ -f "$name.lock" ] && [ -z "${UPGRADE:-}" ]; then
@@ -36,7 +43,11 @@ for name in "$@"; do
   fi
   {
     echo "# Written by \`make lock\` from $name.in, for Python 3.11 and 3.12 on x86-64 Linux."
-    grep -vE '^(cuda-|nvidia-|triton==)' "$scratch/3.11"
+    if [ -n "$hashes" ]; then
+      cat "$scratch/3.11"
+    else
+      grep -vE '^(cuda-|nvidia-|triton==)' "$scratch/3.11"
+    fi
   } > "$name.lock"
   rm "$scratch/3.11" "$scratch/3.12"
 done
