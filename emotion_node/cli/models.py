@@ -69,16 +69,20 @@ def _list(folder: str, console: Console) -> None:
         size, files = f'{entry.size / 1e6:.1f}', 'present' if entry.present else 'missing'
         row = (entry.key, entry.name, entry.version, entry.modality, size, files, entry.licence)
         table.add_row(*map(Text, row))
-    console.print(f'Shipped, in {models_dir(folder)}:', soft_wrap=True)
+    _print(console, f'Shipped, in {models_dir(folder)}:')
     console.print(table)
     for model in fetchable_models(folder).values():
         where = (
             f'in {model.folder}' if model.fetched else f'fetch with: {fetch_command(model.name)}'
         )
-        console.print(f'\n{model.name}, {where}', soft_wrap=True)
-        console.print(f'  {model.description}', soft_wrap=True)
-        console.print(f'  {model.size / 1e6:.1f} MB, {model.licence}', soft_wrap=True)
-        console.print(f'  {model.origin}', soft_wrap=True)
+        _print(console, f'\n{model.name}, {where}')
+        _print(console, f'  {model.description}')
+        _print(console, f'  {model.size / 1e6:.1f} MB, {model.licence}')
+        _print(console, f'  {model.origin}')
+
+
+def _print(console: Console, text: str) -> None:
+    console.print(text, soft_wrap=True, markup=False)
 
 
 def _verify(folder: str, names: list[str], console: Console) -> int:

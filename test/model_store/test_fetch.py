@@ -246,7 +246,7 @@ def test_a_model_that_is_not_on_the_list_is_refused(
         (
             '',
             "files.'../out' = { sha256 = '', size = 0, parts = [] }",
-            "'../out' is not a file name",
+            "'../out' is not a plain file name",
         ),
     ],
 )
