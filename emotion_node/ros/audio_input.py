@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.topic_endpoint_info import TopicEndpointInfo
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from emotion_node.config import AudioConfig
 from emotion_node.core.hearing.rate_check import RateCheck
@@ -22,6 +21,7 @@ from emotion_node.messages.audio import (
     decode_audio,
 )
 from emotion_node.ros.message_types import message_class
+from emotion_node.ros.qos import matching_qos
 from emotion_node.ros.topic_input import TopicInput
 
 _QOS: Final = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -64,7 +64,7 @@ class AudioInput(TopicInput):
         self._check_rate()
         published = self.health.published_types
         if self._config.type != 'auto':
-            self._connect(self._config.type)
+            self._listen_to(self._config.type)
             if published and self._config.type not in published:
                 self._set_problem(
                     f'{self.health.topic} carries {", ".join(published)}, but audio.type is '
@@ -73,36 +73,27 @@ class AudioInput(TopicInput):
             return
         known = [one for one in AUDIO_TYPES if one in published]
         if known:
-            self._connect(known[0])
+            self._listen_to(known[0])
         elif published:
             self._set_problem(
                 f'{self.health.topic} carries {", ".join(published)}, which is not audio; '
                 f'expected one of {", ".join(AUDIO_TYPES)}'
             )
 
-    def _connect(self, type_name: str) -> None:
+    def _listen_to(self, type_name: str) -> None:
         """Subscribe, unless there is a subscription that fits."""
-        qos = _matching(_QOS, self._node.get_publishers_info_by_topic(self.health.topic))
-        same_type = type_name == self.health.type_name
-        same_qos = qos.reliability == self._qos.reliability
-        if same_type and (same_qos or not self.health.qos_mismatch):
-            self._set_problem('')
-            return
-        self.unsubscribe()
-        self._qos, self.health.qos_mismatch = qos, ''
-        self._format = None
         try:
-            self._subscribe(type_name, self.health.topic, self._on_message, qos)
-            if type_name in (AUDIO_TYPES[2], AUDIO_TYPES[3]) and hasattr(
-                message_class(AUDIO_INFO_TYPE), 'coding_format'
-            ):
-                self._subscribe_info()
+            if self._connect(type_name, self._on_message):
+                self._format = None
+                if type_name in (AUDIO_TYPES[2], AUDIO_TYPES[3]) and hasattr(
+                    message_class(AUDIO_INFO_TYPE), 'coding_format'
+                ):
+                    self._subscribe_info()
+                self._node.get_logger().info(f'listening to {self.health.topic} ({type_name})')
         except MessageError as error:
             self._set_problem(str(error))
             return
         self._set_problem('')
-        self.health.type_name = type_name
-        self._node.get_logger().info(f'listening to {self.health.topic} ({type_name})')
 
     def _subscribe_info(self) -> None:
         topic = self._node.resolve_topic_name('audio_info')
@@ -110,7 +101,7 @@ class AudioInput(TopicInput):
             # Not remapped: it is in the namespace of the audio topic.
             topic = self.health.topic.rsplit('/', 1)[0] + '/audio_info'
         publishers = self._node.get_publishers_info_by_topic(topic)
-        qos = _matching(_INFO_QOS, publishers, latched=True)
+        qos = matching_qos(_INFO_QOS, publishers, latched=True)
         self._subscribe(AUDIO_INFO_TYPE, topic, self._on_info, qos)
 
     def _on_info(self, message: Any) -> None:
@@ -157,28 +148,3 @@ class AudioInput(TopicInput):
         if text and not self.health.rate_problem:
             self._node.get_logger().error(text)
         self.health.rate_problem = text
-
-
-def _matching(
-    minimum: QoSProfile, publishers: Sequence[TopicEndpointInfo], latched: bool = False
-) -> QoSProfile:
-    """Return `minimum`, raised to reliable where every publisher offers that.
-
-    Args:
-        minimum: what is requested in any case.
-        publishers: publishers of the topic.
-        latched: whether to request earlier messages too (transient local), where every publisher
-            offers that.
-    """
-    offered = [one.qos_profile for one in publishers]
-    reliable = offered and all(one.reliability == ReliabilityPolicy.RELIABLE for one in offered)
-    kept = (
-        latched
-        and reliable
-        and all(one.durability == DurabilityPolicy.TRANSIENT_LOCAL for one in offered)
-    )
-    return QoSProfile(
-        depth=minimum.depth,
-        reliability=ReliabilityPolicy.RELIABLE if reliable else minimum.reliability,
-        durability=DurabilityPolicy.TRANSIENT_LOCAL if kept else minimum.durability,
-    )

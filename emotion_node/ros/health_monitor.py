@@ -18,7 +18,12 @@ from emotion_node.ros.node_status import (
     other_topics,
     state_status,
 )
-from emotion_node.ros.periods import CONNECTED_GRAPH_PERIOD_S, GRAPH_PERIOD_S
+from emotion_node.ros.periods import (
+    CONNECTED_GRAPH_PERIOD_S,
+    FIRST_REMINDER_S,
+    GRAPH_PERIOD_S,
+    LAST_REMINDER_S,
+)
 
 _CHECKS_WHEN_CONNECTED: Final = round(CONNECTED_GRAPH_PERIOD_S / GRAPH_PERIOD_S)
 
@@ -37,6 +42,7 @@ class HealthMonitor:
         self._state = state
         self._diagnostics = Diagnostics(node)
         self._lost: set[str] = set()
+        self._missing: dict[str, tuple[float, float]] = {}
         self._checks = 0
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(period_s, self.publish_diagnostics, clock=steady)
@@ -47,16 +53,36 @@ class HealthMonitor:
         node, state = self._node, self._state
         if state.engine is None:
             self._lost.clear()
+            self._missing.clear()
             return
         self._checks += 1
         for one in state.inputs.values():
             if not one.health.type_name or self._checks % _CHECKS_WHEN_CONNECTED == 1:
                 one.refresh()
+        self._report_missing_publishers()
         self._report_lost_inputs()
         topic = node.resolve_topic_name('robot_speaking')
         if state.robot_speaking and not node.count_publishers(topic):
             node.get_logger().warning(f'{topic} has lost its publisher: listening again')
             state.set_robot_speaking(False)
+
+    def _report_missing_publishers(self) -> None:
+        now = time.monotonic()
+        for name, one in self._state.inputs.items():
+            if one.health.publishers or one.health.messages:
+                self._missing.pop(name, None)
+                continue
+            report_at, period_s = self._missing.setdefault(
+                name, (now + FIRST_REMINDER_S, FIRST_REMINDER_S)
+            )
+            if now < report_at:
+                continue
+            next_s = min(2 * period_s, LAST_REMINDER_S)
+            self._missing[name] = (now + next_s, next_s)
+            hint = other_topics(self._node, name, one.health) or (
+                '; does the driver run, in this ROS_DOMAIN_ID and under this topic name?'
+            )
+            self._node.get_logger().warning(f'nobody publishes on {one.health.topic}{hint}')
 
     def _report_lost_inputs(self) -> None:
         logger, now = self._node.get_logger(), time.monotonic()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from rclpy.lifecycle import LifecycleNode
+from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from emotion_node.config import ImageConfig
@@ -17,6 +18,14 @@ from emotion_node.ros.topic_input import TopicInput
 
 _QOS: Final = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 _COMPRESSED: Final = '/compressed'
+
+
+def image_topic(node: Node, config: ImageConfig) -> str:
+    """Return the full name of the image topic of a node."""
+    topic = node.resolve_topic_name('image')
+    if config.transport == 'compressed' and not topic.endswith(_COMPRESSED):
+        return node.resolve_topic_name(topic + _COMPRESSED)
+    return topic
 
 
 class ImageInput(TopicInput):
@@ -34,20 +43,16 @@ class ImageInput(TopicInput):
         config: ImageConfig,
         on_frame: Callable[[VideoFrame, Any], None],
     ) -> None:
-        topic = node.resolve_topic_name('image')
-        compressed = config.transport == 'compressed'
-        if compressed and not topic.endswith(_COMPRESSED):
-            topic = node.resolve_topic_name(topic + _COMPRESSED)
-        super().__init__(node, topic, _QOS, (IMAGE_TYPES[compressed],), config.timeout)
+        expected = IMAGE_TYPES[config.transport == 'compressed']
+        super().__init__(node, image_topic(node, config), _QOS, (expected,), config.timeout)
         self._on_frame = on_frame
 
     def refresh(self) -> None:
-        """Look up the publishers, and subscribe the first time."""
+        """Look up the publishers, and subscribe with the reliability that they offer."""
         super().refresh()
         expected = self.health.expected_types[0]
-        if not self.health.type_name:
-            self._subscribe(expected, self.health.topic, self._on_message, _QOS)
-            self.health.type_name = expected
+        if expected in self.health.published_types:
+            self._connect(expected, self._on_message)
         published = self.health.published_types
         if not published or expected in published:
             self._set_problem('')

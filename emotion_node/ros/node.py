@@ -27,11 +27,12 @@ from emotion_node.ros.engine import Engine
 from emotion_node.ros.executable import run_node
 from emotion_node.ros.guarded_node import GuardedCallbacks
 from emotion_node.ros.health_monitor import HealthMonitor
-from emotion_node.ros.image_input import ImageInput
+from emotion_node.ros.image_input import ImageInput, image_topic
 from emotion_node.ros.node_state import NodeState
 from emotion_node.ros.outputs import Outputs
 from emotion_node.ros.parameters import declare_config
 from emotion_node.ros.periods import LOG_PERIOD_S, STOP_DEADLINE_S
+from emotion_node.ros.qos import check_overrides
 from emotion_node.ros.requests import Requests
 
 SUCCESS: Final = TransitionCallbackReturn.SUCCESS
@@ -111,8 +112,13 @@ class EmotionNode(GuardedCallbacks, LifecycleNode):
         begin = time.monotonic()
         logger = self.get_logger()
         try:
+            for name in check_overrides(self, self._input_topics()):
+                logger.warning(
+                    f'{name} has no effect here: overrides are possible for history, depth and '
+                    f'reliability of the subscriptions of {", ".join(self._input_topics())}'
+                )
             models = self.load_models()
-        except ModelError as error:
+        except (ConfigError, ModelError) as error:
             logger.fatal(str(error))
             return FAILURE
         self._hearing = build_hearing(self.config, models, _run_prefix())
@@ -181,6 +187,9 @@ class EmotionNode(GuardedCallbacks, LifecycleNode):
         """Stop the threads, then leave the graph."""
         self._stop()
         super().destroy_node()
+
+    def _input_topics(self) -> tuple[str, str]:
+        return self.resolve_topic_name('audio'), image_topic(self, self.config.image)
 
     def _on_audio(self, chunk: AudioChunk) -> None:
         assert self.state.engine is not None

@@ -73,6 +73,11 @@ def input_status(name: str, health: InputHealth, now: float, hint: str) -> Statu
             f'{", ".join(health.publishers)} publishes on {health.topic}, but no message has '
             f'arrived {since}',
         )
+    if health.ignored:
+        status.add(
+            DiagnosticStatus.WARN,
+            f'{health.topic} also carries {health.ignored}, which is not received: remap one',
+        )
     if len(health.publishers) > 1:
         status.add(
             DiagnosticStatus.WARN,

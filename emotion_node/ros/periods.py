@@ -16,6 +16,11 @@ GRAPH_PERIOD_S: Final = 0.25
 CONNECTED_GRAPH_PERIOD_S: Final = 1.0
 """Time between two checks for publishers of an input that is connected."""
 
+FIRST_REMINDER_S: Final = 5.0
+LAST_REMINDER_S: Final = 300.0
+"""Time after which an input that nobody publishes is logged again: doubled after each time, up to
+the last."""
+
 DRIVER_PERIOD_S: Final = 1.0
 """Time between two diagnostics messages of the camera and the microphone node."""
 

@@ -17,11 +17,13 @@ from rclpy.qos import (
     qos_policy_name_from_kind,
 )
 from rclpy.subscription import Subscription
+from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from emotion_node.datatypes import ClockSource
 from emotion_node.messages.audio import MessageError
 from emotion_node.ros.message_types import message_class
 from emotion_node.ros.periods import LOG_PERIOD_S
+from emotion_node.ros.qos import matching_qos, override_options
 
 _RATE_WINDOW_S: Final = 5.0
 _MIN_LAG_S: Final = -0.1
@@ -39,8 +41,9 @@ class InputHealth:
         timeout_s: time without a message after which the input is reported as lost.
         type_name: message type subscribed to; empty while there is no subscription.
         problem: why there can be no subscription; empty when there is no problem.
-        publishers: node names of the publishers found.
-        published_types: message types of these publishers.
+        publishers: node names of the publishers found, of the type subscribed to if there are any.
+        ignored: types and node names of publishers of other types; empty if there are none.
+        published_types: message types of all publishers.
         qos_mismatch: why the messages of a publisher do not arrive; empty when they can.
         messages: number received.
         rejected: number of messages that could not be used.
@@ -58,6 +61,7 @@ class InputHealth:
     type_name: str = ''
     problem: str = ''
     publishers: Sequence[str] = ()
+    ignored: str = ''
     published_types: Sequence[str] = ()
     qos_mismatch: str = ''
     messages: int = 0
@@ -96,12 +100,14 @@ class InputHealth:
 
 
 class TopicInput:
-    """One input topic.
+    """One input topic, with the reliability that its publishers offer.
+
+    The user may override history, depth and reliability (`qos_overrides` of rclpy).
 
     Args:
         node: node that subscribes.
         topic: name, fully qualified.
-        qos: quality of service that is requested.
+        qos: least quality of service that is requested.
         expected_types: message types that can be used.
         timeout_s: time without a message after which the input is reported as lost.
     """
@@ -115,22 +121,65 @@ class TopicInput:
         timeout_s: float,
     ) -> None:
         self._node = node
-        self._qos = qos
+        self._minimum = qos
+        self._followed = qos.reliability
+        self._endpoints: Sequence[TopicEndpointInfo] = ()
         self._subscriptions: list[Subscription] = []
         self.health = InputHealth(topic, expected_types, timeout_s)
 
     def refresh(self) -> None:
         """Look up who publishes here, of what type and with what quality of service."""
-        endpoints = self._node.get_publishers_info_by_topic(self.health.topic)
-        self.health.publishers = [
-            f'{one.node_namespace.rstrip("/")}/{one.node_name}' for one in endpoints
-        ]
-        self.health.published_types = sorted({one.topic_type for one in endpoints})
+        self._endpoints = self._node.get_publishers_info_by_topic(self.health.topic)
+        self.health.published_types = sorted({one.topic_type for one in self._endpoints})
+        self._assess()
+
+    def _assess(self) -> None:
+        """Find out which publishers the subscription receives."""
+        used = self._of_type(self.health.type_name) or self._endpoints
+        others = [one for one in self._endpoints if one not in used]
+        self.health.publishers = [_full_name(one) for one in used]
+        ignored = ', '.join(f'{one.topic_type} by {_full_name(one)}' for one in others)
+        if ignored and ignored != self.health.ignored:
+            self._node.get_logger().warning(
+                f'{self.health.topic} also carries {ignored}, which is not received: a topic can '
+                'have one type only; remap one of them'
+            )
+        self.health.ignored = ignored
         self.health.qos_mismatch = ''
-        for one in endpoints:
-            compatible, reason = qos_check_compatible(one.qos_profile, self._qos)
+        for one in used if self._subscriptions else ():
+            requested = self._subscriptions[0].qos_profile
+            compatible, reason = qos_check_compatible(one.qos_profile, requested)
             if compatible == QoSCompatibility.ERROR:
                 self.health.qos_mismatch = f'{one.node_name}: {reason}'
+
+    def _of_type(self, type_name: str) -> list[TopicEndpointInfo]:
+        return [one for one in self._endpoints if one.topic_type == type_name]
+
+    def _connect(self, type_name: str, callback: Callable[[Any], None]) -> bool:
+        """Subscribe as the publishers of a type offer it, unless that is so already.
+
+        Args:
+            type_name: message type.
+            callback: called with every message.
+
+        Returns:
+            Whether there is a new subscription.
+
+        Raises:
+            MessageError: the type is not installed.
+        """
+        publishers = self._of_type(type_name)
+        qos = matching_qos(self._minimum, publishers)
+        if type_name == self.health.type_name and (
+            not publishers or qos.reliability == self._followed
+        ):
+            return False
+        self.unsubscribe()
+        self._followed = qos.reliability
+        self._subscribe(type_name, self.health.topic, callback, qos)
+        self.health.type_name = type_name
+        self._assess()
+        return True
 
     def unsubscribe(self) -> None:
         """End the subscription."""
@@ -147,7 +196,12 @@ class TopicInput:
         )
         self._subscriptions.append(
             self._node.create_subscription(
-                message_class(type_name), topic, callback, qos, event_callbacks=events
+                message_class(type_name),
+                topic,
+                callback,
+                qos,
+                event_callbacks=events,
+                qos_overriding_options=override_options(self._node, topic),
             )
         )
 
@@ -168,3 +222,7 @@ class TopicInput:
         if text and text != self.health.problem:
             self._node.get_logger().error(text)
         self.health.problem = text
+
+
+def _full_name(endpoint: TopicEndpointInfo) -> str:
+    return f'{endpoint.node_namespace.rstrip("/")}/{endpoint.node_name}'
