@@ -56,6 +56,8 @@ class ParameterInfo:
         kind = type(self.default)
         if kind is float and type(value) is int:
             value = float(value)
+        if type(value) is int and str(value) in self.choices:
+            value = str(value)  # YAML makes a number of an unquoted 0
         if type(value) is not kind:
             raise ConfigError(
                 f'{self.name}: expected {kind.__name__}, got {type(value).__name__} ({value!r})'
@@ -114,6 +116,13 @@ class AudioConfig:
     )
     channels: int = _p(
         1, 'Number of channels of audio messages that do not state their own.', '', 1, 32
+    )
+    channel: str = _p(
+        'mean',
+        'Which channel to use: the "mean" of all, and the loudest where that cancels (opposite '
+        'phase); always the "loudest"; or the number of one, from 0. Set the number for an array '
+        'whose channels include what the robot plays, such as 0 for a ReSpeaker with 6 channels.',
+        choices=('mean', 'loudest', *map(str, range(32))),
     )
     stamp: str = _p(
         'auto',

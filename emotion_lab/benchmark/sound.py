@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from emotion_node.config import AudioConfig
-from emotion_node.core.hearing.audio_buffer import mix_down
+from emotion_node.core.hearing.channels import mix_down
 from emotion_node.datatypes import NS_PER_S, FloatArray
 from emotion_node.messages.audio import AUDIO_TYPES, decode_audio
 from emotion_node.recordings.bag import Bag

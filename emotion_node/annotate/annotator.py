@@ -114,7 +114,8 @@ class Annotator:
     def _open(self, job: Job, stack: ExitStack) -> tuple[Recording, Bag | None]:
         images = self._models.faces is not None
         if not is_bag(job.path):
-            return MediaRecording(job.path, images), None
+            channel = self._options.config.audio.channel
+            return MediaRecording(job.path, images, channel), None
         bag = stack.enter_context(Bag(job.path))
         recording = BagRecording(
             bag,

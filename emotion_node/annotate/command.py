@@ -87,6 +87,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='write the speed and the time per stage as one JSON object',
     )
     parser.add_argument('-q', '--quiet', action='store_true', help='no progress bar, no summary')
+    parser.add_argument(
+        '--audio-channel',
+        metavar='CHANNEL',
+        help='"mean", "loudest" or the number of a channel, from 0: the parameter audio.channel',
+    )
     topics = parser.add_argument_group('topics of bags (found by their type by default)')
     topics.add_argument('--audio-topic', default='', metavar='NAME')
     topics.add_argument('--image-topic', default='', metavar='NAME')
@@ -115,6 +120,8 @@ def run(args: argparse.Namespace) -> int:
     Returns:
         0; or 1 when an input has no audio that could be used.
     """
+    if args.audio_channel is not None:
+        args.param.append(f'audio.channel:={args.audio_channel}')
     config = parameter_options.read_config(args)
     console = Console(stderr=True, quiet=args.quiet)
     if not console.is_terminal:

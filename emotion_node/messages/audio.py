@@ -101,7 +101,7 @@ def decode_audio(
 
     Raises:
         MessageError: unknown structure, compressed audio, rate or channels out of range, samples
-            that do not fill the channels, or no samples at all.
+            that do not fill the channels, no samples at all, or no such channel.
     """
     assumed = info or AudioFormat(config.sample_rate, config.channels)
     stamped_at_end = config.stamp == 'end'
@@ -134,12 +134,25 @@ def decode_audio(
         )
     if not len(samples):
         raise MessageError('audio message has no samples')
+    check_channel(config.channel, channels)
     shaped = samples.reshape(-1, channels)
     duration_ns = len(shaped) * NS_PER_S // rate
     stamp_ns = None if config.stamp == 'receipt' else _stamp(message)
     if stamp_ns is None:
         return AudioChunk(receipt_ns - duration_ns, shaped, rate, ClockSource.RECEIPT)
     return AudioChunk(stamp_ns - stamped_at_end * duration_ns, shaped, rate, ClockSource.HEADER)
+
+
+def check_channel(channel: str, channels: int) -> None:
+    """Check that the audio has the channel that `audio.channel` names.
+
+    Raises:
+        MessageError: it has too few.
+    """
+    if channel.isdecimal() and int(channel) >= channels:
+        raise MessageError(
+            f'audio.channel is {channel}, but the audio has the channels 0 to {channels - 1}'
+        )
 
 
 _DTYPES: Final[Mapping[str, np.dtype[Any]]] = {

@@ -40,11 +40,13 @@ class MediaInfo:
     Attributes:
         duration_ns: 0 when the container does not state it.
         rate: of the audio, samples per second and channel.
+        channels: of the audio.
         has_video: whether it has a video track.
     """
 
     duration_ns: int
     rate: int
+    channels: int
     has_video: bool
 
 
@@ -59,15 +61,20 @@ def probe(path: Path) -> MediaInfo:
         duration_ns = 0
         if container.duration is not None:
             duration_ns = container.duration * NS_PER_S // av.time_base
-        return MediaInfo(duration_ns, stream.rate, bool(container.streams.video))
+        return MediaInfo(duration_ns, stream.rate, stream.channels, bool(container.streams.video))
 
 
-def read_audio(path: Path) -> Iterator[AudioChunk]:
-    """Yield a file's audio, mono, at its own rate, stamped with the position in the file.
+def read_audio(path: Path, channel: str | None = None) -> Iterator[AudioChunk]:
+    """Yield a file's audio at its own rate, stamped with the position in the file.
 
-    FFmpeg mixes the channels down; the centre channel of 5.1 audio, which carries the speech, has
-    the largest weight. For 16 bits it normalises the matrix, so nothing clips; for float it does
-    not. Packets that cannot be decoded are left out, which leaves a gap.
+    Where FFmpeg mixes the channels down, the centre channel of 5.1 audio, which carries the
+    speech, has the largest weight. For 16 bits it normalises the matrix, so nothing clips; for
+    float it does not. Packets that cannot be decoded are left out, which leaves a gap.
+
+    Args:
+        path: the file.
+        channel: as the parameter `audio.channel`: all channels are kept, but for the mean of more
+            than two. None for mono.
 
     Raises:
         MediaError: as `probe`.
@@ -76,7 +83,9 @@ def read_audio(path: Path) -> Iterator[AudioChunk]:
         stream = _audio_stream(container, path)
         usable = MIN_SAMPLE_RATE <= stream.rate <= MAX_SAMPLE_RATE
         rate = stream.rate if usable else _RESAMPLED_RATE
-        resampler = av.AudioResampler(format='s16', layout='mono', rate=rate)
+        mixed_down = channel is None or (channel == 'mean' and stream.channels > 2)
+        layout = 'mono' if mixed_down else stream.layout.name
+        resampler = av.AudioResampler(format='s16', layout=layout, rate=rate)
         origin = _origin(container)
         for frame in _decode(container, stream):
             assert isinstance(frame, av.AudioFrame)
@@ -100,19 +109,23 @@ def read_video(path: Path) -> Iterator[VideoFrame]:
                 yield VideoFrame(_stamp(frame, origin), _image(frame))
 
 
-def read_media(path: Path, video: bool = True) -> Iterator[AudioChunk | VideoFrame]:
+def read_media(
+    path: Path, video: bool = True, channel: str | None = None
+) -> Iterator[AudioChunk | VideoFrame]:
     """Yield a file's audio and frames together, in the order of their stamps.
 
     Args:
         path: the file.
         video: whether to read the video track.
+        channel: as the parameter `audio.channel`: all channels are kept, but for the mean of more
+            than two. None for mono.
 
     Raises:
         MediaError: as `probe`.
     """
     if not video:
-        return read_audio(path)
-    return heapq.merge(read_audio(path), read_video(path), key=lambda one: one.stamp_ns)
+        return read_audio(path, channel)
+    return heapq.merge(read_audio(path, channel), read_video(path), key=lambda one: one.stamp_ns)
 
 
 def _open(path: Path) -> av.container.InputContainer:
@@ -188,7 +201,7 @@ def _stamp(frame: av.AudioFrame | av.VideoFrame, origin: Fraction) -> int:
 
 
 def _chunk(frame: av.AudioFrame, rate: int, origin: Fraction) -> AudioChunk:
-    samples = np.ascontiguousarray(frame.to_ndarray().reshape(-1, 1), np.int16)
+    samples = np.ascontiguousarray(frame.to_ndarray().reshape(frame.samples, -1), np.int16)
     return AudioChunk(_stamp(frame, origin), samples, rate, ClockSource.FILE)
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from emotion_node.core.pipeline import Pipeline
 from emotion_node.datatypes import AudioChunk, Report, TranscriptReport, VideoFrame
+from emotion_node.messages.audio import check_channel
 from emotion_node.recordings.bag_files import Message
 from emotion_node.recordings.media import probe, read_media
 
@@ -98,12 +99,14 @@ class MediaRecording:
     Args:
         path: the file.
         images: whether to decode its video.
+        channel: as the parameter `audio.channel`.
 
     Raises:
         MediaError: it cannot be used.
+        MessageError: it has no such channel.
     """
 
-    def __init__(self, path: Path, images: bool) -> None:
+    def __init__(self, path: Path, images: bool, channel: str = 'mean') -> None:
         self.path = path
         self.frame_id = ''
         self.info = probe(path)
@@ -111,9 +114,11 @@ class MediaRecording:
         self.duration_ns = self.info.duration_ns
         self.problems: Counter[str] = Counter()
         self._images = images and self.info.has_video
+        self._channel = channel
+        check_channel(channel, self.info.channels)
 
     def steps(self) -> Iterator[Step]:
         """Yield audio and frames."""
-        for value in read_media(self.path, self._images):
+        for value in read_media(self.path, self._images, self._channel):
             duration_ns = value.duration_ns if isinstance(value, AudioChunk) else 0
             yield Step(value.stamp_ns + duration_ns, value)

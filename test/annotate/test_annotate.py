@@ -173,6 +173,28 @@ def test_a_truncated_bag_is_annotated_up_to_its_end(
     assert found[-1]['end_s'] <= len(speech) / 16_000 / 2 + 1
 
 
+def test_channels_of_opposite_phase_and_a_chosen_channel_give_the_utterances_of_mono(
+    tmp_path: Path, beginning: Samples
+) -> None:
+    robot = np.random.default_rng(5).integers(-9000, 9000, len(beginning)).astype(np.int16)
+    opposite = np.stack([beginning, -np.maximum(beginning, -32767)], axis=1)
+    files = [
+        write_media(tmp_path / 'mono.wav', beginning),
+        write_media(tmp_path / 'opposite.wav', opposite, layout='stereo'),
+        write_media(tmp_path / 'array.wav', np.stack([beginning, robot], axis=1), layout='stereo'),
+    ]
+    found = []
+    for number, file in enumerate(files):
+        out = tmp_path / f'{number}.jsonl'
+        channel = ['--audio-channel', '0'] if number == 2 else []
+        assert annotate(file, '-o', out, *channel) == 0
+        found.append([(one['start_s'], one['end_s']) for one in lines(out)])
+    assert len(found[0]) > 2
+    assert found[1] == [pytest.approx(one, abs=0.1) for one in found[0]]
+    assert found[2] == found[0]
+    assert annotate(files[0], '-o', tmp_path / 'none.jsonl', '--audio-channel', '3') == 1
+
+
 def test_interim_estimates_precede_the_final_one(tmp_path: Path, beginning: Samples) -> None:
     wav = write_media(tmp_path / 'sound.wav', beginning)
     assert annotate(wav, '-o', tmp_path / 'out.jsonl', '--interim') == 0

@@ -11,6 +11,7 @@ import pytest
 from support.recordings import Samples, noise, truncate, write_media
 
 from emotion_node.datatypes import AudioChunk, ClockSource, VideoFrame
+from emotion_node.messages.audio import MessageError
 from emotion_node.recordings.media import (
     MediaError,
     _interrupts_deferred,
@@ -19,6 +20,7 @@ from emotion_node.recordings.media import (
     read_media,
     read_video,
 )
+from emotion_node.recordings.recording import MediaRecording
 
 
 def tone(seconds: float, rate: int, channels: int = 1) -> Samples:
@@ -63,6 +65,25 @@ def test_any_container_is_mixed_down_at_its_own_rate(
     assert len(heard) == pytest.approx(2 * rate, rel=0.05)
     # Identical channels keep their level: nothing is lost, nothing clips.
     assert np.abs(heard[rate // 2 : rate]).max() == pytest.approx(10_000, rel=0.1)
+
+
+def test_stereo_keeps_its_channels_and_surround_only_where_one_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    voice = tone(1.0, 48_000)
+    opposite = write_media(tmp_path / 'a.wav', np.hstack([voice, -voice]), 48_000, 'stereo')
+    (first, *_) = read_audio(opposite, 'mean')
+    np.testing.assert_array_equal(first.samples[:, 0], -first.samples[:, 1])
+    assert np.abs(first.samples).max() > 5000
+    surround = write_media(tmp_path / 'a.mka', tone(1.0, 48_000, 6), 48_000, '5.1', 'pcm_s16le')
+    assert next(read_audio(surround, '2')).samples.shape[1] == 6
+    assert next(read_audio(surround, 'mean')).samples.shape[1] == 1
+
+
+def test_a_channel_that_a_file_does_not_have_is_an_error(tmp_path: Path) -> None:
+    path = write_media(tmp_path / 'a.wav', tone(1.0, 16_000))
+    with pytest.raises(MessageError, match=r'audio\.channel is 1, but .* channels 0 to 0'):
+        MediaRecording(path, images=False, channel='1')
 
 
 def test_an_unsupported_rate_is_converted(tmp_path: Path) -> None:

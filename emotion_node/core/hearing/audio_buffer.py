@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from emotion_node.datatypes import (
     NS_PER_SAMPLE,
@@ -79,28 +78,3 @@ class AudioBuffer:
                 f'asked for [{start_ns}, {end_ns})'
             )
         return self._samples[first:last]
-
-
-def mix_down(samples: npt.NDArray[np.int16] | FloatArray) -> FloatArray | None:
-    """Return the mean of all channels, or None when a sample is not a finite number.
-
-    Args:
-        samples: (n, channels) or (n,), int16 or float32 with full scale at -1..1.
-
-    Returns:
-        (n,) float32, clipped to -1..1 as a sound card would do.
-    """
-    channels = samples.reshape(len(samples), -1).T
-    if samples.dtype == np.int16:
-        total = np.sum(channels, axis=0, dtype=np.int32)
-        scaled: FloatArray = (total * np.float32(1 / (32768 * len(channels)))).astype(np.float32)
-        return scaled
-    # Channel by channel, since NumPy's own sum rounds differently with the shape.
-    mono: FloatArray = channels[0].astype(np.float32)
-    with np.errstate(over='ignore', invalid='ignore'):
-        for channel in channels[1:]:
-            mono += channel
-        mono /= len(channels)
-    if not np.isfinite(mono).all():
-        return None
-    return np.clip(mono, np.float32(-1), np.float32(1))

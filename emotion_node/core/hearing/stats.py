@@ -23,8 +23,8 @@ class HearingStats:
     Attributes:
         chunks: chunks received, unusable ones included.
         empty_chunks: chunks without samples; ignored.
-        bad_chunks: chunks with samples that are not finite numbers, or with a sample rate out of
-            range; each leaves a gap.
+        bad_chunks: chunks with samples that are not finite numbers, with a sample rate out of
+            range, or without the channel that is set; each leaves a gap.
         samples: samples given to voice activity detection or muted, at `SAMPLE_RATE`.
         holes: places where less than a pause was missing; silence replaces it.
         gaps: places where more was missing; they end the utterance under way.

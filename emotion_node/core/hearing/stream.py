@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 
 from emotion_node.config import AudioConfig, SegmenterConfig
-from emotion_node.core.hearing.audio_buffer import AudioBuffer, mix_down
+from emotion_node.core.hearing.audio_buffer import AudioBuffer
+from emotion_node.core.hearing.channels import ChannelMixer
 from emotion_node.core.hearing.muted_spans import MutedSpans
 from emotion_node.core.hearing.reorder import ReorderBuffer
 from emotion_node.core.hearing.segmenter import SpeechSegmenter, required_capacity
@@ -62,6 +63,7 @@ class Hearing:
         heard_ns: stamp up to which audio has been processed; None before the first.
         stats: counters.
         recent_loss: how much audio is missing.
+        channels: makes mono of the channels.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Hearing:
         self._resampler: Resampler | None = None
         self._vad = vad.stream()
         self._frame_ns = vad.frame_samples * NS_PER_SAMPLE
+        self.channels = ChannelMixer(audio.channel)
         self._reorder = ReorderBuffer()
         self._timeline = Timeline(audio, segmenter.min_silence_duration)
         self._buffer = AudioBuffer(required_capacity(segmenter))
@@ -116,15 +119,15 @@ class Hearing:
             yield from self._process(one)
 
     def _process(self, chunk: AudioChunk) -> Iterator[SpeechEvent]:
-        mono = mix_down(chunk.samples)
-        if mono is None or not MIN_SAMPLE_RATE <= chunk.rate <= MAX_SAMPLE_RATE:
+        samples = self.channels.select(chunk.samples)
+        if samples is None or not MIN_SAMPLE_RATE <= chunk.rate <= MAX_SAMPLE_RATE:
             self.stats.bad_chunks += 1
             self._timeline.interrupt()
             yield from self._count(self._end_stretch(EndReason.GAP))
             return
         fit = self._timeline.place(chunk)
         self._count_irregularities(fit, chunk.rate)
-        if fit.skip == len(mono):
+        if fit.skip == len(samples):
             return
         if fit.continuity is Continuity.HOLE:
             self._holes.append((fit.start_ns, fit.start_ns + fit.missing_ns))
@@ -135,7 +138,8 @@ class Hearing:
             if fit.continuity is Continuity.JUMP_BACK:
                 yield ClockSetBack(fit.start_ns)
             self._begin_stretch(fit, chunk)
-        yield from self._count(self._append(mono[fit.skip :], chunk.rate))
+        mono = self.channels.process(samples[fit.skip :], chunk.rate)
+        yield from self._count(self._append(mono, chunk.rate))
         self.recent_loss.update(self._position_ns, self.stats.lost_ns)
 
     def _append(self, mono: FloatArray, rate: int) -> Iterator[SpeechEvent]:
@@ -177,6 +181,7 @@ class Hearing:
         events = [*self._process_waiting(), *self._count(self._end_stretch(EndReason.END))]
         self._timeline.reset()
         self._reorder.reset()
+        self.channels.reset()
         self._forget_stamps()
         self.heard_ns = None
         return events

@@ -7,7 +7,7 @@ import pytest
 from support.speech import STAMP, chunks
 
 from emotion_node.backends.resampler_soxr import SoxrResampler
-from emotion_node.core.hearing.audio_buffer import AudioBuffer, mix_down
+from emotion_node.core.hearing.audio_buffer import AudioBuffer
 from emotion_node.datatypes import (
     NS_PER_S,
     NS_PER_SAMPLE,
@@ -40,23 +40,6 @@ def test_the_buffer_holds_the_latest_second_and_does_not_grow() -> None:
         start_ns = max(STAMP, buffer.end_ns - NS_PER_S)
         held = buffer.read(start_ns, buffer.end_ns)
         np.testing.assert_array_equal(held, np.arange(count - len(held), count))
-
-
-def test_channels_are_mixed_to_their_mean() -> None:
-    left_right = np.array([[32767, -32768], [16384, 0], [-32768, -32768]], np.int16)
-    mono = mix_down(left_right)
-    assert mono is not None
-    np.testing.assert_allclose(mono, [-1 / 65536, 0.25, -1.0])
-    floats = mix_down(np.array([[0.5, 0.25, 0.0], [3.0, 3.0, 3.0]], np.float32))
-    assert floats is not None
-    np.testing.assert_allclose(floats, [0.25, 1.0])
-
-
-@pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf])
-def test_samples_that_are_not_finite_are_refused(bad: float) -> None:
-    samples = np.zeros((10, 2), np.float32)
-    samples[3, 1] = bad
-    assert mix_down(samples) is None
 
 
 def resampled(samples: FloatArray, rate: int, sizes: list[int]) -> FloatArray:
