@@ -32,7 +32,7 @@ COLCON := $(VENV)/bin/python -m colcon --log-base log build --paths . emotion_ms
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build demo test train-test bench check docs lock train-setup clean
+.PHONY: help setup build demo test train-test bench soak check docs lock train-setup clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench: setup train-setup $(DEMO_VENV)/.installed ## Measure latency and cost (py
 		$(CURDIR)/$(TRAIN_VENV)/lib/python*/site-packages)" python -m emotion_lab.benchmark.whisper_cost \
 		--json whisper_cost.json; } && exec python -m emotion_lab bench \
 		--train-env $(TRAIN_VENV) --draw-env $(DEMO_VENV) --json bench.json --plot bench.png $(BENCH_ARGS)
+
+soak: setup ## Run for a few minutes and print how memory, latency, threads and files grow (SOAK_ARGS='--dds')
+	@. ./env.sh && exec python -m emotion_lab soak $(SOAK_ARGS)
 
 check: $(VENV)/.dev-installed docs ## Check format, lint, types, import walls and documents
 	$(VENV)/bin/ruff format --check .

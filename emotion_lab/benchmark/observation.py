@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from emotion_lab.benchmark.events import (
     ActivityReceived,
@@ -19,6 +20,13 @@ from emotion_lab.benchmark.events import (
 from emotion_node.datatypes import Trigger
 
 ACTIVE = 'active'
+
+LATE_FRAMES: Final = 'late_frames'
+INTERIM_DROPPED: Final = 'interim_dropped'
+TRANSCRIPTS_DROPPED: Final = 'transcripts_dropped'
+COUNTERS: Final = (LATE_FRAMES, INTERIM_DROPPED, TRANSCRIPTS_DROPPED)
+"""Counters of the node's analysis that are read. One appears in the diagnostics once it has
+counted something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +68,13 @@ class Losses:
         return cls(
             frames_received=int(image['messages']),
             frames_dropped=int(analysis['frames_dropped']),
-            # A counter appears in the message once it has counted something.
-            frames_late=int(analysis.get('late_frames', 0)),
+            frames_late=int(analysis.get(LATE_FRAMES, 0)),
             audio_dropped_s=float(hearing['dropped_s']),
             audio_lost_s=float(hearing['lost_s']),
             audio_gaps=int(hearing['gaps']),
             speech_waiting_peak_s=float(analysis['waiting_peak_s']),
-            interims_dropped=int(analysis.get('interim_dropped', 0)),
-            transcripts_dropped=int(analysis.get('transcripts_dropped', 0)),
+            interims_dropped=int(analysis.get(INTERIM_DROPPED, 0)),
+            transcripts_dropped=int(analysis.get(TRANSCRIPTS_DROPPED, 0)),
         )
 
 

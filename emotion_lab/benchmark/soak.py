@@ -7,11 +7,10 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -20,8 +19,9 @@ from emotion_lab.benchmark.events import ClockTick, EmotionReceived, Event, read
 from emotion_lab.benchmark.figures import percentile
 from emotion_lab.benchmark.observation import observation_of
 from emotion_lab.benchmark.play import await_active
+from emotion_lab.benchmark.slopes import Slope, slope
 from emotion_lab.benchmark.synthetic_scene import AUDIO_TOPIC, IMAGE_TOPIC, write_synthetic_scene
-from emotion_lab.benchmark.usage import Usage, sample
+from emotion_lab.benchmark.usage import Sample, Usage, sample
 from emotion_node.cli import parameter_options as parameters
 from emotion_node.cli.demo import find_bag
 from emotion_node.cli.processes import ProcessError, ProcessGroup
@@ -35,7 +35,7 @@ from emotion_node.recordings.bag_recording import BagRecording, TopicNames
 from emotion_node.recordings.recording import push
 
 DESCRIPTION = """\
-Run for a long time, and report memory, latency and losses.
+Run for a long time, and report how memory, latency, threads and open files grow, and losses.
 
 Offline (default): the demo conversation again and again through the whole pipeline, as fast as
 possible, until so many minutes of recording have been processed.
@@ -53,8 +53,14 @@ Examples:
 
 SLOWNESS: Final = 2.0
 """Added delay of the recogniser, in seconds per second of speech."""
-WARM_SHARE: Final = 0.2
-"""Share of the run after which memory should stay constant."""
+ALLOWED: Final[Mapping[str, float]] = {
+    'rss_mb': 20.0,
+    'latency_ms': 500.0,
+    'threads': 2.0,
+    'open_files': 2.0,
+}
+"""Growth per hour that is taken for noise, by figure. The lower end of the interval of a slope
+has to stay below it."""
 MAX_LATENCY_S: Final = 30.0
 """Longest backlog before transcripts are dropped, plus the longest utterance, plus a margin."""
 START_S: Final = 60.0
@@ -75,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the soak test, and print the figures.
 
     Returns:
-        0; 1 when memory grew, audio was dropped, or an emotion came too late.
+        0; 1 when something grew, audio was dropped, or an emotion came too late.
     """
     minutes = args.minutes or (5.0 if args.dds else 30.0)
     console = Console(stderr=True)
@@ -111,8 +117,8 @@ def soak_offline(
     """
     models = load_models(config, lambda text: None)
     pipeline = build_pipeline(config, models, Guard(Timings(time.perf_counter_ns)))
-    resident: list[tuple[float, float]] = []
-    processing: list[float] = []
+    usages: list[tuple[float, Sample]] = []
+    processing: list[tuple[float, float]] = []
     begin = time.monotonic()
     with Bag(find_bag()) as bag:
         length_s = (bag.end_ns - bag.start_ns) / NS_PER_S
@@ -126,23 +132,23 @@ def soak_offline(
                 if step.value is None:
                     continue
                 processing += [
-                    report.processing_ns / NS_PER_MS
+                    (at_s, report.processing_ns / NS_PER_MS)
                     for report in push(pipeline, step.value)
                     if isinstance(report, EmotionReport) and report.trigger is Trigger.FINAL
                 ]
         at_s += length_s
         usage = sample(os.getpid())
         assert usage is not None
-        resident.append((at_s, usage.resident / _MB))
+        usages.append((at_s, usage))
         advance(at_s)
+    slopes = measure_slopes(usages, processing)
     return {
         'minutes': at_s / 60,
         'speed': at_s / (time.monotonic() - begin),
         'utterances': len(processing),
-        'processing_ms_p95_first_half': percentile(processing[: len(processing) // 2], 95),
-        'processing_ms_p95_second_half': percentile(processing[len(processing) // 2 :], 95),
-        **memory_figures(resident),
-        'passed': not grows(resident),
+        'processing_ms_p95': percentile([one for _, one in processing], 95),
+        **slope_figures(slopes),
+        'passed': not growing(slopes),
     }
 
 
@@ -207,14 +213,16 @@ def dds_figures(usage: Usage, events: Iterable[Event]) -> dict[str, Any]:
         missing = 'diagnostics' if latencies else 'emotion'
         raise ProcessError(f'no {missing} of the node was received over DDS')
     begin_ns = usage.samples[0].at_ns
-    resident = [((one.at_ns - begin_ns) / NS_PER_S, one.resident / _MB) for one in usage.samples]
-    half = len(latencies) // 2
+    usages = [((one.at_ns - begin_ns) / NS_PER_S, one) for one in usage.samples]
+    # Utterances come at an even pace; when each came is known on another clock.
+    step_s = usage.seconds / len(latencies)
+    delays = [(step_s * n, 1000 * latency) for n, latency in enumerate(latencies)]
+    slopes = measure_slopes(usages, delays)
     return {
         'minutes': usage.seconds / 60,
         'cpu_cores': usage.cores,
         'utterances': len(latencies),
-        'latency_s_median_first_half': percentile(latencies[:half], 50),
-        'latency_s_median_second_half': percentile(latencies[half:], 50),
+        'latency_s_median': percentile(latencies, 50),
         'latency_s_max': max(latencies),
         'audio_dropped_s': losses.audio_dropped_s,
         'audio_gaps': losses.audio_gaps,
@@ -222,10 +230,10 @@ def dds_figures(usage: Usage, events: Iterable[Event]) -> dict[str, Any]:
         'frames_dropped': losses.frames_dropped,
         'interims_dropped': losses.interims_dropped,
         'transcripts_dropped': losses.transcripts_dropped,
-        **memory_figures(resident),
+        **slope_figures(slopes),
         'passed': losses.audio_dropped_s == 0
         and max(latencies) < MAX_LATENCY_S
-        and not grows(resident),
+        and not growing(slopes),
     }
 
 
@@ -246,37 +254,28 @@ def latencies_s(events: Iterable[Event]) -> Iterator[float]:
             yield (age_ns - (offset_ns if age_ns > offset_ns else before_ns)) / NS_PER_S
 
 
-def memory_figures(resident: list[tuple[float, float]]) -> dict[str, float]:
-    """Return the memory after the warm-up and at the end, and its growth.
+def measure_slopes(
+    usages: Sequence[tuple[float, Sample]], latencies_ms: Sequence[tuple[float, float]]
+) -> dict[str, Slope]:
+    """Return how fast memory, latency, threads and open files grow, by figure.
 
     Args:
-        resident: seconds and MB, in order.
+        usages: seconds and the usage of the process, in order.
+        latencies_ms: seconds and a latency in ms, in order.
     """
     return {
-        'rss_mb_warm': resident[round(WARM_SHARE * (len(resident) - 1))][1],
-        'rss_mb_end': resident[-1][1],
-        'rss_growth_mb_per_hour': growth(resident),
+        'rss_mb': slope([(at_s, one.resident / _MB) for at_s, one in usages]),
+        'latency_ms': slope(latencies_ms),
+        'threads': slope([(at_s, len(one.threads)) for at_s, one in usages]),
+        'open_files': slope([(at_s, one.files) for at_s, one in usages]),
     }
 
 
-def growth(resident: list[tuple[float, float]]) -> float:
-    """Return the slope of memory after the warm-up, in MB per hour, by least squares.
-
-    Args:
-        resident: seconds and MB, in order.
-    """
-    warm = np.array(resident[round(WARM_SHARE * len(resident)) :])
-    if len(warm) < 3:
-        return 0.0
-    return float(3600 * np.polyfit(warm[:, 0], warm[:, 1], 1)[0])
+def slope_figures(slopes: Mapping[str, Slope]) -> dict[str, float]:
+    """Return slopes as figures of the run, each with its unit in its name."""
+    return {f'{name}_per_hour': one.per_hour for name, one in slopes.items()}
 
 
-def grows(resident: list[tuple[float, float]], allowed: float = 0.05) -> bool:
-    """Return whether memory at the end exceeds that after the warm-up by more than a share.
-
-    Args:
-        resident: seconds and MB, in order.
-        allowed: the share.
-    """
-    figures = memory_figures(resident)
-    return figures['rss_mb_end'] > (1 + allowed) * figures['rss_mb_warm']
+def growing(slopes: Mapping[str, Slope]) -> list[str]:
+    """Return the figures that grow faster than is allowed, beyond doubt."""
+    return [name for name, one in slopes.items() if one.least > ALLOWED[name]]

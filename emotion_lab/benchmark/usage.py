@@ -29,12 +29,14 @@ class Sample:
             counts only in `total_s`.
         total_s: processor time of all threads, ended ones included.
         resident: resident memory, in bytes.
+        files: number of open files, sockets included.
     """
 
     at_ns: int
     threads: Mapping[int, tuple[str, float]]
     total_s: float
     resident: int
+    files: int = 0
 
 
 def sample(pid: int) -> Sample | None:
@@ -50,9 +52,11 @@ def sample(pid: int) -> Sample | None:
             threads[int(task.name)] = name, seconds
         _, total_s = _read_stat(folder / 'stat')
         pages = int((folder / 'statm').read_text().split()[1])
+        files = sum(1 for _ in (folder / 'fd').iterdir())
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return Sample(time.monotonic_ns(), threads, total_s, pages * os.sysconf('SC_PAGE_SIZE'))
+    resident = pages * os.sysconf('SC_PAGE_SIZE')
+    return Sample(time.monotonic_ns(), threads, total_s, resident, files)
 
 
 def _read_stat(path: Path) -> tuple[str, float]:
