@@ -20,7 +20,9 @@ from emotion_node.annotate.plan import Job
 from emotion_node.annotate.summary import Result
 from emotion_node.config import Config
 from emotion_node.core.analysis.guard import Guard
-from emotion_node.core.hearing.stats import MAX_LOSS, HearingStats
+from emotion_node.core.hearing.channels import channels_cancel
+from emotion_node.core.hearing.stats import MAX_LOSS
+from emotion_node.core.hearing.stream import Hearing
 from emotion_node.core.pipeline import Pipeline
 from emotion_node.core.timings import Timings
 from emotion_node.datatypes import NS_PER_S, AudioChunk, EmotionReport, Report, Trigger
@@ -89,15 +91,18 @@ class Annotator:
                 stack.callback(outputs.bag.close)
             begin_ns = time.monotonic_ns()
             with _progress_bar(self._console, recording, self._options.progress) as advance:
-                stats = self._run_pipeline(recording, outputs, advance)
+                hearing = self._run_pipeline(recording, outputs, advance)
             wall_s = (time.monotonic_ns() - begin_ns) / NS_PER_S
             problems = dict(recording.problems)
-            lost_s = stats.lost_ns / NS_PER_S
+            lost_s = hearing.stats.lost_ns / NS_PER_S
             if lost_s > MAX_LOSS * recording.duration_ns / NS_PER_S:
                 problems[
                     f'{lost_s:.1f} s of audio missing between the messages, or stamps that are '
                     'wrong (-p audio.stamp:=receipt ignores them)'
                 ] = 1
+            problems.update(dict.fromkeys(hearing.levels.summary().values(), 1))
+            if hearing.channels.fallback is not None:
+                problems[channels_cancel(hearing.channels.fallback)] = 1
             if bag is not None and bag.damage:
                 problems[bag.damage] = 1
             if outputs.bag is not None:
@@ -129,7 +134,7 @@ class Annotator:
 
     def _run_pipeline(
         self, recording: Recording, outputs: _Outputs, advance: Callable[[int], None]
-    ) -> HearingStats:
+    ) -> Hearing:
         pipeline: Pipeline = build_pipeline(
             self._options.config, self._models, Guard(self.timings, self._on_fault)
         )
@@ -144,7 +149,7 @@ class Annotator:
                 outputs.write(push(pipeline, step.value))
             advance(outputs.time_ns - recording.start_ns)
         outputs.write(pipeline.flush())
-        return pipeline.hearing.stats
+        return pipeline.hearing
 
     def _on_fault(self, stage: str, error: Exception) -> None:
         self.faults[f'{stage}: {error}'] += 1

@@ -9,6 +9,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 
 from emotion_node.core.analysis.load import Load
+from emotion_node.core.hearing.channels import channels_cancel
 from emotion_node.core.hearing.stats import MAX_LOSS
 from emotion_node.datatypes import NS_PER_S
 from emotion_node.messages.audio import AUDIO_TYPES
@@ -151,8 +152,14 @@ def hearing_status(engine: Engine, dropped_at: float, now: float) -> Status:
     if stats.bad_chunks:
         status.add(
             DiagnosticStatus.WARN,
-            f'{stats.bad_chunks} chunks of audio rejected: samples that are not finite numbers',
+            f'{stats.bad_chunks} chunks of audio rejected: samples that are not finite numbers '
+            '(floats in the wrong byte order?)',
         )
+    for text in engine.hearing.levels.problems().values():
+        status.add(DiagnosticStatus.WARN, text)
+    fallback = engine.hearing.channels.fallback
+    if fallback is not None:
+        status.add(DiagnosticStatus.WARN, channels_cancel(fallback))
     for entry in dataclasses.fields(stats):
         value = getattr(stats, entry.name)
         if isinstance(value, Mapping):

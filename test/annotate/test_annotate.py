@@ -195,6 +195,28 @@ def test_channels_of_opposite_phase_and_a_chosen_channel_give_the_utterances_of_
     assert annotate(files[0], '-o', tmp_path / 'none.jsonl', '--audio-channel', '3') == 1
 
 
+def test_audio_that_cannot_be_sound_is_reported_at_the_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], beginning: Samples
+) -> None:
+    arguments = [one for one in SPEECH_ONLY if one != '-q']
+    out = str(tmp_path / 'out.jsonl')
+    opposite = np.stack([beginning, -np.maximum(beginning, -32767)], axis=1)
+    loud = (beginning.astype(np.int32) * 40).clip(-32768, 32767).astype(np.int16)
+
+    def printed(samples: Samples) -> str:
+        layout = 'stereo' if samples.ndim == 2 else 'mono'
+        wav = write_media(tmp_path / 'sound.wav', samples, layout=layout)
+        assert main(['annotate', *arguments, '-o', out, '--force', str(wav)]) == 0
+        return ' '.join(capsys.readouterr().err.split())
+
+    assert 'are zero: the microphone is muted' in printed(np.zeros_like(beginning))
+    assert 'turn its gain down' in printed(loud)
+    assert 'bytes of each sample are in the wrong order' in printed(beginning.byteswap())
+    assert 'so only channel 0 is used' in printed(opposite)
+    of_good_sound = printed(beginning)
+    assert not any(word in of_good_sound for word in ('gain', 'muted', 'bytes', 'only channel'))
+
+
 def test_interim_estimates_precede_the_final_one(tmp_path: Path, beginning: Samples) -> None:
     wav = write_media(tmp_path / 'sound.wav', beginning)
     assert annotate(wav, '-o', tmp_path / 'out.jsonl', '--interim') == 0

@@ -175,3 +175,19 @@ def test_audio_that_is_lost_on_the_way_is_reported_with_the_remedy(bench: Bench)
     status = bench.status_at('hearing', DiagnosticStatus.WARN)
     assert '% of the audio of the last minute is missing' in status.message
     assert 'set audio.stamp to "receipt"' in status.message
+
+
+def test_a_microphone_that_is_too_loud_is_reported_with_the_remedy(bench: Bench) -> None:
+    loud = (conversation()[: 6 * RATE].astype(np.int32) * 40).clip(-32768, 32767)
+    bench.play(loud.astype(np.int16), bench.new_day())
+    bench.robot.until(
+        lambda: 'turn its gain down' in bench.fresh_status('hearing').message, 'the warning'
+    )
+    assert bench.fresh_status('hearing').level == DiagnosticStatus.WARN
+
+
+def test_a_muted_microphone_is_reported_with_the_remedy(bench: Bench) -> None:
+    bench.play(np.zeros(32 * RATE, np.int16), bench.new_day())
+    bench.robot.until(
+        lambda: 'the microphone is muted' in bench.fresh_status('hearing').message, 'the warning'
+    )

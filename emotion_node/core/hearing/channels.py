@@ -145,6 +145,14 @@ class ChannelMixer:
         return self._loudest if self._mode == 'loudest' else self.fallback
 
 
+def channels_cancel(fallback: int) -> str:
+    """Return what to tell the user while the mean cancels and one channel is used."""
+    return (
+        f'the channels cancel in their mean (opposite phase), so only channel {fallback} is used: '
+        'check the wiring of the microphone, or set audio.channel'
+    )
+
+
 def mix_down(samples: Samples) -> FloatArray | None:
     """Return the mean of all channels, or None when a sample is not a finite number.
 

@@ -13,6 +13,7 @@ import numpy as np
 from emotion_node.config import AudioConfig, SegmenterConfig
 from emotion_node.core.hearing.audio_buffer import AudioBuffer
 from emotion_node.core.hearing.channels import ChannelMixer
+from emotion_node.core.hearing.level_monitor import LevelMonitor
 from emotion_node.core.hearing.muted_spans import MutedSpans
 from emotion_node.core.hearing.reorder import ReorderBuffer
 from emotion_node.core.hearing.segmenter import SpeechSegmenter, required_capacity
@@ -64,6 +65,7 @@ class Hearing:
         stats: counters.
         recent_loss: how much audio is missing.
         channels: makes mono of the channels.
+        levels: whether the audio can be sound, by its level and format.
     """
 
     def __init__(
@@ -83,6 +85,8 @@ class Hearing:
         self._vad = vad.stream()
         self._frame_ns = vad.frame_samples * NS_PER_SAMPLE
         self.channels = ChannelMixer(audio.channel)
+        self.levels = LevelMonitor()
+        self._activation = segmenter.activation_threshold
         self._reorder = ReorderBuffer()
         self._timeline = Timeline(audio, segmenter.min_silence_duration)
         self._buffer = AudioBuffer(required_capacity(segmenter))
@@ -138,7 +142,10 @@ class Hearing:
             if fit.continuity is Continuity.JUMP_BACK:
                 yield ClockSetBack(fit.start_ns)
             self._begin_stretch(fit, chunk)
-        mono = self.channels.process(samples[fit.skip :], chunk.rate)
+        samples = samples[fit.skip :]
+        if not self._muted:
+            self.levels.add(samples, chunk.rate)
+        mono = self.channels.process(samples, chunk.rate)
         yield from self._count(self._append(mono, chunk.rate))
         self.recent_loss.update(self._position_ns, self.stats.lost_ns)
 
@@ -182,6 +189,7 @@ class Hearing:
         self._timeline.reset()
         self._reorder.reset()
         self.channels.reset()
+        self.levels.reset()
         self._forget_stamps()
         self.heard_ns = None
         return events
@@ -260,7 +268,10 @@ class Hearing:
                 self._muted = False
                 self._vad.reset()
                 segmenter.begin(start_ns)
-            probability = self._vad.probability(buffer.read(start_ns, self._position_ns))
+            frame = buffer.read(start_ns, self._position_ns)
+            probability = self._vad.probability(frame)
+            if probability >= self._activation:
+                self.levels.add_speech(frame, frame_ns / NS_PER_S)
             yield from segmenter.push_frame(start_ns, probability)
         self.heard_ns = self._position_ns
 
