@@ -19,6 +19,7 @@ from emotion_node.datatypes import (
     Transcript,
     Utterance,
     VideoFrame,
+    VisionHealth,
 )
 from emotion_node.faces import (
     Box,
@@ -228,6 +229,11 @@ class Vision(Protocol):
     @property
     def info(self) -> ModelInfo:
         """Name and version of the face finder."""
+        ...
+
+    @property
+    def health(self) -> VisionHealth:
+        """How far the frames can be used; may be read by any thread."""
         ...
 
     def update(self, frame: VideoFrame) -> FacesReport | None:

@@ -21,6 +21,7 @@ from emotion_node.datatypes import (
     Transcript,
     Utterance,
     VideoFrame,
+    VisionHealth,
 )
 from emotion_node.interfaces import Transcriber, TranscriberStream, Vision
 
@@ -101,6 +102,11 @@ class LateVision:
     def info(self) -> ModelInfo:
         """Name and version of the face finder."""
         return self._vision.info
+
+    @property
+    def health(self) -> VisionHealth:
+        """How far the frames can be used."""
+        return self._vision.health
 
     def update(self, frame: VideoFrame) -> FacesReport:
         """Keep the next frame; the report has no faces."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any, Final
 
@@ -144,8 +145,10 @@ def play(scene: Scene, clips: Clips, talker: Talker, events: Sequence[Timed]) ->
 
 def _steps(talker: Talker, events: Sequence[Timed]) -> Iterator[VideoFrame | SpeechEvent]:
     """Yield frames and events in the order in which they come."""
-    nothing = np.zeros((1, 1, 3), np.uint8)
-    frames = [(stamp_ns, VideoFrame(stamp_ns, lambda: nothing)) for stamp_ns in talker.stamps_ns]
+    frames = [
+        (stamp_ns, VideoFrame(stamp_ns, partial(np.asarray, image)))
+        for stamp_ns, image in zip(talker.stamps_ns, talker.images, strict=True)
+    ]
     steps: list[tuple[int, VideoFrame | SpeechEvent]] = [*events, *frames]
     for _, step in sorted(steps, key=lambda timed: timed[0]):
         yield step

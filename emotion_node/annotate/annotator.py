@@ -25,7 +25,14 @@ from emotion_node.core.hearing.stats import MAX_LOSS
 from emotion_node.core.hearing.stream import Hearing
 from emotion_node.core.pipeline import Pipeline
 from emotion_node.core.timings import Timings
-from emotion_node.datatypes import NS_PER_S, AudioChunk, EmotionReport, Report, Trigger
+from emotion_node.datatypes import (
+    NS_PER_S,
+    AudioChunk,
+    EmotionReport,
+    Report,
+    Trigger,
+    VisionHealth,
+)
 from emotion_node.factory import Models, build_pipeline
 from emotion_node.recordings.bag import Bag, is_bag
 from emotion_node.recordings.bag_recording import BagRecording, TopicNames
@@ -94,6 +101,7 @@ class Annotator:
                 hearing = self._run_pipeline(recording, outputs, advance)
             wall_s = (time.monotonic_ns() - begin_ns) / NS_PER_S
             problems = dict(recording.problems)
+            problems.update(dict.fromkeys(outputs.vision.past_problems(), 1))
             lost_s = hearing.stats.lost_ns / NS_PER_S
             if lost_s > MAX_LOSS * recording.duration_ns / NS_PER_S:
                 problems[
@@ -149,6 +157,7 @@ class Annotator:
                 outputs.write(push(pipeline, step.value))
             advance(outputs.time_ns - recording.start_ns)
         outputs.write(pipeline.flush())
+        outputs.vision = pipeline.analysis.vision_health
         return pipeline.hearing
 
     def _on_fault(self, stage: str, error: Exception) -> None:
@@ -168,6 +177,7 @@ class _Outputs:
         audio_ns: length of the audio so far.
         origin_ns: stamp of position 0; None before the first audio.
         time_ns: time of recording of the last step.
+        vision: how far its frames could be used, at the end.
     """
 
     recording: Recording
@@ -178,6 +188,7 @@ class _Outputs:
     audio_ns: int = 0
     origin_ns: int | None = None
     time_ns: int = 0
+    vision: VisionHealth = field(default_factory=VisionHealth)
 
     def __post_init__(self) -> None:
         self.time_ns = self.recording.start_ns

@@ -48,6 +48,7 @@ from emotion_node.datatypes.units import (
     SCORE_FLOOR,
     FloatArray,
 )
+from emotion_node.datatypes.vision_health import VisionHealth
 
 __all__ = [
     'SAMPLE_RATE',
@@ -87,4 +88,5 @@ __all__ = [
     'TranscriptReport',
     'FacesReport',
     'Report',
+    'VisionHealth',
 ]

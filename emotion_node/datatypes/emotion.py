@@ -17,6 +17,8 @@ class Reason(enum.StrEnum):
     """Why a modality is absent."""
 
     NONE = ''
+    NO_IMAGE = 'no_image'
+    """No image of the camera could be used: none came in time, or the camera was frozen."""
     NO_FACE = 'no_face'
     SPEAKER_NOT_VISIBLE = 'speaker_not_visible'
     TOO_SHORT = 'too_short'
@@ -136,7 +138,8 @@ class ModalityEmotion:
         samples_used: amount of input: tokens, audio samples or video frames.
         vocal_cues: pitch, loudness and pace (voice only).
         facial_cues: facial movements (face only).
-        detail: what went wrong when `reason` is `Reason.ERROR`, in words for the user.
+        detail: what went wrong when `reason` is `Reason.ERROR` or `Reason.NO_IMAGE`, in words for
+            the user.
     """
 
     modality: Modality

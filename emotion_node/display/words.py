@@ -21,6 +21,7 @@ AUDIBLE_OR_VISIBLE_WORDS: Final[Mapping[AudibleOrVisible, str]] = {
     AudibleOrVisible.MORE_VISIBLE: 'more visible than audible',
 }
 REASON_WORDS: Final[Mapping[Reason, str]] = {
+    Reason.NO_IMAGE: 'no image',
     Reason.NO_FACE: 'no face in view',
     Reason.SPEAKER_NOT_VISIBLE: 'the speaker is not in view',
     Reason.TOO_SHORT: 'too short',

@@ -12,6 +12,7 @@ from rclpy.node import Node
 from emotion_node.ros.diagnostics import Diagnostics
 from emotion_node.ros.node_state import NodeState
 from emotion_node.ros.node_status import (
+    add_vision,
     analysis_status,
     hearing_status,
     input_status,
@@ -106,7 +107,10 @@ class HealthMonitor:
         for name, one in state.inputs.items():
             health = one.health
             hint = '' if health.publishers else other_topics(self._node, name, health)
-            statuses.append(input_status(name, health, now, hint))
+            status = input_status(name, health, now, hint)
+            if name == 'image' and state.engine is not None:
+                add_vision(status, state.engine.analysis.vision_health)
+            statuses.append(status)
         if state.engine is not None:
             statuses.append(hearing_status(state.engine, state.audio_dropped_at, now))
             statuses.append(analysis_status(state.engine, state.faults.all(), now))

@@ -11,7 +11,7 @@ from rclpy.node import Node
 from emotion_node.core.analysis.load import Load
 from emotion_node.core.hearing.channels import channels_cancel
 from emotion_node.core.hearing.stats import MAX_LOSS
-from emotion_node.datatypes import NS_PER_S
+from emotion_node.datatypes import NS_PER_S, VisionHealth
 from emotion_node.messages.audio import AUDIO_TYPES
 from emotion_node.ros.diagnostics import Status
 from emotion_node.ros.engine import Engine
@@ -112,6 +112,21 @@ def input_status(name: str, health: InputHealth, now: float, hint: str) -> Statu
         'stamped_by': str(health.clock_source),
     }
     return status
+
+
+def add_vision(status: Status, health: VisionHealth) -> None:
+    """Add to the status of the image input how far the images can be used.
+
+    Args:
+        status: of the input.
+        health: what vision found.
+    """
+    for problem in health.problems():
+        status.add(DiagnosticStatus.WARN, problem)
+    status.values |= {
+        'undecodable_images': health.undecodable,
+        'frozen_s': health.frozen_s,
+    }
 
 
 def hearing_status(engine: Engine, dropped_at: float, now: float) -> Status:

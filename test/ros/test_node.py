@@ -60,7 +60,7 @@ def test_somebody_says_a_sentence(bench: Bench, speech: Samples) -> None:
     assert [(one.modality, one.available, one.reason) for one in emotion.modalities] == [
         ('text', True, ''),
         ('voice', True, ''),
-        ('face', False, 'no_face'),
+        ('face', False, 'no_image'),
     ]
     # Stamps are derived from those of the audio, never from the clock.
     assert emotion.header.stamp == emotion.end

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from emotion_node.datatypes import ClockSource
+from emotion_node.datatypes import ClockSource, VisionHealth
 from emotion_node.ros.diagnostics import Status
-from emotion_node.ros.node_status import input_status
+from emotion_node.ros.node_status import add_vision, input_status
 from emotion_node.ros.periods import RECENT_S
 from emotion_node.ros.topic_input import InputHealth
 
@@ -52,6 +52,14 @@ def test_a_rejected_message_is_an_error_for_a_while() -> None:
     assert status.message == 'audio message has no samples (messages rejected so far: 1)'
     health.last_rejection_at = NOW - RECENT_S
     assert status_of(health).level == DiagnosticStatus.OK
+
+
+def test_images_that_cannot_be_used_are_a_warning_with_numbers() -> None:
+    status = status_of(healthy(), 'image')
+    add_vision(status, VisionHealth(frames=90, undecodable=40, frozen_s=3.2))
+    assert status.level == DiagnosticStatus.WARN
+    assert 'the same image for 3.2 s' in status.message
+    assert status.values['undecodable_images'] == 40
 
 
 def test_the_most_severe_finding_decides_the_level_and_comes_first() -> None:

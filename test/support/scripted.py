@@ -30,6 +30,7 @@ from emotion_node.datatypes import (
     Transcript,
     Utterance,
     VideoFrame,
+    VisionHealth,
 )
 from emotion_node.interfaces import TextEmotion, Transcriber, Turn, Vision, VoiceEmotion
 from emotion_node.labels import LABELS, Modality
@@ -146,6 +147,7 @@ class ScriptedVision:
 
     frames: list[int] = field(default_factory=list)
     info: ModelInfo = field(default_factory=lambda: ModelInfo('face', '1'))
+    health: VisionHealth = field(default_factory=VisionHealth)
 
     def update(self, frame: VideoFrame) -> FacesReport:
         self.frames.append(frame.stamp_ns)

@@ -77,7 +77,8 @@ class TalkingFaces:
 
 
 def frame(stamp_ns: int) -> VideoFrame:
-    return VideoFrame(stamp_ns, lambda: IMAGE, 'camera')
+    noise = np.uint8(stamp_ns // FRAME_NS % 256)  # no two images of a camera are identical
+    return VideoFrame(stamp_ns, lambda: IMAGE + noise, 'camera')
 
 
 def live(

@@ -40,6 +40,7 @@ from emotion_node.datatypes import (
     Trigger,
     Utterance,
     VideoFrame,
+    VisionHealth,
 )
 from emotion_node.interfaces import TextEmotion, Transcriber, Vision, VoiceEmotion
 
@@ -202,6 +203,11 @@ class Analysis:
         self._perception.reset()
         if self._vision is not None:
             self._vision.reset()
+
+    @property
+    def vision_health(self) -> VisionHealth:
+        """How far the frames can be used; may be read by any thread."""
+        return VisionHealth() if self._vision is None else self._vision.health
 
     def analyze_text(self, text: str) -> ModalityEmotion:
         """Return the emotion of a text, without making it part of the dialogue."""

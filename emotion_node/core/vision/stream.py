@@ -10,7 +10,12 @@ from typing import Final, Protocol
 import numpy as np
 
 from emotion_node.core.timings import Clock
-from emotion_node.core.vision.active_speaker import MAX_WINDOW_NS, SpeakerDecision, find_speaker
+from emotion_node.core.vision.active_speaker import (
+    MAX_WINDOW_NS,
+    Jaw,
+    SpeakerDecision,
+    find_speaker,
+)
 from emotion_node.core.vision.expression_check import find_peaks
 from emotion_node.core.vision.face_measurer import FaceMeasurer
 from emotion_node.core.vision.face_memory import (
@@ -23,6 +28,7 @@ from emotion_node.core.vision.face_memory import (
     is_frontal,
 )
 from emotion_node.core.vision.facial_cues import intensities, read_cues
+from emotion_node.core.vision.frame_log import FrameLog
 from emotion_node.core.voice.level import LevelMeter, VoiceLevel
 from emotion_node.datatypes import (
     NS_PER_S,
@@ -38,6 +44,7 @@ from emotion_node.datatypes import (
     SpeechStarted,
     Utterance,
     VideoFrame,
+    VisionHealth,
 )
 from emotion_node.faces import Box, FacePeak, FaceSequence, Image, SeenFace, TrackedFace
 from emotion_node.interfaces import FaceEmotion
@@ -104,11 +111,17 @@ class FaceVision:
         self._clock: Clock = clock or (lambda: 0)
         self._measurer = FaceMeasurer(expression, self._clock)
         self._memory = FaceMemory(self._measurer.width)
+        self._frames = FrameLog()
         self._last_ns: int | None = None
         self._lock = Lock()
         self._speech: _Speech | None = None
         self._resets = 0
         self._applied_resets = 0
+
+    @property
+    def health(self) -> VisionHealth:
+        """How far the frames can be used."""
+        return self._frames.health
 
     def update(self, frame: VideoFrame) -> FacesReport | None:
         """Process the next frame and return the faces in it; None when it comes too late.
@@ -128,7 +141,12 @@ class FaceVision:
         if self._last_ns is not None and stamp_ns <= self._last_ns:
             return None
         self._last_ns = stamp_ns
-        faces = self._tracker.update(stamp_ns, frame.decode())
+        image = self._decode(frame)
+        with self._lock:
+            frozen = self._frames.add(stamp_ns, image)
+        if frozen:
+            return FacesReport(stamp_ns, frame.frame_id, reason=Reason.NO_IMAGE)
+        faces = self._tracker.update(stamp_ns, image)
         rows = self._measurer.measure(stamp_ns, faces)
         boxes = {face.face_id: face.box for face in faces}
         with self._lock:
@@ -173,17 +191,18 @@ class FaceVision:
             if self._speech and self._speech.utterance_id == utterance.utterance_id:
                 level = self._speech.level()
             jaws = self._memory.jaws(start_ns - BEFORE_NS, end_ns + AFTER_NS)
+            present = {
+                face_id: shown
+                for face_id, jaw in jaws.items()
+                if _is_seen(shown := self._without_frozen(jaw), start_ns, end_ns)
+            }
+            reason, detail = self._frames.why_absent(start_ns, end_ns)
         if level is None:
             meter = LevelMeter(utterance.samples_start_ns)
             meter.append(utterance.samples)
             level = meter.level()
-        present = {
-            face_id: jaw
-            for face_id, jaw in jaws.items()
-            if np.any((jaw.stamps >= start_ns) & (jaw.stamps <= end_ns))
-        }
         if not present:
-            return FaceEstimate(_absent(Reason.NO_FACE))
+            return FaceEstimate(_absent(reason, detail))
         decision = find_speaker(level, present, start_ns, end_ns)
         if not decision.face_id:
             return FaceEstimate(_absent(Reason.SPEAKER_NOT_VISIBLE))
@@ -198,8 +217,21 @@ class FaceVision:
         """Forget all faces; a frame that is being processed still belongs to those before."""
         with self._lock:
             self._memory.clear()
+            self._frames.clear()
             self._speech = None
             self._resets += 1
+
+    def _decode(self, frame: VideoFrame) -> Image:
+        try:
+            return frame.decode()
+        except ValueError as error:
+            with self._lock:
+                self._frames.add_undecodable(frame.stamp_ns, str(error))
+            raise
+
+    def _without_frozen(self, jaw: Jaw) -> Jaw:
+        kept = self._frames.is_new(jaw.stamps)
+        return Jaw(jaw.stamps[kept], jaw.drop[kept])
 
     def _read_face(self, history: FaceHistory) -> tuple[ModalityEmotion, tuple[FacePeak, ...]]:
         """Return what a face expresses, and in which frame it shows each emotion most."""
@@ -228,5 +260,9 @@ class FaceVision:
         ), peaks
 
 
-def _absent(reason: Reason) -> ModalityEmotion:
-    return ModalityEmotion.absent(Modality.FACE, reason)
+def _is_seen(jaw: Jaw, start_ns: int, end_ns: int) -> bool:
+    return bool(np.any((jaw.stamps >= start_ns) & (jaw.stamps <= end_ns)))
+
+
+def _absent(reason: Reason, detail: str = '') -> ModalityEmotion:
+    return ModalityEmotion.absent(Modality.FACE, reason, detail)

@@ -44,6 +44,7 @@ from emotion_node.datatypes import (
     SpeechEvent,
     Utterance,
     VideoFrame,
+    VisionHealth,
 )
 from emotion_node.faces import Box, FacePeak
 from emotion_node.labels import LABELS, Modality
@@ -185,6 +186,7 @@ class ConstantVision:
     """Always returns the same estimate of a face (an `interfaces.Vision`)."""
 
     info = ModelInfo('constant', '1')
+    health = VisionHealth()
     peaks = tuple(FacePeak(k * SECOND, Box(0, 0, 9, 9)) for k in range(len(LABELS)))
 
     def __init__(self, face: Sequence[FacialCue], peaks: tuple[FacePeak, ...] = peaks) -> None:

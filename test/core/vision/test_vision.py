@@ -64,8 +64,6 @@ def test_a_speaker_off_screen_is_not_visible() -> None:
 def test_without_faces_there_is_no_estimate() -> None:
     _, estimate = live(FaceVision(TalkingFaces()), spoken(1))
     assert estimate.emotion.reason is Reason.NO_FACE
-    unseen = FaceVision(TalkingFaces(1)).estimate(spoken(1))
-    assert unseen.emotion.reason is Reason.NO_FACE
 
 
 def test_an_utterance_without_speech_events_is_matched_by_its_samples() -> None:
@@ -127,9 +125,85 @@ def test_after_a_reset_no_face_is_known() -> None:
     vision = FaceVision(faces)
     live(vision, spoken(1))
     vision.reset()
-    assert vision.estimate(spoken(1)).emotion.reason is Reason.NO_FACE
+    assert vision.estimate(spoken(1)).emotion.reason is Reason.NO_IMAGE
     vision.update(frame(6 * SECOND))
     assert faces.resets == 1
+
+
+def test_without_images_the_reason_is_not_the_face() -> None:
+    vision = FaceVision(TalkingFaces(1))
+    never = vision.estimate(spoken(1)).emotion
+    assert (never.reason, never.detail) == (Reason.NO_IMAGE, 'no image has come')
+    vision.update(frame(SECOND // 2))
+    early = vision.estimate(spoken(1)).emotion
+    assert early.reason is Reason.NO_IMAGE
+    assert early.detail == 'the latest image is 0.5 s older than the speech'
+
+
+def test_images_that_cannot_be_decoded_are_an_error_of_the_face() -> None:
+    vision = FaceVision(TalkingFaces(1))
+
+    def broken() -> Image:
+        raise ValueError('expected JPEG or PNG')
+
+    for stamp_ns in range(0, 5 * SECOND, FRAME_NS):
+        with pytest.raises(ValueError, match='JPEG'):
+            vision.update(VideoFrame(stamp_ns, broken))
+    emotion = vision.estimate(spoken(1)).emotion
+    assert (emotion.reason, emotion.detail) == (Reason.ERROR, 'expected JPEG or PNG')
+    assert list(vision.health.problems()) == [
+        'the last 125 images could not be decoded: expected JPEG or PNG'
+    ]
+    # One that can be decoded is enough to look for a face.
+    vision.update(frame(5 * SECOND))
+    assert vision.estimate(spoken(1, length_s=4.5)).emotion.reason is Reason.SPEAKER_NOT_VISIBLE
+    assert list(vision.health.problems()) == []
+    assert list(vision.health.past_problems()) == [
+        '125 of 126 images could not be decoded: expected JPEG or PNG'
+    ]
+
+
+def test_a_camera_that_freezes_shows_nobody() -> None:
+    faces = TalkingFaces(1)
+    vision = FaceVision(faces)
+    image = frame(0).decode()
+    reports = [
+        vision.update(VideoFrame(stamp_ns, lambda: image))
+        for stamp_ns in range(0, 5 * SECOND, FRAME_NS)
+    ]
+    assert [one.reason for one in reports[:50] if one] == [Reason.NONE] * 50
+    assert reports[-1] is not None
+    assert reports[-1].reason is Reason.NO_IMAGE
+    emotion = vision.estimate(spoken(1)).emotion
+    assert emotion.reason is Reason.NO_IMAGE
+    assert emotion.detail == 'the camera delivered the same image for 5.0 s'
+    (problem,) = vision.health.problems()
+    assert 'the same image for 5.0 s' in problem
+    # It works again.
+    faces.origin_ns = 10 * SECOND
+    said = dataclasses.replace(
+        spoken(1),
+        start_ns=11 * SECOND,
+        end_ns=14 * SECOND,
+        samples_start_ns=spoken(1).samples_start_ns + 10 * SECOND,
+    )
+    for stamp_ns in range(10 * SECOND, 15 * SECOND, FRAME_NS):
+        vision.update(frame(stamp_ns))
+    assert vision.estimate(said).face_id == 'f1'
+    assert list(vision.health.problems()) == []
+    assert list(vision.health.past_problems()) == [
+        'the camera delivered the same image for up to 5.0 s'
+    ]
+
+
+def test_speech_before_the_camera_freezes_is_still_seen() -> None:
+    vision = FaceVision(TalkingFaces(1))
+    image = frame(0).decode()
+    for stamp_ns in range(0, 7 * SECOND, FRAME_NS):
+        vision.update(
+            frame(stamp_ns) if stamp_ns < 4 * SECOND else VideoFrame(stamp_ns, lambda: image)
+        )
+    assert vision.estimate(spoken(1)).face_id == 'f1'
 
 
 def test_frames_may_be_processed_in_another_thread() -> None:
