@@ -8,9 +8,11 @@ is the parameter `segmenter.padding`. The node declares its parameters from thes
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import enum
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,11 +21,21 @@ from emotion_node.errors import UserError
 
 Value = bool | int | float | str
 
+_YAML_HINT = ': YAML reads an unquoted no, off, yes or on as a truth value; put it in quotes'
+
 
 class ConfigError(UserError, ValueError):
     """A parameter has an invalid value; the text names it, its value and its range."""
 
     exit_status = 2
+
+
+class Change(enum.StrEnum):
+    """When a new value of a parameter takes effect."""
+
+    RUNNING = 'at once'
+    CONFIGURE = 'when configured'
+    START = 'at start'
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,7 @@ class ParameterInfo:
         unit: e.g. "s"; empty if the parameter has none.
         low, high: inclusive range of a number; None if unbounded.
         choices: allowed values of a string; empty if any value is allowed.
+        change: when a new value takes effect.
     """
 
     name: str
@@ -46,6 +59,7 @@ class ParameterInfo:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    change: Change = Change.START
 
     def check(self, value: object) -> Value:
         """Return `value` converted to the type of the parameter.
@@ -59,8 +73,10 @@ class ParameterInfo:
         if type(value) is int and str(value) in self.choices:
             value = str(value)  # YAML makes a number of an unquoted 0
         if type(value) is not kind:
+            hint = _YAML_HINT if kind is str and isinstance(value, bool) else ''
             raise ConfigError(
-                f'{self.name}: expected {kind.__name__}, got {type(value).__name__} ({value!r})'
+                f'{self.name}: expected {kind.__name__}, got {type(value).__name__} '
+                f'({value!r}){hint}'
             )
         assert isinstance(value, bool | int | float | str)
         if self.choices and value not in self.choices:
@@ -85,6 +101,7 @@ def _p(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
+    change: Change = Change.CONFIGURE,
 ) -> Any:
     return field(
         default=default,
@@ -94,6 +111,7 @@ def _p(
             'low': low,
             'high': high,
             'choices': choices,
+            'change': change,
         },
     )
 
@@ -388,9 +406,14 @@ class FusionConfig:
         '',
         0.0,
         1.0,
+        change=Change.RUNNING,
     )
-    voice_weight: float = _p(0.4, 'Weight of the voice modality.', '', 0.0, 1.0)
-    face_weight: float = _p(0.15, 'Weight of the face modality.', '', 0.0, 1.0)
+    voice_weight: float = _p(
+        0.4, 'Weight of the voice modality.', '', 0.0, 1.0, change=Change.RUNNING
+    )
+    face_weight: float = _p(
+        0.15, 'Weight of the face modality.', '', 0.0, 1.0, change=Change.RUNNING
+    )
     temperature: float = _p(
         1.35,
         'Softmax temperature of the fused scores; applied less where one modality dominates. '
@@ -398,6 +421,7 @@ class FusionConfig:
         '',
         0.2,
         5.0,
+        change=Change.RUNNING,
     )
     min_confidence: float = _p(
         0.0,
@@ -406,6 +430,7 @@ class FusionConfig:
         '',
         0.0,
         1.0,
+        change=Change.RUNNING,
     )
 
 
@@ -413,8 +438,10 @@ class FusionConfig:
 class InterimConfig:
     """Interim estimates during speech."""
 
-    enabled: bool = _p(True, 'Publish interim estimates.')
-    period: float = _p(0.2, 'Time between interim estimates.', 's', 0.1, 10.0)
+    enabled: bool = _p(True, 'Publish interim estimates.', change=Change.RUNNING)
+    period: float = _p(
+        0.2, 'Time between interim estimates.', 's', 0.1, 10.0, change=Change.RUNNING
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,6 +509,7 @@ class RobotConfig:
         's',
         0.0,
         5.0,
+        change=Change.RUNNING,
     )
 
 
@@ -514,7 +542,14 @@ class QueueConfig:
 class DiagnosticsConfig:
     """Diagnostics."""
 
-    period: float = _p(1.0, 'Time between two messages on /diagnostics.', 's', 0.1, 60.0)
+    period: float = _p(
+        1.0,
+        'Time between two messages on /diagnostics.',
+        's',
+        0.1,
+        60.0,
+        change=Change.START,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -522,7 +557,9 @@ class Config:
     """All parameters."""
 
     autostart: bool = _p(
-        True, 'Configure and activate the node at start, without a lifecycle manager.'
+        True,
+        'Configure and activate the node at start, without a lifecycle manager.',
+        change=Change.START,
     )
     models_dir: str = _p('', 'Folder with manifest.toml; if empty, the installed one.')
     audio: AudioConfig = AudioConfig()
@@ -575,6 +612,25 @@ PARAMETERS: Mapping[str, ParameterInfo] = types.MappingProxyType(
 """All parameters by name, in the order in which they are listed."""
 
 
+def unknown_parameter(name: str, names: Iterable[str] = PARAMETERS) -> str:
+    """Return what is wrong with a name that no parameter has, and the nearest names.
+
+    Args:
+        name: the name.
+        names: names of the parameters that exist.
+    """
+    close = difflib.get_close_matches(name, list(names))
+    section = name.rpartition('.')[0]
+    if not close and section:
+        close = [one for one in names if one.rpartition('.')[0] == section]
+    hint = (
+        f'did you mean {" or ".join(map(repr, close))}?'
+        if close
+        else ('"python -m emotion_node parameters" lists the parameters of emotion_node')
+    )
+    return f'there is no parameter {name!r}; {hint}'
+
+
 def make_config(values: Mapping[str, object]) -> Config:
     """Return the configuration with these parameters set by name, and defaults for the rest.
 
@@ -583,9 +639,7 @@ def make_config(values: Mapping[str, object]) -> Config:
     """
     unknown = sorted(set(values) - set(PARAMETERS))
     if unknown:
-        raise ConfigError(
-            f'unknown parameter {unknown[0]!r}; known parameters: {", ".join(PARAMETERS)}'
-        )
+        raise ConfigError('\n'.join(map(unknown_parameter, unknown)))
     checked = {name: PARAMETERS[name].check(value) for name, value in values.items()}
 
     def build(cls: type, prefix: str) -> Any:

@@ -33,7 +33,10 @@ def test_every_parameter_is_described_and_its_default_lies_in_its_range() -> Non
         ('vad.backend', 'ears', 'expected one of silero, webrtc'),
         ('text.threads', 2.0, 'expected int, got float'),
         ('text.threads', True, 'expected int, got bool'),
-        ('no.such', 1, "unknown parameter 'no.such'"),
+        ('no.such', 1, "there is no parameter 'no.such'"),
+        ('segmenter.paddin', 0.1, "did you mean 'segmenter.padding'"),
+        ('robot.ssh', 5, "did you mean 'robot.mute_release'"),
+        ('transcriber.language', False, 'YAML reads an unquoted no, off, yes or on as a truth'),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_was_expected(

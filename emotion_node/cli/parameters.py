@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from emotion_node.config import PARAMETERS, ParameterInfo, Value
+from emotion_node.config import PARAMETERS, Change, ParameterInfo, Value
 
 DESCRIPTION = """\
 List the node's parameters with defaults and meaning.
@@ -71,8 +71,15 @@ def as_markdown() -> str:
         '',
         'Set parameters in a YAML file (`params_file:=` of the launch file; all with their',
         'defaults are in [config/emotion_node.yaml](../config/emotion_node.yaml)) or with',
-        '`--ros-args -p name:=value`. The node reads them at start. An unknown name or an invalid',
-        'value stops the start with a clear error.',
+        '`--ros-args -p name:=value`. An unknown name or an invalid value stops the start with a',
+        'clear error.',
+        '',
+        'The column "change" says when a new value takes effect (`ros2 param set`):',
+        '',
+        f'* {Change.RUNNING}: at any time, from the next utterance on;',
+        f'* {Change.CONFIGURE}: set it while the node is unconfigured or inactive. It takes',
+        '  effect when the node is configured the next time. An active node refuses it;',
+        f'* {Change.START}: read when the process starts; it cannot be set later.',
     ]
     section = None
     for info in PARAMETERS.values():
@@ -80,9 +87,10 @@ def as_markdown() -> str:
         if prefix != section:
             section = prefix
             lines += ['', f'## {section or "General"}', '']
-            lines += ['| parameter | default | description |', '|---|---|---|']
+            lines += ['| parameter | default | change | description |', '|---|---|---|---|']
         default = _yaml_value(info.default)
-        lines.append(f'| `{info.name}` | `{default}` | {info.description}{_limits(info)} |')
+        description = info.description + _limits(info)
+        lines.append(f'| `{info.name}` | `{default}` | {info.change} | {description} |')
     return '\n'.join(lines) + '\n'
 
 

@@ -30,7 +30,7 @@ from emotion_node.ros.health_monitor import HealthMonitor
 from emotion_node.ros.image_input import ImageInput, image_topic
 from emotion_node.ros.node_state import NodeState
 from emotion_node.ros.outputs import Outputs
-from emotion_node.ros.parameters import declare_config
+from emotion_node.ros.parameters import Parameters
 from emotion_node.ros.periods import LOG_PERIOD_S, STOP_DEADLINE_S
 from emotion_node.ros.qos import check_overrides
 from emotion_node.ros.requests import Requests
@@ -67,7 +67,7 @@ class EmotionNode(GuardedCallbacks, LifecycleNode):
         options: options of rclpy's `Node`.
 
     Attributes:
-        config: parameters.
+        config: the parameters in use; new values of most are taken by `on_configure`.
         state: what the node runs now; shared with its services and its health monitor.
 
     Raises:
@@ -83,10 +83,13 @@ class EmotionNode(GuardedCallbacks, LifecycleNode):
         self._analysis: Analysis | None = None
         self._requests: Requests | None = None
         try:
-            self.config: Config = declare_config(self)
+            self._own_parameters = Parameters(
+                self, lambda: self.state.engine is not None, self._apply
+            )
         except ConfigError:
             self.destroy_node()
             raise
+        self.config = self._own_parameters.configure()
         self._monitor = HealthMonitor(self, self.state, self.config.diagnostics.period)
 
     def now_ns(self) -> int:
@@ -112,6 +115,7 @@ class EmotionNode(GuardedCallbacks, LifecycleNode):
         begin = time.monotonic()
         logger = self.get_logger()
         try:
+            self.config = self._own_parameters.configure()
             for name in check_overrides(self, self._input_topics()):
                 logger.warning(
                     f'{name} has no effect here: overrides are possible for history, depth and '
@@ -187,6 +191,13 @@ class EmotionNode(GuardedCallbacks, LifecycleNode):
         """Stop the threads, then leave the graph."""
         self._stop()
         super().destroy_node()
+
+    def _apply(self, config: Config) -> None:
+        """Take into use what may change at any time."""
+        self.config = config
+        if self._analysis is not None and self._hearing is not None:
+            self._analysis.change(config.fusion, config.interim)
+            self._hearing.set_mute_release(config.robot.mute_release)
 
     def _input_topics(self) -> tuple[str, str]:
         return self.resolve_topic_name('audio'), image_topic(self, self.config.image)

@@ -86,7 +86,10 @@ def test_an_error_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     ('assignment', 'complaint'),
     [
         ('interim.period', 'expected NAME:=VALUE'),
-        ('interim.perod:=1', "unknown parameter 'interim.perod'"),
+        (
+            'interim.perod:=1',
+            "there is no parameter 'interim.perod'; did you mean 'interim.period'",
+        ),
         ('interim.period:=60', 'interim.period: expected 0.1 to 10 s, got 60.0'),
         ('transcriber.backend:=ears', 'transcriber.backend: expected one of'),
         ('interim.enabled:=7', 'interim.enabled: expected bool'),

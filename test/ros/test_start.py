@@ -86,11 +86,12 @@ def test_a_node_that_is_stopped_mid_sentence_publishes_what_it_has_heard(
         one.until(lambda: one.inbox['speech_activity'], 'speech has begun')
         process.send_signal(stop)
         emotion = one.until(lambda: one.inbox['emotion'], 'the emotion of what was heard')[0]
-        ended = [activity.state for activity in one.inbox['speech_activity']]
+        one.until(lambda: len(one.inbox['speech_activity']) == 2, 'speech has ended')
+        states = [activity.state for activity in one.inbox['speech_activity']]
         process.communicate(timeout=20)
     assert process.returncode == 0
     assert emotion.end_reason == Emotion.END_REASON_END
-    assert ended == [SpeechActivity.STARTED, SpeechActivity.ENDED]
+    assert states == [SpeechActivity.STARTED, SpeechActivity.ENDED]
 
 
 def test_without_autostart_the_node_waits_for_its_manager(domain: int) -> None:
@@ -128,3 +129,8 @@ def test_missing_models_stop_the_start(domain: int, tmp_path: Path) -> None:
 def test_a_wrong_parameter_stops_the_start(domain: int) -> None:
     log = failed_start(domain, 'segmenter.padding:=7.0')
     assert 'segmenter.padding: expected 0 to 1 s, got 7.0' in log
+
+
+def test_a_parameter_that_does_not_exist_stops_the_start(domain: int) -> None:
+    log = failed_start(domain, 'segmenter.paddin:=0.1')
+    assert "there is no parameter 'segmenter.paddin'; did you mean 'segmenter.padding'" in log

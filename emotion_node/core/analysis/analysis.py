@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emotion_node.config import Config, TranscriberConfig
+from emotion_node.config import Config, FusionConfig, InterimConfig, TranscriberConfig
 from emotion_node.core.analysis.emotion_reports import EmotionReporter, as_turn
 from emotion_node.core.analysis.external_transcripts import ExternalTranscripts
 from emotion_node.core.analysis.guard import Guard
@@ -109,9 +109,17 @@ class Analysis:
         self._endpointing = (
             Endpointing(config.endpointing) if config.endpointing.adaptive else None
         )
-        self._interim_ns = int(config.interim.period * NS_PER_S) if config.interim.enabled else 0
+        self.change(config.fusion, config.interim)
         self._under_way: UtteranceSoFar | None = None
         self._without_words: dict[str, _Ended] = {}
+
+    def change(self, fusion: FusionConfig, interim: InterimConfig) -> None:
+        """Fuse and publish interim estimates by other parameters, from the next utterance on.
+
+        May be called by another thread than the rest.
+        """
+        self._reporter.change(fusion)
+        self._interim_ns = int(interim.period * NS_PER_S) if interim.enabled else 0
 
     def handle(self, event: SpeechEvent, load: Load = Load.NORMAL) -> list[Report]:
         """Take the next speech event and return the reports that it leads to.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from emotion_node.config import Config
+from emotion_node.config import Config, FusionConfig
 from emotion_node.core.analysis.fusion import Fusion
 from emotion_node.core.analysis.guard import Guard
 from emotion_node.core.analysis.perception import Perceived
@@ -48,6 +48,10 @@ class EmotionReporter:
         self._timings = guard.timings
         self._fusion = Fusion(config.fusion)
         self._transitions = TransitionFilter(config.dialogue)
+
+    def change(self, fusion: FusionConfig) -> None:
+        """Fuse by other parameters from the next report on."""
+        self._fusion = Fusion(fusion)
 
     def report(
         self,

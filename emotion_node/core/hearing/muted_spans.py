@@ -18,10 +18,13 @@ class MutedSpans:
 
     Args:
         release_ns: how much longer than the robot's voice its echo lasts.
+
+    Attributes:
+        release_ns: the same; may be changed.
     """
 
     def __init__(self, release_ns: int) -> None:
-        self._release_ns = release_ns
+        self.release_ns = release_ns
         self._spans: list[_Span] = []
 
     def set(self, stamp_ns: int, muted: bool) -> None:
@@ -33,7 +36,7 @@ class MutedSpans:
             else:
                 last.end_ns = None
         elif last is not None and last.end_ns is None:
-            last.end_ns = stamp_ns + self._release_ns
+            last.end_ns = stamp_ns + self.release_ns
 
     def covers(self, start_ns: int, end_ns: int) -> bool:
         """Return whether any of [start_ns, end_ns) is muted, and forget earlier spans."""

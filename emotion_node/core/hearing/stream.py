@@ -164,6 +164,13 @@ class Hearing:
         """
         return self._segmenter.require_silence(answer.utterance_id, answer.silence_ns)
 
+    def set_mute_release(self, mute_release: float) -> None:
+        """Change how long after `set_muted(..., False)` the microphone is still ignored, in s.
+
+        May be called by another thread than the rest.
+        """
+        self._muted_spans.release_ns = round(mute_release * NS_PER_S)
+
     def set_muted(self, stamp_ns: int, muted: bool) -> list[SpeechEvent]:
         """Ignore the microphone from `stamp_ns` on, or use it again `mute_release` later.
 

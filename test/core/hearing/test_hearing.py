@@ -384,6 +384,15 @@ def test_a_repeated_message_that_the_robot_speaks_changes_nothing() -> None:
     assert hearing.stats.muted_ns == NS_PER_S
 
 
+def test_the_time_of_the_echo_can_be_changed_while_it_listens() -> None:
+    hearing = make_hearing(mute_release=0.0)
+    hearing.set_mute_release(0.5)
+    hearing.set_muted(STAMP + NS_PER_S, True)
+    hearing.set_muted(STAMP + 2 * NS_PER_S, False)
+    process(chunks(sound((5.0, 0.0))), hearing)
+    assert hearing.stats.muted_ns == 1500 * NS_PER_MS
+
+
 def test_reset_ends_what_is_under_way_and_forgets_the_clock() -> None:
     hearing = make_hearing()
     audio = chunks(sound((0.5, 0.0), (1.0, SPOKEN)))
