@@ -32,7 +32,7 @@ COLCON := $(VENV)/bin/python -m colcon --log-base log build --paths . emotion_ms
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build demo test train-test bench soak check docs lock train-setup clean
+.PHONY: help setup build demo test train-test bench soak fuzz check docs lock train-setup clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench: setup train-setup $(DEMO_VENV)/.installed ## Measure latency and cost (py
 
 soak: setup ## Run for a few minutes and print how memory, latency, threads and files grow (SOAK_ARGS='--dds')
 	@. ./env.sh && exec python -m emotion_lab soak $(SOAK_ARGS)
+
+fuzz: setup ## Put random and damaged inputs into the product, with counts (FUZZ_ARGS='--seconds 600 --seed 7')
+	@. ./env.sh && exec python -m emotion_lab fuzz $(FUZZ_ARGS)
 
 check: $(VENV)/.dev-installed docs ## Check format, lint, types, import walls and documents
 	$(VENV)/bin/ruff format --check .

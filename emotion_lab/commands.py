@@ -19,6 +19,13 @@ COMMANDS: Final[Mapping[str, Command]] = {
         'run under load for a long time, offline or over DDS, and watch memory and latency',
         'emotion_lab.benchmark.soak',
     ),
+    'faults': Command(
+        'put faults of sensors, network and clocks into the demo, and show what comes of them',
+        'emotion_lab.benchmark.faults',
+    ),
+    'fuzz': Command(
+        'put random and damaged inputs into parts of the product', 'emotion_lab.fuzz.command'
+    ),
     'bench': Command(
         'measure latency and cost of the node in the demo conversation, with ROS',
         'emotion_lab.benchmark.command',

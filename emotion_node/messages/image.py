@@ -26,6 +26,9 @@ _VIDEO: Final = ('h264', 'h265', 'hevc', 'av1', 'vp8', 'vp9', 'mpeg', 'theora')
 _START_CODES: Final = (b'\0\0\1', b'\0\0\0\1')
 """Formats of video streams, whose single messages are no complete images; and the bytes with which
 a message of H.264 or H.265 begins, whatever its format says."""
+_PNG: Final = b'\x89PNG\r\n\x1a\n'
+_PNG_CHUNK: Final = 12
+"""How a PNG begins; bytes of a chunk beside its data: length, name and checksum."""
 _DEPTHS: Final = (10, 12, 14, 16)
 """Bits that cameras use in samples of 16 bits."""
 
@@ -102,6 +105,11 @@ def _to_8_bits(pixels: Image, big_endian: bool) -> Image:
 
 
 def _decompress(data: Any, form: str) -> Image:
+    if not _chunks_fit(bytes(data)):
+        raise MessageError(
+            f'compressed image ({form!r}) is damaged or cut off: a part of the PNG is longer than '
+            'the message'
+        )
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
@@ -113,6 +121,19 @@ def _decompress(data: Any, form: str) -> Image:
             raise MessageError(_is_video(form))
         raise MessageError(f'compressed image ({form!r}) cannot be decoded; expected JPEG or PNG')
     return image.astype(np.uint8, copy=False)
+
+
+def _chunks_fit(data: bytes) -> bool:
+    """Return whether a PNG holds as much as its chunks state; True for other formats.
+
+    OpenCV reserves the stated length of a chunk, up to 2 GB, before it reads the chunk.
+    """
+    at = len(_PNG)
+    if not data.startswith(_PNG):
+        return True
+    while at + _PNG_CHUNK <= len(data):
+        at += _PNG_CHUNK + int.from_bytes(data[at : at + 4], 'big')
+    return at <= len(data)
 
 
 def _is_video(form: str) -> str:

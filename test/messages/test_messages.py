@@ -225,6 +225,17 @@ class TestImages:
             decode_image(message, RECEIPT).decode()
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000, 'kB'
 
+    def test_a_png_whose_part_states_gigabytes_is_refused_before_it_takes_them(self) -> None:
+        pixels = np.random.default_rng(1).integers(0, 256, (40, 60, 3), np.uint8)
+        whole = cv2.imencode('.png', pixels)[1].tobytes()
+        length = whole.index(b'IDAT') - 4
+        damaged = whole[:length] + b'\x7f' + whole[length + 1 :]
+        frame = decode_image(SimpleNamespace(header=header(), format='png', data=damaged), RECEIPT)
+        with pytest.raises(MessageError, match='damaged or cut off'):
+            frame.decode()
+        good = SimpleNamespace(header=header(), format='png', data=whole)
+        np.testing.assert_array_equal(decode_image(good, RECEIPT).decode(), pixels)
+
     def test_a_bgr_image_is_read_in_place(self) -> None:
         frame = decode_image(image('bgr8', self.red), RECEIPT)
         assert frame.stamp_ns == 10_000_000_005

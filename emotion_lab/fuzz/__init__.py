@@ -1,0 +1,1 @@
+"""Random and damaged inputs, with seeds: `python -m emotion_lab fuzz`."""
