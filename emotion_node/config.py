@@ -176,6 +176,12 @@ class ImageConfig:
     timeout: float = _p(
         2.0, 'After this long without a frame, the camera is reported as dead.', 's', 0.2, 60.0
     )
+    rotation: str = _p(
+        '0',
+        'By how many degrees each image is turned clockwise before it is analysed, e.g. "180" for '
+        'a camera that hangs upside down.',
+        choices=('0', '90', '180', '270'),
+    )
 
 
 @dataclass(frozen=True, slots=True)

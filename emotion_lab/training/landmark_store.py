@@ -41,7 +41,8 @@ from emotion_node.datatypes import (
 from emotion_node.faces import FaceMesh, FaceSequence
 from emotion_node.factory import Models, build_hearing, load_vad
 from emotion_node.labels import Modality
-from emotion_node.recordings.media import MediaError, read_media
+from emotion_node.recordings.media import read_media
+from emotion_node.recordings.media_container import MediaError
 
 MISSING: Final = 'file_missing'
 UNREADABLE: Final = 'file_unreadable'

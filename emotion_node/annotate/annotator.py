@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import Counter
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -37,6 +38,8 @@ from emotion_node.factory import Models, build_pipeline
 from emotion_node.recordings.bag import Bag, is_bag
 from emotion_node.recordings.bag_recording import BagRecording, TopicNames
 from emotion_node.recordings.recording import MediaRecording, Recording, Step, push
+
+_PRIVATE: Final = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +114,9 @@ class Annotator:
             problems.update(dict.fromkeys(hearing.levels.summary().values(), 1))
             if hearing.channels.fallback is not None:
                 problems[channels_cancel(hearing.channels.fallback)] = 1
-            if bag is not None and bag.damage:
-                problems[bag.damage] = 1
             if outputs.bag is not None:
                 problems.update(dict.fromkeys(outputs.bag.left_out, 1))
+            problems.update(dict.fromkeys(recording.remarks, 1))
             return Result(
                 job.path,
                 outputs.finals,
@@ -122,13 +124,15 @@ class Annotator:
                 outputs.audio_ns / NS_PER_S,
                 wall_s,
                 problems,
+                list(recording.losses),
             )
 
     def _open(self, job: Job, stack: ExitStack) -> tuple[Recording, Bag | None]:
         images = self._models.faces is not None
         if not is_bag(job.path):
-            channel = self._options.config.audio.channel
-            return MediaRecording(job.path, images, channel), None
+            config = self._options.config
+            rotation = int(config.image.rotation)
+            return MediaRecording(job.path, images, config.audio.channel, rotation), None
         bag = stack.enter_context(Bag(job.path))
         recording = BagRecording(
             bag,
@@ -137,6 +141,7 @@ class Annotator:
             images,
             transcripts=self._options.config.transcriber.backend == 'topic',
             everything=job.bag is not None,
+            rotation=int(self._options.config.image.rotation),
         )
         return recording, bag
 
@@ -228,8 +233,15 @@ def open_output(output: str | Path) -> Iterator[IO[str]]:
         return
     path = Path(output)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open('w', encoding='utf-8') as file:
+    with open(path, 'w', encoding='utf-8', opener=open_private) as file:
         yield file
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file that only its owner may read: it holds words or images of people."""
+    descriptor = os.open(path, flags, _PRIVATE)
+    os.fchmod(descriptor, _PRIVATE)
+    return descriptor
 
 
 @contextmanager

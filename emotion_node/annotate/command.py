@@ -24,6 +24,8 @@ from emotion_node.annotate.summary import (
     timing_table,
 )
 from emotion_node.cli import parameter_options
+from emotion_node.config import Config
+from emotion_node.errors import UserError
 from emotion_node.factory import load_models
 from emotion_node.recordings.bag_recording import TopicNames
 
@@ -118,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
     """Annotate the inputs.
 
     Returns:
-        0; or 1 when an input has no audio that could be used.
+        0; or 1 when an input could not be read to its end, or has no audio that could be used.
     """
     if args.audio_channel is not None:
         args.param.append(f'audio.channel:={args.audio_channel}')
@@ -138,15 +140,22 @@ def run(args: argparse.Namespace) -> int:
     faces = models.faces is not None
     results: list[Result] = []
     rows: list[Row] = []
+    status = 0
     with contextlib.ExitStack() as stack:
         shared: IO[str] | None = None
         if jobs[0].jsonl is None:
             shared = stack.enter_context(open_output(args.output))
         for job in jobs:
-            result = annotator.annotate(job, shared)
+            try:
+                result = annotator.annotate(job, shared)
+                if args.report is not None:
+                    rows += _rows(result, config, topics, faces)
+            except UserError as error:
+                # The other inputs are annotated all the same.
+                print(f'annotate: {error}', file=sys.stderr)
+                status = error.exit_status
+                continue
             results.append(result)
-            if args.report is not None:
-                rows += _rows(result, topics, faces)
             _print_result(console, result, with_emotions=args.output != '-')
     if args.report is not None:
         _write_report(args.report, rows, faces)
@@ -159,22 +168,26 @@ def run(args: argparse.Namespace) -> int:
         print(timing_markdown(results, annotator.timings))
     else:
         console.print(timing_table(results, annotator.timings))
-    return 1 if any(not result.audio_s for result in results) else 0
+    if any(not result.audio_s or result.losses for result in results):
+        status = status or 1
+    return status
 
 
-def _rows(result: Result, topics: TopicNames, faces: bool) -> list[Row]:
+def _rows(result: Result, config: Config, topics: TopicNames, faces: bool) -> list[Row]:
     if faces:
-        return report_rows(result.path, topics, result.emotions)
+        return report_rows(result.path, config, topics, result.emotions)
     return [Row(annotation) for annotation in result.emotions]
 
 
 def _write_report(path: Path, rows: Sequence[Row], faces: bool) -> None:
     notes = [] if faces else ['Faces were not analysed: face detection is off or not installed.']
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(html_report(rows, notes), encoding='utf-8')
+    with open_output(path) as file:
+        file.write(html_report(rows, notes))
 
 
 def _print_result(console: Console, result: Result, with_emotions: bool) -> None:
+    for text in result.losses:
+        console.print(text, style='red', highlight=False, markup=False)
     for text, count in result.problems.items():
         console.print(
             f'{count} x {text}' if count > 1 else text,

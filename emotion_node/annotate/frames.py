@@ -16,7 +16,7 @@ import numpy as np
 
 from emotion_node.annotate.annotation import Annotation
 from emotion_node.annotate.report import Row
-from emotion_node.config import AudioConfig
+from emotion_node.config import AudioConfig, Config
 from emotion_node.datatypes import EmotionReport, VideoFrame
 from emotion_node.faces import Box, Image
 from emotion_node.recordings.bag import Bag, is_bag
@@ -44,7 +44,9 @@ class FrameRequest:
     box: Box | None = None
 
 
-def report_rows(path: Path, names: TopicNames, annotations: Sequence[Annotation]) -> list[Row]:
+def report_rows(
+    path: Path, config: Config, names: TopicNames, annotations: Sequence[Annotation]
+) -> list[Row]:
     """Return the utterances of a recording with the frame that represents each.
 
     That is the peak of the speaker's expression, cropped to the face. Where the speaker is not
@@ -52,6 +54,7 @@ def report_rows(path: Path, names: TopicNames, annotations: Sequence[Annotation]
 
     Args:
         path: the recording.
+        config: parameters.
         names: topics of a bag.
         annotations: final emotions in it.
 
@@ -59,7 +62,7 @@ def report_rows(path: Path, names: TopicNames, annotations: Sequence[Annotation]
         BagError, MediaError: the recording cannot be read.
     """
     requests = [_representative(one.report) for one in annotations]
-    images = extract_frames(read_frames(path, names), requests)
+    images = extract_frames(read_frames(path, names, int(config.image.rotation)), requests)
     rows = []
     for annotation, request, image in zip(annotations, requests, images, strict=True):
         content = 'whole frame' if request.box is None else f'face {annotation.report.face_id}'
@@ -74,22 +77,29 @@ def _representative(report: EmotionReport) -> FrameRequest:
     return FrameRequest(report.peak.stamp_ns, report.peak.box)
 
 
-def read_frames(path: Path, names: TopicNames) -> Iterator[VideoFrame]:
+def read_frames(path: Path, names: TopicNames, rotation: int = 0) -> Iterator[VideoFrame]:
     """Yield the frames of a recording, not decoded; nothing when it has none.
 
     Args:
         path: a bag or a media file.
         names: topics of a bag.
+        rotation: by which they are turned clockwise, in degrees; a multiple of 90.
 
     Raises:
         BagError, MediaError: it cannot be read.
     """
     if not is_bag(path):
-        yield from read_video(path)
+        yield from read_video(path, rotation)
         return
     with Bag(path) as bag:
         recording = BagRecording(
-            bag, AudioConfig(), names, images=True, transcripts=False, everything=False
+            bag,
+            AudioConfig(),
+            names,
+            images=True,
+            transcripts=False,
+            everything=False,
+            rotation=rotation,
         )
         for step in recording.steps():
             if isinstance(step.value, VideoFrame):

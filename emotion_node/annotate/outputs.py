@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from tempfile import TemporaryDirectory
+from typing import IO, Any, Final
 
 from rosbags.interfaces import (
     Connection,
@@ -16,15 +19,17 @@ from rosbags.interfaces import (
     QosReliability,
     QosTime,
 )
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
 from emotion_node.annotate.annotation import Annotation
 from emotion_node.datatypes import Report
 from emotion_node.messages.json_records import as_record
 from emotion_node.messages.reports import OUTPUT_TOPICS, Encoder, plain
 from emotion_node.recordings.bag import Bag, BagError
-from emotion_node.recordings.bag_files import Message, Topic
+from emotion_node.recordings.bag_files import CDR, Message, Topic
+from emotion_node.recordings.barrier import attempt
 from emotion_node.recordings.definitions import standard_types
+from emotion_node.recordings.storage_paths import is_awkward
 
 _FOREVER = QosTime(2_147_483_647, 4_294_967_295)
 _RELIABLE = Qos(
@@ -40,7 +45,11 @@ _RELIABLE = Qos(
 )
 
 
-_EMOTION_TOPICS = ('emotion', 'emotion/interim')
+_UNSTORABLE: Final = (
+    'emotions that do not fit into ROS messages, such as those after the year 2038, are in the '
+    'JSON lines only'
+)
+_EMOTION_TOPICS: Final = ('emotion', 'emotion/interim')
 
 
 class JsonLines:
@@ -70,13 +79,18 @@ class JsonLines:
             if topic not in _EMOTION_TOPICS:
                 continue
             line = {
-                'source': str(annotation.source),
+                'source': printable(annotation.source),
                 'start_s': round(annotation.start_s, 3),
                 'end_s': round(annotation.end_s, 3),
                 **as_record(message),
             }
             self._file.write(json.dumps(line, ensure_ascii=False) + '\n')
             self._file.flush()
+
+
+def printable(path: Path) -> str:
+    """Return a path as text; bytes that are not UTF-8 become hexadecimal escapes."""
+    return os.fsencode(path).decode('utf-8', 'backslashreplace')
 
 
 class BagCopy:
@@ -99,11 +113,12 @@ class BagCopy:
     """
 
     def __init__(self, folder: Path, bag: Bag, namespace: str = '') -> None:
-        plugin = StoragePlugin.SQLITE3 if bag.storage == 'sqlite3' else StoragePlugin.MCAP
         self.left_out: list[str] = []
+        self._folder = folder
+        self._staging: TemporaryDirectory[str] | None = None
+        self._link: TemporaryDirectory[str] | None = None
         self._types = standard_types()
         self.encoder = Encoder(self._make)
-        self._writer = Writer(folder, version=9, storage_plugin=plugin)
         self._connections: dict[str, Connection] = {}
         self._added: dict[str, Connection] = {}
         prefix = ''.join(f'/{part}' for part in namespace.split('/') if part)
@@ -115,6 +130,7 @@ class BagCopy:
                     f'{bag.path} already has a topic {name} of type {known.msgtype}; add the '
                     'emotion topics under another namespace with --namespace'
                 )
+        self._writer = _make_writer(self._writable(folder), bag)
         self._writer.open()
         for recorded in bag.topics.values():
             if recorded.name not in names.values():
@@ -136,14 +152,46 @@ class BagCopy:
     def add(self, report: Report, time_ns: int) -> None:
         """Add a report."""
         for topic, message in self.encoder.encode(report):
-            data = self._types.serialize_cdr(message, OUTPUT_TOPICS[topic])
-            self._writer.write(self._added[topic], time_ns, data)
+            kind = OUTPUT_TOPICS[topic]
+            data = attempt(
+                partial(self._types.serialize_cdr, message, kind), self._note_unstorable
+            )
+            if data is not None:
+                self._writer.write(self._added[topic], time_ns, data)
 
     def close(self) -> None:
         """Finish writing the bag."""
         self._writer.close()
+        if self._staging is not None and self._link is not None:
+            (written,) = Path(self._staging.name).iterdir()
+            written.rename(self._folder)
+            self._staging.cleanup()
+            self._link.cleanup()
+        # As the JSON lines: it holds words or images of people.
+        self._folder.chmod(0o700)
+
+    def _note_unstorable(self, fault: str) -> None:
+        text = f'{_UNSTORABLE} ({fault})'
+        if text not in self.left_out:
+            self.left_out.append(text)
+
+    def _writable(self, folder: Path) -> Path:
+        """Return a path to which the writer can write; `close` moves what it wrote to `folder`."""
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if not is_awkward(folder):
+            return folder
+        self._staging = TemporaryDirectory(dir=folder.absolute().parent, prefix='.annotate_')
+        self._link = TemporaryDirectory(prefix='emotion_node_')
+        link = Path(self._link.name) / 'parent'
+        link.symlink_to(self._staging.name)
+        return link / 'bag'
 
     def _copy(self, bag: Bag, topic: Topic) -> None:
+        if topic.encoding != CDR:
+            self.left_out.append(
+                f'{topic.name} is recorded as {topic.encoding}, not as CDR: it is not copied'
+            )
+            return
         if topic.definition.format != MessageDefinitionFormat.NONE and topic.digest:
             connection = self._writer.add_connection(
                 topic.name,
@@ -165,3 +213,13 @@ class BagCopy:
 
     def _make(self, typename: str, **fields: Any) -> Any:
         return self._types.types[typename](**fields)
+
+
+def _make_writer(folder: Path, bag: Bag) -> Writer:
+    """Return a writer with the storage format and the compression of a bag."""
+    plugin = StoragePlugin.SQLITE3 if bag.storage == 'sqlite3' else StoragePlugin.MCAP
+    writer = Writer(folder, version=9, storage_plugin=plugin)
+    if bag.compression:
+        mode = CompressionMode[bag.compression.upper()]
+        writer.set_compression(mode, CompressionFormat.ZSTD)
+    return writer

@@ -27,6 +27,7 @@ class Result:
         audio_s: length of the audio that could be used.
         wall_s: time taken, without loading the models.
         problems: descriptions of what could not be used, with their counts.
+        losses: descriptions of what could not be read.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class Result:
     audio_s: float
     wall_s: float
     problems: dict[str, int]
+    losses: Sequence[str] = ()
 
 
 def emotion_table(result: Result) -> RenderableType:

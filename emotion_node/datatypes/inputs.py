@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -59,3 +60,18 @@ class VideoFrame:
     stamp_ns: int
     decode: Callable[[], npt.NDArray[np.uint8]]
     frame_id: str = ''
+
+    def turned(self, degrees: int) -> VideoFrame:
+        """Return the frame, turned clockwise when it is decoded.
+
+        Args:
+            degrees: a multiple of 90.
+        """
+        turns = -degrees // 90 % 4
+        if not turns:
+            return self
+
+        def decode() -> npt.NDArray[np.uint8]:
+            return np.ascontiguousarray(np.rot90(self.decode(), turns))
+
+        return VideoFrame(self.stamp_ns, cache(decode), self.frame_id)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from emotion_node.config import AudioConfig
-from emotion_node.datatypes import AudioChunk
+from emotion_node.datatypes import AudioChunk, VideoFrame
 from emotion_node.messages.audio import (
     AUDIO_INFO_TYPE,
     AUDIO_TYPES,
     AudioFormat,
-    MessageError,
     audio_format,
     decode_audio,
 )
@@ -21,10 +20,14 @@ from emotion_node.messages.image import IMAGE_TYPES, decode_image
 from emotion_node.messages.transcript import decode_transcript
 from emotion_node.recordings.bag import Bag, BagError
 from emotion_node.recordings.bag_files import Message, Topic
+from emotion_node.recordings.barrier import attempt
 from emotion_node.recordings.recording import PipelineInput, RobotSpeaking, Step
 
 _BOOL = 'std_msgs/msg/Bool'
 _TRANSCRIPT = 'emotion_msgs/msg/Transcript'
+_DEBUG_IMAGE = 'debug_image'
+"""The image that the node itself publishes."""
+_COMPRESSED = '/compressed'
 
 MessageReader = Callable[[Any, int], PipelineInput | None]
 """Takes a decoded message and its time of recording, in ns."""
@@ -56,6 +59,7 @@ class BagRecording:
         images: whether to read images.
         transcripts: whether to read transcripts from a topic.
         everything: yield a step for every message, also on topics that are not read.
+        rotation: by which images are turned clockwise, in degrees; a multiple of 90.
 
     Raises:
         BagError: a topic is missing or of an unknown type, or several fit.
@@ -69,14 +73,17 @@ class BagRecording:
         images: bool,
         transcripts: bool,
         everything: bool,
+        rotation: int = 0,
     ) -> None:
         self.path = bag.path
         self.frame_id = ''
         self.start_ns = bag.start_ns
         self.duration_ns = bag.end_ns - bag.start_ns
         self.problems: Counter[str] = Counter()
+        self._damaged: Counter[str] = Counter()
         self._bag = bag
         self._config = config
+        self._rotation = rotation
         self._everything = everything
         self._format: AudioFormat | None = None
         self._readers: dict[str, MessageReader] = {}
@@ -88,12 +95,23 @@ class BagRecording:
             if topic.msgtype == AUDIO_INFO_TYPE:
                 self._read_topic(topic, (AUDIO_INFO_TYPE,), self._read_info)
         if images:
-            image = bag.choose(names.image, IMAGE_TYPES, 'image', '--image-topic')
+            image = self._choose_camera(names.image)
             if image is not None:
-                self._read_topic(image, IMAGE_TYPES, decode_image)
+                self._read_topic(image, IMAGE_TYPES, self._read_image)
         self._read_named(names.robot_speaking, 'robot_speaking', _BOOL, _robot_speaking)
         if transcripts:
             self._read_named(names.transcript_in, 'transcript_in', _TRANSCRIPT, decode_transcript)
+
+    @property
+    def losses(self) -> Sequence[str]:
+        """Descriptions of what could not be read so far."""
+        damaged = [f'{n} x {text}' if n > 1 else text for text, n in self._damaged.items()]
+        return [*self._bag.losses, *damaged]
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What else the user should know."""
+        return self._bag.remarks
 
     def steps(self) -> Iterator[Step]:
         """Yield the inputs of the pipeline, or everything."""
@@ -105,11 +123,35 @@ class BagRecording:
         reader = self._readers.get(message.topic)
         if reader is None:
             return None
-        try:
-            return reader(self._bag.decode(message), message.stamp_ns)
-        except (MessageError, BagError) as error:
-            self.problems[f'{message.topic}: {error}'] += 1
+
+        def count(fault: str) -> None:
+            self.problems[f'{message.topic}: {fault}'] += 1
+
+        def lose(fault: str) -> None:
+            self._damaged[fault] += 1
+
+        fields = attempt(lambda: self._bag.decode(message), lose)
+        if fields is None:
             return None
+        # A well-formed message may still hold anything, such as a negative time.
+        return attempt(lambda: reader(fields, message.stamp_ns), count)
+
+    def _choose_camera(self, name: str) -> Topic | None:
+        """Return the topic of the camera: not our own image, and raw where both are recorded."""
+        if name:
+            return self._bag.choose(name, IMAGE_TYPES, 'image', '--image-topic')
+        images = {
+            topic.name
+            for topic in self._bag.topics.values()
+            if topic.msgtype in IMAGE_TYPES and topic.count
+        }
+        ignored = {
+            one
+            for one in images
+            if one.removesuffix(_COMPRESSED).rpartition('/')[2] == _DEBUG_IMAGE
+            or (one.endswith(_COMPRESSED) and one.removesuffix(_COMPRESSED) in images)
+        }
+        return self._bag.choose('', IMAGE_TYPES, 'image', '--image-topic', ignored)
 
     def _read_topic(self, topic: Topic, msgtypes: tuple[str, ...], reader: MessageReader) -> None:
         if topic.msgtype not in msgtypes:
@@ -140,6 +182,9 @@ class BagRecording:
         if header is not None:
             self.frame_id = header.frame_id
         return decode_audio(message, receipt_ns, self._config, self._format)
+
+    def _read_image(self, message: Any, receipt_ns: int) -> VideoFrame:
+        return decode_image(message, receipt_ns).turned(self._rotation)
 
     def _read_info(self, message: Any, _: int) -> None:
         self._format = audio_format(message)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import heapq
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from types import FrameType
+from typing import Final
 
 import av
 import numpy as np
@@ -21,16 +17,25 @@ from emotion_node.datatypes import (
     MIN_SAMPLE_RATE,
     NS_PER_S,
     AudioChunk,
-    ClockSource,
     VideoFrame,
 )
-from emotion_node.errors import UserError
+from emotion_node.recordings.barrier import attempt
+from emotion_node.recordings.media_audio import Mixer
+from emotion_node.recordings.media_container import (
+    audible_track,
+    audio_stream,
+    count_audio,
+    decode,
+    open_media,
+    origin,
+    position,
+    stated_ns,
+    video_stream,
+)
+from emotion_node.recordings.media_losses import MediaLosses
+from emotion_node.recordings.media_positions import Track
 
-_RESAMPLED_RATE = 48_000
-
-
-class MediaError(UserError):
-    """A file cannot be used."""
+_RESAMPLED_RATE: Final = 48_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,17 @@ class MediaInfo:
         rate: of the audio, samples per second and channel.
         channels: of the audio.
         has_video: whether it has a video track.
+        audio_track: index among its audio tracks of the one that is read: the first that is not
+            silent.
+        audio_tracks: number of its audio tracks.
     """
 
     duration_ns: int
     rate: int
     channels: int
     has_video: bool
+    audio_track: int
+    audio_tracks: int
 
 
 def probe(path: Path) -> MediaInfo:
@@ -56,154 +66,138 @@ def probe(path: Path) -> MediaInfo:
     Raises:
         MediaError: it is missing, is not an audio or video file, or has no audio.
     """
-    with _open(path) as container:
-        stream = _audio_stream(container, path)
+    with open_media(path) as container:
+        streams = container.streams.audio
+        track = audible_track(path, len(streams))
+        stream = audio_stream(container, path, track)
         duration_ns = 0
         if container.duration is not None:
-            duration_ns = container.duration * NS_PER_S // av.time_base
-        return MediaInfo(duration_ns, stream.rate, stream.channels, bool(container.streams.video))
+            duration_ns = max(container.duration * NS_PER_S // av.time_base, 0)
+        has_video = video_stream(container) is not None
+        return MediaInfo(duration_ns, stream.rate, stream.channels, has_video, track, len(streams))
 
 
-def read_audio(path: Path, channel: str | None = None) -> Iterator[AudioChunk]:
+def read_audio(
+    path: Path,
+    channel: str | None = None,
+    track: int | None = None,
+    losses: MediaLosses | None = None,
+) -> Iterator[AudioChunk]:
     """Yield a file's audio at its own rate, stamped with the position in the file.
 
     Where FFmpeg mixes the channels down, the centre channel of 5.1 audio, which carries the
     speech, has the largest weight. For 16 bits it normalises the matrix, so nothing clips; for
-    float it does not. Packets that cannot be decoded are left out, which leaves a gap.
+    float it does not. Rate and channels may change within the file. Packets that cannot be
+    decoded are left out, which leaves a gap. Positions that start again continue those before.
 
     Args:
         path: the file.
         channel: as the parameter `audio.channel`: all channels are kept, but for the mean of more
             than two. None for mono.
+        track: index among its audio tracks; None for the first that is not silent.
+        losses: takes what could not be read.
 
     Raises:
         MediaError: as `probe`.
     """
-    with _open(path) as container:
-        stream = _audio_stream(container, path)
+    losses = losses if losses is not None else MediaLosses()
+    with open_media(path) as container:
+        if track is None:
+            track = audible_track(path, len(container.streams.audio))
+        stream = audio_stream(container, path, track)
         usable = MIN_SAMPLE_RATE <= stream.rate <= MAX_SAMPLE_RATE
-        rate = stream.rate if usable else _RESAMPLED_RATE
         mixed_down = channel is None or (channel == 'mean' and stream.channels > 2)
-        layout = 'mono' if mixed_down else stream.layout.name
-        resampler = av.AudioResampler(format='s16', layout=layout, rate=rate)
-        origin = _origin(container)
-        for frame in _decode(container, stream):
+        mixer = Mixer(
+            stream.rate if usable else _RESAMPLED_RATE,
+            'mono' if mixed_down else stream.layout.name,
+        )
+        begin = origin(container)
+        place = Track(losses.timeline)
+        losses.stated_ns = stated_ns(container, stream)
+        for frame, packet in decode(container, stream, losses):
             assert isinstance(frame, av.AudioFrame)
-            with _interrupts_deferred():
-                mixed_frames = resampler.resample(frame)
-            for mixed in mixed_frames:
-                yield _chunk(mixed, rate, origin)
-        for mixed in resampler.resample(None):
-            yield _chunk(mixed, rate, origin)
+            faults: list[str] = []
+            chunks = attempt(lambda: mixer.mix(frame, place, begin), faults.append)  # noqa: B023
+            if faults:
+                count_audio(packet, losses)
+            yield from chunks or ()
+            losses.reached_ns = max(losses.reached_ns, place.end_ns)
+        yield from attempt(mixer.flush, lambda fault: None) or ()  # the tail of a broken decoder
 
 
-def read_video(path: Path) -> Iterator[VideoFrame]:
-    """Yield a file's frames, stamped with the position in the file; nothing without video."""
-    with _open(path) as container:
-        if not container.streams.video:
+def read_video(
+    path: Path, rotation: int = 0, losses: MediaLosses | None = None
+) -> Iterator[VideoFrame]:
+    """Yield a file's frames, stamped with the position in the file; nothing without video.
+
+    Args:
+        path: the file.
+        rotation: by which each frame is turned clockwise, in degrees, beyond what the file's
+            display matrix asks for; a multiple of 90.
+        losses: takes what could not be read.
+    """
+    losses = losses if losses is not None else MediaLosses()
+    with open_media(path) as container:
+        stream = video_stream(container)
+        if stream is None:
             return
-        origin = _origin(container)
-        for frame in _decode(container, container.streams.video[0]):
+        begin = origin(container)
+        place = Track(losses.timeline)
+        rate = stream.average_rate
+        alone = not any(one.duration for one in container.streams.audio)
+        if alone:
+            losses.stated_ns = stated_ns(container, stream)
+        duration_ns = round(NS_PER_S / rate) if rate else 0
+        for frame, _ in decode(container, stream, losses):
             assert isinstance(frame, av.VideoFrame)
-            if frame.pts is not None:
-                yield VideoFrame(_stamp(frame, origin), _image(frame))
+            position_ns = position(frame, begin)
+            if position_ns is None:
+                losses.unplaced += 1
+                continue
+            stamp_ns = place.place(position_ns, duration_ns)
+            yield VideoFrame(stamp_ns, _image(frame, rotation))
+            if alone:
+                losses.reached_ns = max(losses.reached_ns, place.end_ns)
 
 
 def read_media(
-    path: Path, video: bool = True, channel: str | None = None
+    path: Path,
+    video: bool = True,
+    channel: str | None = None,
+    rotation: int = 0,
+    track: int | None = None,
+    losses: MediaLosses | None = None,
 ) -> Iterator[AudioChunk | VideoFrame]:
     """Yield a file's audio and frames together, in the order of their stamps.
 
     Args:
         path: the file.
         video: whether to read the video track.
-        channel: as the parameter `audio.channel`: all channels are kept, but for the mean of more
-            than two. None for mono.
+        channel: as for `read_audio`.
+        rotation: as for `read_video`.
+        track: as for `read_audio`.
+        losses: takes what could not be read.
 
     Raises:
         MediaError: as `probe`.
     """
+    losses = losses if losses is not None else MediaLosses()
+    audio = read_audio(path, channel, track, losses)
     if not video:
-        return read_audio(path, channel)
-    return heapq.merge(read_audio(path, channel), read_video(path), key=lambda one: one.stamp_ns)
+        return audio
+    return heapq.merge(audio, read_video(path, rotation, losses), key=lambda one: one.stamp_ns)
 
 
-def _open(path: Path) -> av.container.InputContainer:
-    if not path.exists():
-        raise MediaError(f'{path} does not exist')
-    try:
-        return av.open(str(path))
-    except (av.error.FFmpegError, ValueError) as error:
-        reason = getattr(error, 'strerror', '') or error
-        raise MediaError(
-            f'{path} cannot be read as audio or video ({reason}); expected a file that FFmpeg '
-            'reads, such as WAV, FLAC, MP3 or MP4, or a rosbag2 recording'
-        ) from error
+def _image(frame: av.VideoFrame, rotation: int) -> Callable[[], npt.NDArray[np.uint8]]:
+    """Return a function that decodes a frame and turns it upright."""
+    # The display matrix turns counter-clockwise.
+    turns = round((frame.rotation - rotation) / 90) % 4
 
+    def decode() -> npt.NDArray[np.uint8]:
+        faults: list[str] = []
+        image = attempt(lambda: frame.to_ndarray(format='bgr24'), faults.append)
+        if image is None:
+            raise ValueError(f'a frame cannot be converted: {faults[0]}')
+        return np.ascontiguousarray(np.rot90(image, turns)).astype(np.uint8, copy=False)
 
-def _audio_stream(container: av.container.InputContainer, path: Path) -> av.AudioStream:
-    if not container.streams.audio:
-        raise MediaError(
-            f'{path} has no audio; emotions are found per utterance, so a recording needs audio'
-        )
-    return container.streams.audio[0]
-
-
-def _decode(
-    container: av.container.InputContainer, stream: av.AudioStream | av.VideoStream
-) -> Iterator[av.AudioFrame | av.VideoFrame]:
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.error.FFmpegError:
-            return  # the file ends in the middle
-        if packet is None:
-            return
-        try:
-            for frame in packet.decode():
-                assert isinstance(frame, av.AudioFrame | av.VideoFrame)
-                yield frame
-        except av.error.InvalidDataError:
-            continue
-
-
-@contextlib.contextmanager
-def _interrupts_deferred() -> Iterator[None]:
-    """Defer an interrupt (Ctrl-C) until after the block.
-
-    PyAV's resampler raises and catches an exception within every call; an interrupt at that
-    moment would be lost.
-    """
-    handler = signal.getsignal(signal.SIGINT)
-    if not callable(handler) or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    deferred: list[FrameType | None] = []
-    signal.signal(signal.SIGINT, lambda _, frame: deferred.append(frame))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    if deferred:
-        handler(signal.SIGINT, deferred[0])
-
-
-def _origin(container: av.container.InputContainer) -> Fraction:
-    """Return the container's own time at position 0, in seconds."""
-    return Fraction(container.start_time or 0, av.time_base)
-
-
-def _stamp(frame: av.AudioFrame | av.VideoFrame, origin: Fraction) -> int:
-    assert frame.pts is not None
-    assert frame.time_base is not None
-    return round((frame.pts * frame.time_base - origin) * NS_PER_S)
-
-
-def _chunk(frame: av.AudioFrame, rate: int, origin: Fraction) -> AudioChunk:
-    samples = np.ascontiguousarray(frame.to_ndarray().reshape(frame.samples, -1), np.int16)
-    return AudioChunk(_stamp(frame, origin), samples, rate, ClockSource.FILE)
-
-
-def _image(frame: av.VideoFrame) -> Callable[[], npt.NDArray[np.uint8]]:
-    return lambda: frame.to_ndarray(format='bgr24').astype(np.uint8, copy=False)
+    return decode

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +13,7 @@ from emotion_node.datatypes import AudioChunk, Report, TranscriptReport, VideoFr
 from emotion_node.messages.audio import check_channel
 from emotion_node.recordings.bag_files import Message
 from emotion_node.recordings.media import probe, read_media
+from emotion_node.recordings.media_losses import MediaLosses
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,16 @@ class Recording(Protocol):
         """Descriptions of what could not be used so far, with their counts."""
         ...
 
+    @property
+    def losses(self) -> Sequence[str]:
+        """Descriptions of what could not be read so far."""
+        ...
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What else the user should know."""
+        ...
+
     def steps(self) -> Iterator[Step]:
         """Yield its items in order."""
         ...
@@ -100,13 +111,14 @@ class MediaRecording:
         path: the file.
         images: whether to decode its video.
         channel: as the parameter `audio.channel`.
+        rotation: by which its frames are turned clockwise, in degrees.
 
     Raises:
         MediaError: it cannot be used.
         MessageError: it has no such channel.
     """
 
-    def __init__(self, path: Path, images: bool, channel: str = 'mean') -> None:
+    def __init__(self, path: Path, images: bool, channel: str = 'mean', rotation: int = 0) -> None:
         self.path = path
         self.frame_id = ''
         self.info = probe(path)
@@ -115,10 +127,33 @@ class MediaRecording:
         self.problems: Counter[str] = Counter()
         self._images = images and self.info.has_video
         self._channel = channel
+        self._rotation = rotation
+        self._losses = MediaLosses()
         check_channel(channel, self.info.channels)
+
+    @property
+    def losses(self) -> Sequence[str]:
+        """Descriptions of what could not be read so far."""
+        return [f'{self.path}: {text}' for text in self._losses.losses()]
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What else the user should know."""
+        texts = list(self._losses.remarks())
+        if self.info.audio_track:
+            number, count = self.info.audio_track + 1, self.info.audio_tracks
+            texts.append(f'audio track {number} of {count} was used; those before it are silent')
+        return [f'{self.path}: {text}' for text in texts]
 
     def steps(self) -> Iterator[Step]:
         """Yield audio and frames."""
-        for value in read_media(self.path, self._images, self._channel):
+        for value in read_media(
+            self.path,
+            self._images,
+            self._channel,
+            self._rotation,
+            self.info.audio_track,
+            self._losses,
+        ):
             duration_ns = value.duration_ns if isinstance(value, AudioChunk) else 0
             yield Step(value.stamp_ns + duration_ns, value)

@@ -46,6 +46,7 @@ class ImageInput(TopicInput):
         expected = IMAGE_TYPES[config.transport == 'compressed']
         super().__init__(node, image_topic(node, config), _QOS, (expected,), config.timeout)
         self._on_frame = on_frame
+        self._rotation = int(config.rotation)
 
     def refresh(self) -> None:
         """Look up the publishers, and subscribe with the reliability that they offer."""
@@ -67,7 +68,7 @@ class ImageInput(TopicInput):
         self.health.note_arrival(time.monotonic())
         receipt_ns = self._node.get_clock().now().nanoseconds
         try:
-            frame = decode_image(message, receipt_ns)
+            frame = decode_image(message, receipt_ns).turned(self._rotation)
         except MessageError as error:
             self._reject(error)
             return

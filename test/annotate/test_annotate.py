@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -166,8 +167,11 @@ def test_a_truncated_bag_is_annotated_up_to_its_end(
     path = write_bag(tmp_path / 'talk', audio_rows(speech))
     truncate(storage_file(path))
     arguments = [one for one in SPEECH_ONLY if one != '-q']
-    assert main(['annotate', *arguments, str(path), '-o', str(tmp_path / 'out.jsonl')]) == 0
-    assert 'damaged or truncated' in ' '.join(capsys.readouterr().err.split())
+    assert main(['annotate', *arguments, str(path), '-o', str(tmp_path / 'out.jsonl')]) == 1
+    printed = ' '.join(capsys.readouterr().err.split())
+    assert 'damaged or truncated' in printed
+    assert 'of 1277 messages on /audio could be read' in printed
+    assert re.search(r'ends at [12]\d\.\d of 40\.8 s', printed)
     found = lines(tmp_path / 'out.jsonl')
     assert len(found) >= 3
     assert found[-1]['end_s'] <= len(speech) / 16_000 / 2 + 1

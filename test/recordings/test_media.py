@@ -12,14 +12,9 @@ from support.recordings import Samples, noise, truncate, write_media
 
 from emotion_node.datatypes import AudioChunk, ClockSource, VideoFrame
 from emotion_node.messages.audio import MessageError
-from emotion_node.recordings.media import (
-    MediaError,
-    _interrupts_deferred,
-    probe,
-    read_audio,
-    read_media,
-    read_video,
-)
+from emotion_node.recordings.media import probe, read_audio, read_media, read_video
+from emotion_node.recordings.media_audio import interrupts_deferred
+from emotion_node.recordings.media_container import MediaError
 from emotion_node.recordings.recording import MediaRecording
 
 
@@ -133,7 +128,7 @@ def test_an_interrupt_inside_the_library_takes_effect_afterwards() -> None:
     reached = []
 
     def work() -> None:
-        with _interrupts_deferred():
+        with interrupts_deferred():
             signal.raise_signal(signal.SIGINT)
             reached.append(True)
 

@@ -27,7 +27,7 @@ from emotion_node.datatypes import NS_PER_S
 from emotion_node.messages.audio import MessageError
 from emotion_node.messages.stamps import ns_to_stamp
 from emotion_node.recordings.bag import Bag, BagError
-from emotion_node.recordings.bag_files import Message, Topic
+from emotion_node.recordings.bag_files import CDR, Message, Topic
 from emotion_node.ros.message_types import message_class
 
 _DEFAULT_DEPTH: Final = 100
@@ -108,6 +108,9 @@ class Player:
         chosen = [bag.choose(name, (), 'topic', '--topics') for name in topics]
         for topic in chosen or bag.topics.values():
             assert topic is not None
+            if topic.encoding != CDR:
+                self.skipped.append(f'{topic.name}: it is recorded as {topic.encoding}, not CDR')
+                continue
             try:
                 kind = message_class(topic.msgtype)
             except MessageError as error:

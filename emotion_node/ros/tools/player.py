@@ -101,6 +101,12 @@ def run(args: argparse.Namespace, ros_args: Sequence[str] = ()) -> int:
     Args:
         args: arguments that `add_arguments` adds.
         ros_args: `--ros-args` and what follows it.
+
+    Returns:
+        0; or 1 when a part of the bag could not be read.
+
+    Raises:
+        BagError: it cannot be read, or no message of it can be played.
     """
     remaps = [part for rule in args.remap for part in ('-r', _remap(rule))]
     # No signal handlers of rclpy: an interrupt must end the program, not only its context.
@@ -115,17 +121,18 @@ def run(args: argparse.Namespace, ros_args: Sequence[str] = ()) -> int:
                 _play(args, node, bag)
             finally:
                 node.destroy_node()
+            return 1 if bag.losses else 0
     finally:
         rclpy.try_shutdown()
-    return 0
 
 
 def _play(args: argparse.Namespace, node: Node, bag: Bag) -> None:
     player = Player(node, bag, args.topics, clock=args.clock > 0)
     for line in player.skipped:
         _say(f'not played: {line}')
-    if bag.damage:
-        _say(bag.damage)
+    said = [*bag.losses, *bag.remarks]
+    for line in said:
+        _say(line)
     unmatched = player.wait_for_subscribers(args.wait_for_subscribers)
     if unmatched and args.wait_for_subscribers:
         _say(f'nobody subscribes to {", ".join(unmatched)}; playing anyway')
@@ -142,6 +149,12 @@ def _play(args: argparse.Namespace, node: Node, bag: Bag) -> None:
     show = _progress_line(bag, args.rate) if sys.stderr.isatty() and not args.quiet else _nothing
     while True:
         player.play(args.rate, offset_ns, clock_ns, show, end_ns)
+        for line in bag.losses:
+            if line not in said:
+                said.append(line)
+                _say(line)
+        if not player.published:
+            raise BagError(f'{args.bag}: none of its {bag.message_count} messages was played')
         if not args.loop:
             break
     player.finish()
