@@ -22,7 +22,7 @@ from emotion_node.annotate.summary import Result
 from emotion_node.config import Config
 from emotion_node.core.analysis.guard import Guard
 from emotion_node.core.hearing.channels import channels_cancel
-from emotion_node.core.hearing.stats import MAX_LOSS
+from emotion_node.core.hearing.stats import MAX_LOSS, bad_chunks_text
 from emotion_node.core.hearing.stream import Hearing
 from emotion_node.core.pipeline import Pipeline
 from emotion_node.core.timings import Timings
@@ -111,6 +111,8 @@ class Annotator:
                     f'{lost_s:.1f} s of audio missing between the messages, or stamps that are '
                     'wrong (-p audio.stamp:=receipt ignores them)'
                 ] = 1
+            if hearing.stats.bad_chunks:
+                problems[bad_chunks_text(hearing.stats.bad_chunks)] = 1
             problems.update(dict.fromkeys(hearing.levels.summary().values(), 1))
             if hearing.channels.fallback is not None:
                 problems[channels_cancel(hearing.channels.fallback)] = 1

@@ -10,7 +10,7 @@ from rclpy.node import Node
 
 from emotion_node.core.analysis.load import Load
 from emotion_node.core.hearing.channels import channels_cancel
-from emotion_node.core.hearing.stats import MAX_LOSS
+from emotion_node.core.hearing.stats import MAX_LOSS, bad_chunks_text
 from emotion_node.datatypes import NS_PER_S, VisionHealth
 from emotion_node.messages.audio import AUDIO_TYPES
 from emotion_node.ros.diagnostics import Status
@@ -165,11 +165,7 @@ def hearing_status(engine: Engine, dropped_at: float, now: float) -> Status:
             'wrong (set audio.stamp to "receipt")',
         )
     if stats.bad_chunks:
-        status.add(
-            DiagnosticStatus.WARN,
-            f'{stats.bad_chunks} chunks of audio rejected: samples that are not finite numbers '
-            '(floats in the wrong byte order?)',
-        )
+        status.add(DiagnosticStatus.WARN, bad_chunks_text(stats.bad_chunks))
     for text in engine.hearing.levels.problems().values():
         status.add(DiagnosticStatus.WARN, text)
     fallback = engine.hearing.channels.fallback

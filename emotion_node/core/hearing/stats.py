@@ -6,6 +6,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Final
 
+from emotion_node.core.hearing.timeline_fit import Continuity, TimelineFit
 from emotion_node.datatypes import NS_PER_S, EndReason
 
 MAX_LOSS: Final = 0.02
@@ -23,12 +24,14 @@ class HearingStats:
     Attributes:
         chunks: chunks received, unusable ones included.
         empty_chunks: chunks without samples; ignored.
-        bad_chunks: chunks with samples that are not finite numbers, with a sample rate out of
-            range, or without the channel that is set; each leaves a gap.
+        bad_chunks: chunks without the channel that is set, with samples that are not finite
+            numbers, or with a sample rate out of range. Silence replaces them; a rate out of
+            range, and as many as last for a pause, leave a gap.
         samples: samples given to voice activity detection or muted, at `SAMPLE_RATE`.
         holes: places where less than a pause was missing; silence replaces it.
         gaps: places where more was missing; they end the utterance under way.
-        lost_ns: audio missing in holes and gaps, and losses noticed too late to fill them.
+        lost_ns: audio missing in bad chunks, holes and gaps, and losses noticed too late to fill
+            them.
         overlaps, overlap_ns: chunks that repeated earlier audio in part or whole, and how much.
         jumps_back: how often the clock was set back.
         rate_changes: how often the sample rate changed without a gap.
@@ -52,6 +55,36 @@ class HearingStats:
     utterances: int = 0
     dropped_utterances: int = 0
     end_reasons: Counter[EndReason] = field(default_factory=Counter)
+
+    def count(self, fit: TimelineFit, rate: int, first: bool) -> None:
+        """Count what is irregular in the place of a chunk.
+
+        Args:
+            fit: its place.
+            rate: of its samples.
+            first: whether there is no stretch of audio that it could continue.
+        """
+        match fit.continuity:
+            case Continuity.HOLE:
+                self.holes += 1
+            case Continuity.GAP:
+                self.gaps += 1
+            case Continuity.JUMP_BACK:
+                self.jumps_back += 1
+            case Continuity.NEW if not first:
+                self.rate_changes += 1
+        self.lost_ns += fit.missing_ns
+        if fit.skip:
+            self.overlaps += 1
+            self.overlap_ns += fit.skip * NS_PER_S // rate
+
+
+def bad_chunks_text(count: int) -> str:
+    """Return what to tell the user about chunks that could not be used."""
+    return (
+        f'{count} chunks of audio replaced by silence: samples that are not finite numbers '
+        '(floats in the wrong byte order?)'
+    )
 
 
 class RecentLoss:

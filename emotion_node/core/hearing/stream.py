@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import count
@@ -13,6 +12,7 @@ import numpy as np
 from emotion_node.config import AudioConfig, SegmenterConfig
 from emotion_node.core.hearing.audio_buffer import AudioBuffer
 from emotion_node.core.hearing.channels import ChannelMixer
+from emotion_node.core.hearing.holes import Holes
 from emotion_node.core.hearing.level_monitor import LevelMonitor
 from emotion_node.core.hearing.muted_spans import MutedSpans
 from emotion_node.core.hearing.reorder import ReorderBuffer
@@ -34,14 +34,11 @@ from emotion_node.datatypes import (
     SpeechEnded,
     SpeechEvent,
     SpeechPaused,
-    Utterance,
 )
 from emotion_node.interfaces import Resampler, Vad
 
 SLICES_PER_S: Final = 4
 """Long chunks are processed in slices of 1/4 s, so that the buffer need not hold them."""
-_MAX_HOLES: Final = 1024
-"""How many holes are kept until the utterance in which they lie is reported."""
 _NO_SAMPLES: Final[FloatArray] = np.zeros(0, np.float32)
 
 
@@ -94,7 +91,9 @@ class Hearing:
         self._muted = False
         self._position_ns = 0
         self._reported_ns = 0
-        self._holes: deque[tuple[int, int]] = deque(maxlen=_MAX_HOLES)
+        self._holes = Holes()
+        self._max_bad_ns = round(segmenter.min_silence_duration * NS_PER_S)
+        self._bad_ns = 0
         ids = (f'{id_prefix}u{number}' for number in count(1))
         self._segmenter = SpeechSegmenter(
             segmenter,
@@ -124,17 +123,23 @@ class Hearing:
 
     def _process(self, chunk: AudioChunk) -> Iterator[SpeechEvent]:
         samples = self.channels.select(chunk.samples)
-        if samples is None or not MIN_SAMPLE_RATE <= chunk.rate <= MAX_SAMPLE_RATE:
+        known_rate = MIN_SAMPLE_RATE <= chunk.rate <= MAX_SAMPLE_RATE
+        if samples is None or not known_rate:
             self.stats.bad_chunks += 1
-            self._timeline.interrupt()
-            yield from self._count(self._end_stretch(EndReason.GAP))
-            return
+            self._bad_ns += chunk.duration_ns if known_rate else self._max_bad_ns
+            if self._resampler is None or self._bad_ns >= self._max_bad_ns:
+                self._timeline.interrupt()
+                yield from self._count(self._end_stretch(EndReason.GAP))
+                return
+        else:
+            self._bad_ns = 0
         fit = self._timeline.place(chunk)
-        self._count_irregularities(fit, chunk.rate)
-        if fit.skip == len(samples):
+        self.stats.count(fit, chunk.rate, first=self._resampler is None)
+        self.stats.lost_ns += self._timeline.take_late_loss()
+        if fit.skip == len(chunk.samples):
             return
         if fit.continuity is Continuity.HOLE:
-            self._holes.append((fit.start_ns, fit.start_ns + fit.missing_ns))
+            self._holes.add(fit.start_ns, fit.start_ns + fit.missing_ns)
             silence = np.zeros(fit.missing_ns * chunk.rate // NS_PER_S, np.float32)
             yield from self._count(self._append(silence, chunk.rate))
         elif fit.continuity not in (Continuity.CONTIGUOUS, Continuity.OVERLAP):
@@ -142,12 +147,25 @@ class Hearing:
             if fit.continuity is Continuity.JUMP_BACK:
                 yield ClockSetBack(fit.start_ns)
             self._begin_stretch(fit, chunk)
-        samples = samples[fit.skip :]
-        if not self._muted:
-            self.levels.add(samples, chunk.rate)
-        mono = self.channels.process(samples, chunk.rate)
+        if samples is None:
+            mono = self._replace(chunk, fit.skip)
+        else:
+            samples = samples[fit.skip :]
+            if not self._muted:
+                self.levels.add(samples, chunk.rate)
+            mono = self.channels.process(samples, chunk.rate)
         yield from self._count(self._append(mono, chunk.rate))
         self.recent_loss.update(self._position_ns, self.stats.lost_ns)
+
+    def _replace(self, chunk: AudioChunk, skip: int) -> FloatArray:
+        """Return silence in place of samples that cannot be used, and count them as missing."""
+        silence = np.zeros(len(chunk.samples) - skip, np.float32)
+        missing_ns = len(silence) * NS_PER_S // chunk.rate
+        end_ns = self._timeline.expected_ns
+        assert end_ns is not None
+        self._holes.add(end_ns - missing_ns, end_ns)
+        self.stats.lost_ns += missing_ns
+        return silence
 
     def _append(self, mono: FloatArray, rate: int) -> Iterator[SpeechEvent]:
         assert self._resampler is not None
@@ -212,22 +230,6 @@ class Hearing:
         self._reported_ns = 0
         self._holes.clear()
 
-    def _count_irregularities(self, fit: TimelineFit, rate: int) -> None:
-        stats = self.stats
-        match fit.continuity:
-            case Continuity.HOLE:
-                stats.holes += 1
-            case Continuity.GAP:
-                stats.gaps += 1
-            case Continuity.JUMP_BACK:
-                stats.jumps_back += 1
-            case Continuity.NEW if self._resampler is not None:
-                stats.rate_changes += 1
-        stats.lost_ns += fit.missing_ns + self._timeline.take_late_loss()
-        if fit.skip:
-            stats.overlaps += 1
-            stats.overlap_ns += fit.skip * NS_PER_S // rate
-
     def _begin_stretch(self, fit: TimelineFit, chunk: AudioChunk) -> None:
         start_ns = fit.start_ns
         if fit.continuity is Continuity.JUMP_BACK:
@@ -285,7 +287,7 @@ class Hearing:
     def _count(self, events: Iterable[SpeechEvent]) -> Iterator[SpeechEvent]:
         for event in events:
             if isinstance(event, SpeechEnded | SpeechPaused):
-                event = replace(event, utterance=self._with_holes(event.utterance))
+                event = replace(event, utterance=self._holes.mark(event.utterance))
             if isinstance(event, SpeechEnded):
                 self._reported_ns = event.utterance.end_ns
                 self.stats.utterances += 1
@@ -294,11 +296,3 @@ class Hearing:
                 self._reported_ns = event.end_ns
                 self.stats.dropped_utterances += 1
             yield event
-
-    def _with_holes(self, utterance: Utterance) -> Utterance:
-        """Return the utterance with the duration of the audio missing in it."""
-        start_ns, end_ns = utterance.samples_start_ns, utterance.samples_end_ns
-        missing_ns = sum(
-            max(0, min(last, end_ns) - max(first, start_ns)) for first, last in self._holes
-        )
-        return replace(utterance, missing_ns=missing_ns) if missing_ns else utterance

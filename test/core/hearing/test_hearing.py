@@ -266,20 +266,34 @@ def test_a_tail_shorter_than_a_frame_belongs_to_the_utterance() -> None:
 
 
 @pytest.mark.parametrize('bad', [np.nan, np.inf])
-def test_samples_that_are_not_finite_leave_a_gap(bad: float) -> None:
+def test_samples_that_are_not_finite_are_replaced_by_silence(bad: float) -> None:
     hearing = make_hearing()
-    audio = chunks(sound((1.0, 0.0), (2.0, SPOKEN), (1.0, 0.0)))
-    broken = audio[100].samples.copy()
-    broken[7] = bad
-    audio[100] = AudioChunk(audio[100].stamp_ns, broken, SAMPLE_RATE)
+    audio = broken(chunks(sound((1.0, 0.0), (2.0, SPOKEN), (1.0, 0.0))), [100], bad)
+    (utterance,) = utterances(process(audio, hearing))
+    assert utterance.end_reason is EndReason.SILENCE
+    assert utterance.missing_ns == hearing.stats.lost_ns == 20 * NS_PER_MS
+    assert (hearing.stats.bad_chunks, hearing.stats.gaps) == (1, 0)
+    assert np.isfinite(utterance.samples).all()
+
+
+def test_samples_that_are_not_finite_for_a_pause_leave_a_gap() -> None:
+    hearing = make_hearing()
+    audio = broken(chunks(sound((1.0, 0.0), (4.0, SPOKEN), (1.0, 0.0))), range(100, 150))
     first, second = utterances(process(audio, hearing))
     assert (first.end_reason, second.end_reason) == (EndReason.GAP, EndReason.SILENCE)
-    assert (hearing.stats.bad_chunks, hearing.stats.gaps, hearing.stats.lost_ns) == (
-        1,
-        1,
-        20 * NS_PER_MS,
-    )
-    assert np.isfinite(second.samples).all()
+    assert (hearing.stats.bad_chunks, hearing.stats.gaps) == (50, 1)
+    assert hearing.stats.lost_ns == 1 * NS_PER_S
+
+
+def broken(
+    audio: list[AudioChunk], numbers: Iterable[int], bad: float = np.nan
+) -> list[AudioChunk]:
+    """Return chunks some of which hold a sample that is not a finite number."""
+    for number in numbers:
+        samples = audio[number].samples.copy()
+        samples[7] = bad
+        audio[number] = AudioChunk(audio[number].stamp_ns, samples, SAMPLE_RATE)
+    return audio
 
 
 def test_empty_chunks_are_ignored_and_counted() -> None:
