@@ -520,6 +520,23 @@ class RobotConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PrivacyConfig:
+    """What may leave the node."""
+
+    words: str = _p(
+        'publish',
+        'Whether what was said leaves the node. With "hide", words leave only as emotion: no '
+        'transcript is published, and the text of an emotion is empty.',
+        choices=('publish', 'hide'),
+    )
+
+    @property
+    def hides_words(self) -> bool:
+        """Whether words leave only as emotion."""
+        return self.words == 'hide'
+
+
+@dataclass(frozen=True, slots=True)
 class QueueConfig:
     """Queues between the threads of the node."""
 
@@ -583,6 +600,7 @@ class Config:
     speculation: SpeculationConfig = SpeculationConfig()
     dialogue: DialogueConfig = DialogueConfig()
     robot: RobotConfig = RobotConfig()
+    privacy: PrivacyConfig = PrivacyConfig()
     queue: QueueConfig = QueueConfig()
     diagnostics: DiagnosticsConfig = DiagnosticsConfig()
 

@@ -19,7 +19,7 @@ from emotion_node.annotate.annotation import Annotation
 from emotion_node.annotate.outputs import BagCopy, JsonLines
 from emotion_node.annotate.plan import Job
 from emotion_node.annotate.summary import Result
-from emotion_node.config import Config
+from emotion_node.config import Config, PrivacyConfig
 from emotion_node.core.analysis.guard import Guard
 from emotion_node.core.hearing.channels import channels_cancel
 from emotion_node.core.hearing.stats import MAX_LOSS, bad_chunks_text
@@ -35,6 +35,7 @@ from emotion_node.datatypes import (
     VisionHealth,
 )
 from emotion_node.factory import Models, build_pipeline
+from emotion_node.messages.privacy import describe_fault, outgoing
 from emotion_node.recordings.bag import Bag, is_bag
 from emotion_node.recordings.bag_recording import BagRecording, TopicNames
 from emotion_node.recordings.recording import MediaRecording, Recording, Step, push
@@ -95,7 +96,12 @@ class Annotator:
             recording, bag = self._open(job, stack)
             file = stack.enter_context(open_output(job.jsonl)) if job.jsonl else shared
             assert file is not None
-            outputs = _Outputs(recording, JsonLines(file), self._options.interim)
+            outputs = _Outputs(
+                recording,
+                JsonLines(file),
+                self._options.interim,
+                self._options.config.privacy,
+            )
             if bag is not None and job.bag is not None:
                 outputs.bag = BagCopy(job.bag, bag, self._options.namespace)
                 stack.callback(outputs.bag.close)
@@ -168,7 +174,9 @@ class Annotator:
         return pipeline.hearing
 
     def _on_fault(self, stage: str, error: Exception) -> None:
-        self.faults[f'{stage}: {error}'] += 1
+        privacy = self._options.config.privacy
+        text = describe_fault(error, privacy) if privacy.hides_words else str(error)
+        self.faults[f'{stage}: {text}'] += 1
 
 
 @dataclass(slots=True)
@@ -179,6 +187,7 @@ class _Outputs:
         recording: the recording.
         lines: its JSON lines.
         interim: write interim emotions to them, too.
+        privacy: what of the reports may leave.
         bag: its copy.
         finals: final emotions so far.
         audio_ns: length of the audio so far.
@@ -190,6 +199,7 @@ class _Outputs:
     recording: Recording
     lines: JsonLines
     interim: bool
+    privacy: PrivacyConfig
     bag: BagCopy | None = None
     finals: list[Annotation] = field(default_factory=list)
     audio_ns: int = 0
@@ -214,8 +224,11 @@ class _Outputs:
                 self.origin_ns = 0 if step.message is None else step.value.stamp_ns
 
     def write(self, reports: list[Report]) -> None:
-        """Write reports to all outputs."""
-        for report in reports:
+        """Write what may leave of reports to all outputs."""
+        for found in reports:
+            report = outgoing(found, self.privacy)
+            if report is None:
+                continue
             if isinstance(report, EmotionReport):
                 annotation = Annotation(self.recording.path, self.origin_ns or 0, report)
                 final = report.trigger is Trigger.FINAL

@@ -29,6 +29,7 @@ from emotion_node.display.words import (
     AUDIBLE_OR_VISIBLE_WORDS,
     EXPRESSION_WORDS,
     expression_words,
+    no_words,
     reason_words,
 )
 
@@ -167,7 +168,7 @@ def _words(report: EmotionReport) -> str:
         names.append(f'face {report.face_id} ({report.speaker_confidence:.0%} sure)')
     speaker = escape(' · '.join(names)) or '<span class="dim">speaker unknown</span>'
     words = report.transcript.text
-    quoted = f'“{escape(words)}”' if words else '<span class="dim">no words recognised</span>'
+    quoted = f'“{escape(words)}”' if words else f'<span class="dim">{no_words(report)}</span>'
     return f'<p class="speaker">{speaker}</p><p class="quote">{quoted}</p>'
 
 

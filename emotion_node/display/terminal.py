@@ -25,6 +25,7 @@ from emotion_node.display.palette import emotion_colour
 from emotion_node.display.words import (
     AUDIBLE_OR_VISIBLE_WORDS,
     expression_words,
+    no_words,
     reason_words,
 )
 from emotion_node.labels import LABELS, Modality
@@ -118,7 +119,7 @@ def _label(fused: FusedScores) -> Text:
 
 def _words(report: EmotionReport) -> RenderableType:
     words = report.transcript.text
-    text = Text(f'“{words}”' if words else '(no words recognised)', '' if words else 'dim italic')
+    text = Text(f'“{words}”' if words else f'({no_words(report)})', '' if words else 'dim italic')
     text.truncate(_MAX_TEXT, overflow='ellipsis')
     return Padding(text, (0, 2))
 

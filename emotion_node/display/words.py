@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from emotion_node.datatypes import AudibleOrVisible, ExpressionCheck, Reason
+from emotion_node.datatypes import AudibleOrVisible, EmotionReport, ExpressionCheck, Reason
 
 EXPRESSION_WORDS: Final[Mapping[ExpressionCheck, str]] = {
     ExpressionCheck.NOT_CHECKED: 'emotion unknown',
@@ -31,6 +31,12 @@ REASON_WORDS: Final[Mapping[Reason, str]] = {
     Reason.TIMEOUT: 'timed out',
     Reason.ERROR: 'failed',
 }
+
+
+def no_words(report: EmotionReport) -> str:
+    """Return why a report has no words to show."""
+    # The emotion of words that are hidden is there.
+    return 'words hidden' if report.fused.text.available else 'no words recognised'
 
 
 def reason_words(reason: Reason) -> str:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from emotion_node.datatypes import EmotionReport, ExpressionCheck, FloatArray
 from emotion_node.display.palette import COLOURS, bgr
-from emotion_node.display.words import AUDIBLE_OR_VISIBLE_WORDS, expression_words
+from emotion_node.display.words import AUDIBLE_OR_VISIBLE_WORDS, expression_words, no_words
 from emotion_node.faces import SeenFace
 from emotion_node.labels import LABELS
 
@@ -173,7 +173,7 @@ def _bars(canvas: Image, report: EmotionReport, left: int, unit: int) -> None:
 
 
 def _words(canvas: Image, report: EmotionReport, base: int, unit: int) -> None:
-    text = report.transcript.text or f'({report.transcript.reason or "no words"})'
+    text = report.transcript.text or f'({report.transcript.reason or no_words(report)})'
     room = canvas.shape[1] - 3 * unit
     if _width(text, unit) > room:
         while _width(text, unit) > room - _width('...', unit):

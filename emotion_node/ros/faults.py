@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
+from emotion_node.config import PrivacyConfig
+from emotion_node.messages.privacy import describe_fault
 from emotion_node.ros.periods import LOG_PERIOD_S
 
 
@@ -39,9 +41,13 @@ class FaultLog:
     Args:
         logger: logger of the node.
         clock: steady clock, in seconds.
+
+    Attributes:
+        privacy: whether the texts of faults, which may quote words, are hidden.
     """
 
     def __init__(self, logger: RcutilsLogger, clock: Callable[[], float]) -> None:
+        self.privacy = PrivacyConfig()
         self._logger = logger
         self._clock = clock
         self._faults: dict[tuple[str, type[Exception]], Fault] = {}
@@ -52,7 +58,7 @@ class FaultLog:
         now = self._clock()
         with self._lock:
             fault = self._faults.setdefault((stage, type(error)), Fault(stage))
-            fault.text = f'{type(error).__name__}: {error}'
+            fault.text = describe_fault(error, self.privacy)
             fault.count += 1
             fault.at = now
             due = now - fault.logged_at >= LOG_PERIOD_S
@@ -63,7 +69,12 @@ class FaultLog:
         if due:
             again = f' (and {more} more since the last report)' if more else ''
             self._logger.error(f'fault in {stage}, which continues: {fault.text}{again}')
-        self._logger.debug(''.join(traceback.format_exception(error)))
+        lines = (
+            traceback.format_tb(error.__traceback__)
+            if self.privacy.hides_words
+            else traceback.format_exception(error)
+        )
+        self._logger.debug(''.join(lines))
 
     def all(self) -> list[Fault]:
         """Return all kinds of faults so far."""

@@ -116,6 +116,7 @@ class EmotionNode(GuardedCallbacks, LifecycleNode):
         logger = self.get_logger()
         try:
             self.config = self._own_parameters.configure()
+            self.faults.privacy = self.config.privacy
             for name in check_overrides(self, self._input_topics()):
                 logger.warning(
                     f'{name} has no effect here: overrides are possible for history, depth and '
@@ -128,7 +129,7 @@ class EmotionNode(GuardedCallbacks, LifecycleNode):
         self._hearing = build_hearing(self.config, models, _run_prefix())
         self._analysis = self.build_analysis(models)
         self.state.models = models
-        self.state.outputs = Outputs(self, self.now_ns, self.state.same_clock)
+        self.state.outputs = Outputs(self, self.now_ns, self.state.same_clock, self.config.privacy)
         self._requests = Requests(self, self.state)
         logger.info(f'models loaded in {time.monotonic() - begin:.1f} s')
         return super().on_configure(state)

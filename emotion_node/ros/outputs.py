@@ -15,6 +15,7 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
+from emotion_node.config import PrivacyConfig
 from emotion_node.datatypes import (
     NS_PER_S,
     ClockSource,
@@ -24,6 +25,7 @@ from emotion_node.datatypes import (
     Trigger,
 )
 from emotion_node.faces import SeenFace
+from emotion_node.messages.privacy import outgoing
 from emotion_node.messages.reports import OUTPUT_TOPICS, Encoder
 from emotion_node.ros.message_types import message_class
 
@@ -59,6 +61,7 @@ class Outputs:
         node: node that publishes.
         now_ns: the node's clock.
         same_clock: returns whether that clock stamps the audio.
+        privacy: what of the reports may leave the node.
 
     Attributes:
         encoder: makes messages of reports.
@@ -67,11 +70,16 @@ class Outputs:
     """
 
     def __init__(
-        self, node: LifecycleNode, now_ns: Callable[[], int], same_clock: Callable[[], bool]
+        self,
+        node: LifecycleNode,
+        now_ns: Callable[[], int],
+        same_clock: Callable[[], bool],
+        privacy: PrivacyConfig,
     ) -> None:
         self._node = node
         self._now_ns = now_ns
         self._same_clock = same_clock
+        self._privacy = privacy
         self.encoder = Encoder(make_message)
         self.latest = Latest()
         self.faces: tuple[SeenFace, ...] = ()
@@ -83,7 +91,11 @@ class Outputs:
         self._lock = threading.Lock()
 
     def publish(self, report: Report) -> None:
-        """Publish a report on its topics."""
+        """Publish what may leave of a report on its topics."""
+        shared = outgoing(report, self._privacy)
+        if shared is None:
+            return
+        report = shared
         latency_ns = None
         if isinstance(report, EmotionReport):
             latency_ns = self._latency_ns(report)
