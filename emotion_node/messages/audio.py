@@ -30,6 +30,7 @@ from emotion_node.datatypes import (
     FloatArray,
 )
 from emotion_node.errors import UserError
+from emotion_node.messages.compressed_audio import compressed_format
 from emotion_node.messages.stamps import stamp_to_ns
 
 AUDIO_TYPES: Final = (
@@ -48,6 +49,10 @@ Samples = npt.NDArray[np.int16] | FloatArray
 
 class MessageError(UserError, ValueError):
     """A message cannot be used."""
+
+
+class CompressedAudioError(MessageError):
+    """The audio of a message is compressed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,9 @@ def decode_audio(
             that do not fill the channels, no samples at all, or no such channel.
     """
     assumed = info or AudioFormat(config.sample_rate, config.channels)
-    stamped_at_end = config.stamp == 'end'
+    payload = byte_payload(message)
+    if payload is not None:
+        return bytes_to_chunk(message, payload, assumed, receipt_ns, config)
     if hasattr(message, 'sample_rate') and hasattr(message, 'channels'):
         samples = _pcm(message.data)
         rate, channels = int(message.sample_rate), int(message.channels)
@@ -114,15 +121,61 @@ def decode_audio(
     elif hasattr(message, 'audio') and hasattr(message.audio, 'audio_data'):
         samples = _filled_array(message.audio.audio_data)
         rate, channels = int(message.audio.info.rate), int(message.audio.info.channels)
-    elif hasattr(message, 'audio') or hasattr(message, 'data'):
-        payload = message.audio.data if hasattr(message, 'audio') else message.data
-        samples = _bytes_to_samples(payload, assumed.encoding)
-        rate, channels = assumed.rate, assumed.channels
     else:
         raise MessageError(
             f'{type(message).__name__} is not an audio message; expected one of '
             + ', '.join(AUDIO_TYPES)
         )
+    return _chunk(message, samples, AudioFormat(rate, channels), receipt_ns, config)
+
+
+def byte_payload(message: Any) -> bytes | None:
+    """Return the bytes of a message of ros-drivers; None for a message of another kind."""
+    if hasattr(message, 'sample_rate') or hasattr(message, 'layout'):
+        return None
+    holder = getattr(message, 'audio', message)
+    return bytes(holder.data) if hasattr(holder, 'data') else None
+
+
+def bytes_to_chunk(
+    message: Any, payload: bytes, form: AudioFormat, receipt_ns: int, config: AudioConfig
+) -> AudioChunk:
+    """Return bytes of a known format as a chunk with the stamp of a message.
+
+    Raises:
+        MessageError: as `decode_audio`.
+    """
+    samples = bytes_to_samples(payload, form.encoding)
+    return _chunk(message, samples, form, receipt_ns, config)
+
+
+def bytes_to_samples(payload: bytes, encoding: str) -> Samples:
+    """Return the samples in bytes.
+
+    Raises:
+        MessageError: they are compressed, or not a whole number of samples.
+    """
+    data = np.frombuffer(payload, np.uint8)
+    _refuse_compressed(data)
+    dtype = _DTYPES[encoding]
+    if len(data) % dtype.itemsize:
+        raise MessageError(
+            f'audio message has {len(data)} bytes, which is not a whole number of {encoding} '
+            'samples'
+        )
+    return _to_samples(data.view(dtype))
+
+
+def sample_size(form: AudioFormat) -> int:
+    """Return the bytes of one sample of one channel."""
+    return _DTYPES[form.encoding].itemsize
+
+
+def _chunk(
+    message: Any, samples: Samples, form: AudioFormat, receipt_ns: int, config: AudioConfig
+) -> AudioChunk:
+    """Return interleaved (n * channels,) samples as a chunk, after checking their format."""
+    rate, channels = form.rate, form.channels
     if not MIN_SAMPLE_RATE <= rate <= MAX_SAMPLE_RATE:
         raise MessageError(
             f'audio has a sample rate of {rate} Hz, expected {MIN_SAMPLE_RATE} to '
@@ -140,7 +193,9 @@ def decode_audio(
     stamp_ns = None if config.stamp == 'receipt' else _stamp(message)
     if stamp_ns is None:
         return AudioChunk(receipt_ns - duration_ns, shaped, rate, ClockSource.RECEIPT)
-    return AudioChunk(stamp_ns - stamped_at_end * duration_ns, shaped, rate, ClockSource.HEADER)
+    if config.stamp == 'end':
+        stamp_ns -= duration_ns
+    return AudioChunk(stamp_ns, shaped, rate, ClockSource.HEADER)
 
 
 def check_channel(channel: str, channels: int) -> None:
@@ -200,18 +255,6 @@ def _filled_array(data: Any) -> Samples:
     return np.zeros(0, np.int16)
 
 
-def _bytes_to_samples(payload: Any, encoding: str) -> Samples:
-    data = _typed(payload, np.uint8)
-    _refuse_compressed(data)
-    dtype = _DTYPES[encoding]
-    if len(data) % dtype.itemsize:
-        raise MessageError(
-            f'audio message has {len(data)} bytes, which is not a whole number of {encoding} '
-            'samples; is it compressed?'
-        )
-    return _to_samples(data.view(dtype))
-
-
 def _to_samples(values: npt.NDArray[Any]) -> Samples:
     match values.dtype.kind, values.dtype.itemsize:
         case ('i', 2) | ('f', 4):
@@ -224,51 +267,10 @@ def _to_samples(values: npt.NDArray[Any]) -> Samples:
             return (values.astype(np.float32) - np.float32(128)) / np.float32(128)
 
 
-_MP3_KBITS: Final = {
-    1: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-}
-"""Bit rates of layer III by MPEG version 1, and 2 or 2.5 (ISO 11172-3 and 13818-3)."""
-
-
 def _refuse_compressed(data: npt.NDArray[np.uint8]) -> None:
-    container = _container(data)
+    container = compressed_format(data)
     if container:
-        raise MessageError(
+        raise CompressedAudioError(
             f'audio message holds {container}, expected uncompressed PCM; start audio_capture '
             'with format:=wave, or publish emotion_msgs/msg/AudioChunk'
         )
-
-
-def _container(data: npt.NDArray[np.uint8]) -> str:
-    """Return the name of the compressed format or container; empty for PCM."""
-    head = data[:4].tobytes()
-    for magic, name in (
-        (b'ID3', 'MP3'),
-        (b'OggS', 'Ogg'),
-        (b'fLaC', 'FLAC'),
-        (b'RIFF', 'a WAV file with its header'),
-    ):
-        if head.startswith(magic):
-            return name
-    length = _mp3_frame_length(head)
-    # Loud PCM can resemble one frame header, but hardly two at the right distance.
-    if length and (length == len(data) or _mp3_frame_length(data[length : length + 4].tobytes())):
-        return 'MP3'
-    return ''
-
-
-def _mp3_frame_length(head: bytes) -> int:
-    """Return the length in bytes of the MPEG layer III frame with this header, or 0."""
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
-        return 0
-    version = {3: 1, 2: 2, 0: 2}.get((head[1] >> 3) & 3)
-    rate_index = (head[2] >> 2) & 3
-    bit_rate_index = head[2] >> 4
-    if version is None or rate_index == 3 or bit_rate_index in (0, 15):
-        return 0
-    halvings = {3: 0, 2: 1, 0: 2}[(head[1] >> 3) & 3]
-    rate = (44_100, 48_000, 32_000)[rate_index] >> halvings
-    samples_per_frame = 1152 if version == 1 else 576
-    bits = _MP3_KBITS[version][bit_rate_index] * 1000
-    return samples_per_frame // 8 * bits // rate + ((head[2] >> 1) & 1)

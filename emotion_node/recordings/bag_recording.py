@@ -12,13 +12,11 @@ from emotion_node.datatypes import AudioChunk, VideoFrame
 from emotion_node.messages.audio import (
     AUDIO_INFO_TYPE,
     AUDIO_TYPES,
-    AudioFormat,
-    audio_format,
-    decode_audio,
 )
 from emotion_node.messages.image import IMAGE_TYPES, decode_image
 from emotion_node.messages.transcript import decode_transcript
 from emotion_node.recordings.bag import Bag, BagError
+from emotion_node.recordings.bag_audio import BagAudio
 from emotion_node.recordings.bag_files import Message, Topic
 from emotion_node.recordings.barrier import attempt
 from emotion_node.recordings.recording import PipelineInput, RobotSpeaking, Step
@@ -82,18 +80,16 @@ class BagRecording:
         self.problems: Counter[str] = Counter()
         self._damaged: Counter[str] = Counter()
         self._bag = bag
-        self._config = config
         self._rotation = rotation
         self._everything = everything
-        self._format: AudioFormat | None = None
         self._readers: dict[str, MessageReader] = {}
         audio = bag.choose(names.audio, AUDIO_TYPES, 'audio', '--audio-topic')
         if audio is None:
             raise BagError(f'{bag.path} has no audio topic; it has: {bag.list_topics()}')
         self._read_topic(audio, AUDIO_TYPES, self._read_audio)
-        for topic in bag.topics.values():
-            if topic.msgtype == AUDIO_INFO_TYPE:
-                self._read_topic(topic, (AUDIO_INFO_TYPE,), self._read_info)
+        self._audio = BagAudio(bag, audio, config)
+        if self._audio.info is not None:
+            self._read_topic(self._audio.info, (AUDIO_INFO_TYPE,), self._read_info)
         if images:
             image = self._choose_camera(names.image)
             if image is not None:
@@ -118,6 +114,7 @@ class BagRecording:
         topics = None if self._everything else set(self._readers)
         for message in self._bag.messages(topics):
             yield Step(message.stamp_ns, self._read(message), message)
+        self.problems.update(self._audio.problems())
 
     def _read(self, message: Message) -> PipelineInput | None:
         reader = self._readers.get(message.topic)
@@ -177,17 +174,17 @@ class BagRecording:
         assert topic is not None
         self._read_topic(topic, (msgtype,), reader)
 
-    def _read_audio(self, message: Any, receipt_ns: int) -> AudioChunk:
+    def _read_audio(self, message: Any, receipt_ns: int) -> AudioChunk | None:
         header = getattr(message, 'header', None)
         if header is not None:
             self.frame_id = header.frame_id
-        return decode_audio(message, receipt_ns, self._config, self._format)
+        return self._audio.decode(message, receipt_ns)
 
     def _read_image(self, message: Any, receipt_ns: int) -> VideoFrame:
         return decode_image(message, receipt_ns).turned(self._rotation)
 
     def _read_info(self, message: Any, _: int) -> None:
-        self._format = audio_format(message)
+        self._audio.take_info(message)
 
 
 def _robot_speaking(message: Any, receipt_ns: int) -> RobotSpeaking:

@@ -92,7 +92,10 @@ def input_status(name: str, health: InputHealth, now: float, hint: str) -> Statu
         )
     if health.rate_problem and age_s <= health.timeout_s:
         status.add(DiagnosticStatus.ERROR, health.rate_problem)
-    if health.messages and not health.same_clock:
+    for text in (health.format_problem, health.clock_problem):
+        if text:
+            status.add(DiagnosticStatus.WARN, text)
+    if health.messages and not health.same_clock and not health.clock_problem:
         status.add(
             DiagnosticStatus.WARN,
             f"stamps are {health.lag_s:+.1f} s behind this node's clock, so latencies cannot be "

@@ -52,6 +52,8 @@ class InputHealth:
         lag_s: age of the last message's data at receipt, by the node's clock.
         clock_source: who stamped the last message.
         rate_problem: what is wrong with the sample rate; empty when nothing is.
+        format_problem: why the format of the audio is assumed; empty when it is stated.
+        clock_problem: what is wrong with simulated time; empty when nothing is.
         arrivals: when the last messages arrived, by the steady clock in seconds.
     """
 
@@ -71,6 +73,8 @@ class InputHealth:
     lag_s: float = 0.0
     clock_source: ClockSource = ClockSource.HEADER
     rate_problem: str = ''
+    format_problem: str = ''
+    clock_problem: str = ''
     arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
 
     @property

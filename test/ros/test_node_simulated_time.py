@@ -140,3 +140,23 @@ def test_a_recording_without_its_clock_is_reported(stage: SimulatedRobot) -> Non
         )
 
     stage.robot.until(warned, 'the warning')
+
+
+def test_simulated_time_that_stands_still_is_reported_by_the_name_of_its_topic(
+    stage: SimulatedRobot,
+) -> None:
+    stage.advance(NS_PER_S)
+    publisher = stage.robot.publisher(AudioChunk, 'audio')
+    unstamped = audio_message(conversation()[:CHUNK], 0)
+
+    def reported() -> bool:
+        publisher.publish(unstamped)
+        status = stage.robot.status('audio')
+        return status is not None and '/clock stands still' in status.message
+
+    stage.robot.until(reported, 'the warning')
+    status = stage.robot.status('audio')
+    assert status is not None
+    assert 'times as many samples' not in status.message
+    for _ in range(3):
+        stage.advance(NS_PER_S)

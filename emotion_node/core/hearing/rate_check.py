@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from statistics import median
 from typing import Final
 
 from emotion_node.datatypes import NS_PER_S, AudioChunk
@@ -45,3 +46,41 @@ class RateCheck:
         if ratio is None or 1 / TOLERANCE <= ratio <= TOLERANCE:
             return None
         return ratio
+
+
+class RateRecord:
+    """Judges the sample rate of a whole recording.
+
+    A single stall of the driver is no wrong rate: the ratio has to be wrong most of the time.
+    """
+
+    def __init__(self) -> None:
+        self._check = RateCheck()
+        self._next_ns: int | None = None
+        self._checks = 0
+        self._wrong: list[float] = []
+
+    def add(self, chunk: AudioChunk) -> None:
+        """Take the next chunk."""
+        self._check.add(chunk)
+        if self._next_ns is not None and 0 <= self._next_ns - chunk.stamp_ns < 2 * NS_PER_S:
+            return
+        self._next_ns = chunk.stamp_ns + NS_PER_S
+        if self._check.ratio() is not None:
+            self._checks += 1
+            ratio = self._check.mismatch()
+            if ratio is not None:
+                self._wrong.append(ratio)
+
+    def mismatch(self) -> float | None:
+        """Return the usual ratio when it was wrong most of the time, else None."""
+        return median(self._wrong) if 2 * len(self._wrong) > self._checks else None
+
+
+def mismatch_text(ratio: float, topic: str) -> str:
+    """Return what to tell the user about a wrong ratio of the sample rates."""
+    lost = ', or audio is lost on the way' if ratio < 1 else ''
+    return (
+        f'{ratio:.2f} times as many samples arrive on {topic} as their sample rate implies: it is '
+        f'wrong (audio.sample_rate, audio.channels or the driver){lost}'
+    )

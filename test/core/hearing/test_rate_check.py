@@ -5,14 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emotion_node.core.hearing.rate_check import RateCheck
+from emotion_node.core.hearing.rate_check import RateCheck, RateRecord, mismatch_text
 from emotion_node.datatypes import NS_PER_MS, NS_PER_S, AudioChunk
 
 START = 1_700_000_000 * NS_PER_S
 
 
 def add_audio(
-    check: RateCheck, declared: int, true: int, seconds: float = 6.0, start_ns: int = START
+    check: RateCheck | RateRecord,
+    declared: int,
+    true: int,
+    seconds: float = 6.0,
+    start_ns: int = START,
 ) -> None:
     """Add chunks of 100 ms that really hold `true` samples per second."""
     samples = np.zeros((true // 10, 1), np.int16)
@@ -51,3 +55,22 @@ def test_measuring_starts_again_after_a_pause_or_a_clock_set_back() -> None:
     for start_ns in (START, START + 100 * NS_PER_S, START):
         add_audio(check, 16000, 16000, seconds=4.0, start_ns=start_ns)
         assert check.mismatch() is None
+
+
+@pytest.mark.parametrize(('declared', 'true'), [(16000, 48000), (48000, 16000)])
+def test_a_recording_with_a_wrong_rate_is_recognised_with_its_ratio(
+    declared: int, true: int
+) -> None:
+    record = RateRecord()
+    add_audio(record, declared, true, seconds=12.0)
+    ratio = record.mismatch()
+    assert ratio == pytest.approx(true / declared, rel=0.05)
+    assert '3.00 times as many samples' in mismatch_text(3.0, '/audio')
+
+
+def test_a_recording_with_one_stall_has_the_right_rate() -> None:
+    record = RateRecord()
+    add_audio(record, 16000, 16000, seconds=20.0)
+    add_audio(record, 16000, 8000, seconds=5.0, start_ns=START + 20 * NS_PER_S)
+    add_audio(record, 16000, 16000, seconds=20.0, start_ns=START + 25 * NS_PER_S)
+    assert record.mismatch() is None
