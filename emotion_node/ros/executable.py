@@ -21,6 +21,7 @@ from rclpy.utilities import remove_ros_args, try_shutdown
 from emotion_node.cli.guard import guard
 from emotion_node.errors import UserError
 from emotion_node.ros.periods import STOP_CHECK_S
+from emotion_node.ros.security import security_explained
 
 RCLError = rclpy_implementation.RCLError
 AnyNode = TypeVar('AnyNode', bound=Node)
@@ -51,10 +52,16 @@ def run_node(
     # while the node shuts down.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        with security_explained():
+            rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except UserError as error:
+        get_logger(name).fatal(str(error))
+        return 1
     node: AnyNode | None = None
     try:
-        node = make()
+        with security_explained():
+            node = make()
         if not start(node):
             return 1 if rclpy.ok() and not stop.is_set() else 0
         with SingleThreadedExecutor() as executor:

@@ -14,6 +14,7 @@ from rclpy.signals import SignalHandlerOptions
 from emotion_node.datatypes import NS_PER_S
 from emotion_node.recordings.bag import Bag, BagError
 from emotion_node.ros.executable import run_executable
+from emotion_node.ros.security import security_explained
 from emotion_node.ros.tools.playback import Player
 
 DESCRIPTION = """\
@@ -110,13 +111,15 @@ def run(args: argparse.Namespace, ros_args: Sequence[str] = ()) -> int:
     """
     remaps = [part for rule in args.remap for part in ('-r', _remap(rule))]
     # No signal handlers of rclpy: an interrupt must end the program, not only its context.
-    rclpy.init(
-        args=[*ros_args, '--ros-args', *remaps],
-        signal_handler_options=SignalHandlerOptions.NO,
-    )
+    with security_explained():
+        rclpy.init(
+            args=[*ros_args, '--ros-args', *remaps],
+            signal_handler_options=SignalHandlerOptions.NO,
+        )
     try:
         with Bag(args.bag) as bag:
-            node = rclpy.create_node('bag_player')
+            with security_explained():
+                node = rclpy.create_node('bag_player')
             try:
                 _play(args, node, bag)
             finally:

@@ -23,6 +23,7 @@ from emotion_node.display.terminal import EmotionDisplay
 from emotion_node.messages.emotion import decode_emotion
 from emotion_node.messages.json_records import as_record
 from emotion_node.ros.executable import run_executable
+from emotion_node.ros.security import security_explained
 
 DESCRIPTION = """\
 Show the emotions that a running node publishes, as they come: time, speaker, words, a bar per
@@ -133,10 +134,11 @@ def run(args: argparse.Namespace, ros_args: Sequence[str] = ()) -> int:
     Returns:
         0; or 1 when no emotion arrived before the timeout.
     """
-    rclpy.init(args=list(ros_args), signal_handler_options=SignalHandlerOptions.NO)
+    with security_explained():
+        rclpy.init(args=list(ros_args), signal_handler_options=SignalHandlerOptions.NO)
+        node = rclpy.create_node('emotion_view', namespace=args.namespace)
     save = None if args.save is None else args.save.open('w', encoding='utf-8')
     executor = SingleThreadedExecutor()
-    node = rclpy.create_node('emotion_view', namespace=args.namespace)
     try:
         executor.add_node(node)
         terminal = Console()
