@@ -182,6 +182,19 @@ class ImageConfig:
         'a camera that hangs upside down.',
         choices=('0', '90', '180', '270'),
     )
+    delay: float = _p(
+        0.0,
+        'Known delay of the stamps of images: how much later they are than those of the audio of '
+        'the same moment.',
+        's',
+        -2.0,
+        2.0,
+    )
+    delay_auto: bool = _p(
+        True,
+        'Find out by how much the stamps of images and audio differ: two clocks from the order of '
+        'arrival, a constant delay from the jaw of whoever speaks. Diagnostics report it.',
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,7 +210,7 @@ def build_analysis(config: Config, models: Models, guard: Guard) -> Analysis:
     vision = None
     if models.faces is not None:
         tracker = FaceTracker(config.face, models.faces)
-        vision = FaceVision(tracker, models.face, guard.timings.clock)
+        vision = FaceVision(tracker, models.face, guard.timings.clock, config.image)
     return Analysis(
         config, AnalysisModels(models.transcriber, models.text, models.voice, vision), guard
     )

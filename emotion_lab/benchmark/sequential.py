@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from emotion_node.core.vision.stream import AFTER_NS, BEFORE_NS
+from emotion_node.core.vision.speaker_evidence import AFTER_NS, BEFORE_NS
 from emotion_node.datatypes import (
     NS_PER_S,
     FaceEstimate,

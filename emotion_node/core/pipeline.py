@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from emotion_node.core.analysis.analysis import Analysis
 from emotion_node.core.hearing.stream import Hearing
@@ -27,14 +28,16 @@ class Pipeline:
     def __init__(self, hearing: Hearing, analysis: Analysis) -> None:
         self.hearing = hearing
         self.analysis = analysis
+        self._audio_ns: int | None = None
 
     def push_audio(self, chunk: AudioChunk) -> list[Report]:
         """Take the next chunk of audio."""
+        self._audio_ns = chunk.stamp_ns + chunk.duration_ns
         return self._analyse(self.analysis.timings.drain('hearing', self.hearing.process(chunk)))
 
     def push_frame(self, frame: VideoFrame) -> list[Report]:
         """Take the next frame."""
-        return self.analysis.take_frame(frame)
+        return self.analysis.take_frame(replace(frame, audio_ns=self._audio_ns))
 
     def push_mute(self, stamp_ns: int, muted: bool) -> list[Report]:
         """Ignore audio while the robot speaks, or take it again."""

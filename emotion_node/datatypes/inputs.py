@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -51,15 +51,17 @@ class VideoFrame:
     """One frame of a camera, decoded only when it is used.
 
     Attributes:
-        stamp_ns: time of exposure.
+        stamp_ns: time of exposure, by the camera's clock.
         decode: returns the image as (height, width, 3) uint8 BGR, not to be changed; raises
             `ValueError` when the data cannot be decoded.
         frame_id: the coordinate frame of the camera; empty when unknown.
+        audio_ns: stamp up to which audio had arrived when the frame arrived; None when unknown.
     """
 
     stamp_ns: int
     decode: Callable[[], npt.NDArray[np.uint8]]
     frame_id: str = ''
+    audio_ns: int | None = None
 
     def turned(self, degrees: int) -> VideoFrame:
         """Return the frame, turned clockwise when it is decoded.
@@ -74,4 +76,4 @@ class VideoFrame:
         def decode() -> npt.NDArray[np.uint8]:
             return np.ascontiguousarray(np.rot90(self.decode(), turns))
 
-        return VideoFrame(self.stamp_ns, cache(decode), self.frame_id)
+        return replace(self, decode=cache(decode))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from emotion_node.config import QueueConfig
@@ -115,6 +115,7 @@ class Engine:
         self.analysis = analysis
         self.speaking = False
         self._tick_pending = False
+        self._audio_ns: int | None = None
         self._limit_s = config.analysis_seconds
         self._publish = publish
         self._on_frame = on_frame
@@ -166,11 +167,12 @@ class Engine:
 
     def put_audio(self, chunk: AudioChunk) -> float:
         """Queue audio; returns how many seconds of older audio were dropped for it."""
+        self._audio_ns = chunk.stamp_ns + chunk.duration_ns
         return self.audio_queue.put(chunk)
 
     def put_frame(self, frame: VideoFrame, header: Any) -> None:
         """Queue a frame with the header of its message."""
-        self.frame_queue.put((frame, header))
+        self.frame_queue.put((replace(frame, audio_ns=self._audio_ns), header))
 
     def put_transcript(self, report: TranscriptReport) -> None:
         """Queue a transcript of an external recogniser."""

@@ -126,9 +126,15 @@ def add_vision(status: Status, health: VisionHealth) -> None:
     """
     for problem in health.problems():
         status.add(DiagnosticStatus.WARN, problem)
+    for note in health.notes():
+        status.add(DiagnosticStatus.OK, note)
     status.values |= {
         'undecodable_images': health.undecodable,
         'frozen_s': health.frozen_s,
+        'delay_s': health.delay_s,
+        'delay_learnt': health.delay_learnt,
+        'clock_offset_s': health.clock_offset_s,
+        'silent_utterances': health.silent_utterances,
     }
 
 

@@ -60,7 +60,7 @@ OFF_SCREEN: Final = 1.5
 
 Floats = npt.NDArray[np.float64]
 
-_LAGS_NS: Final = np.arange(MIN_LAG_NS, MAX_LAG_NS + 1, LAG_STEP_NS)
+_LAGS_NS: Final[Stamps] = np.arange(MIN_LAG_NS, MAX_LAG_NS + 1, LAG_STEP_NS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,16 @@ class Jaw:
 
     stamps: Stamps
     drop: FloatArray
+
+    def earlier(self, offset_ns: int) -> Jaw:
+        """Return the same movement with stamps that are `offset_ns` less."""
+        return Jaw(self.stamps - offset_ns, self.drop) if offset_ns else self
+
+    def between(self, start_ns: int, end_ns: int) -> Jaw:
+        """Return the part in [start_ns, end_ns]."""
+        first = int(np.searchsorted(self.stamps, start_ns, 'left'))
+        last = int(np.searchsorted(self.stamps, end_ns, 'right'))
+        return Jaw(self.stamps[first:last], self.drop[first:last])
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +153,19 @@ class AudioVisualSync:
         return weight * (self.correlation - NEUTRAL_CORRELATION) + MOTION_WEIGHT * self.motion
 
 
-def measure_sync(voice: VoiceLevel, jaw: Jaw, start_ns: int, end_ns: int) -> AudioVisualSync:
+def measure_sync(
+    voice: VoiceLevel, jaw: Jaw, start_ns: int, end_ns: int, lags_ns: Stamps = _LAGS_NS
+) -> AudioVisualSync:
     """Return how a jaw moves with the voice from `start_ns` to `end_ns`.
 
     Silence before and after the speech is to be left out: pass the times of the speech.
+
+    Args:
+        voice: level of the voice.
+        jaw: jaw movement of one face.
+        start_ns: start of the speech, or of the part of it to use.
+        end_ns: end of the same.
+        lags_ns: (n,) lags of the sound behind the frames to try.
     """
     motion = _motion(jaw, start_ns, end_ns)
     unknown = AudioVisualSync(motion=motion)
@@ -159,7 +178,7 @@ def measure_sync(voice: VoiceLevel, jaw: Jaw, start_ns: int, end_ns: int) -> Aud
     # Relative to the start, since float64 cannot represent nanoseconds since 1970.
     levels = np.interp(times - start_ns, level_ns - start_ns, voice.levels)
     levels = np.maximum(levels, levels.max() - RANGE_DB)
-    wanted = times - _LAGS_NS[:, None]
+    wanted = times - lags_ns[:, None]
     drop = np.interp(wanted - start_ns, jaw.stamps - start_ns, jaw.drop)
     seen = _is_known(wanted, jaw.stamps)
     correlation = np.where(seen.sum(axis=1) < MIN_POINTS, -1.0, _correlations(levels, drop, seen))
@@ -167,7 +186,7 @@ def measure_sync(voice: VoiceLevel, jaw: Jaw, start_ns: int, end_ns: int) -> Aud
     seconds = float(seen[best].sum()) * STEP_NS / NS_PER_S
     if correlation[best] <= -1.0:
         return unknown
-    return AudioVisualSync(float(correlation[best]), int(_LAGS_NS[best]), seconds, motion)
+    return AudioVisualSync(float(correlation[best]), int(lags_ns[best]), seconds, motion)
 
 
 def _correlations(levels: Floats, drop: Floats, seen: npt.NDArray[np.bool_]) -> Floats:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from threading import Lock
 from typing import Final, Protocol
 
 import numpy as np
 
+from emotion_node.config import ImageConfig
 from emotion_node.core.timings import Clock
 from emotion_node.core.vision.active_speaker import (
     MAX_WINDOW_NS,
-    Jaw,
     SpeakerDecision,
     find_speaker,
 )
+from emotion_node.core.vision.clock_offset import ClockOffset
 from emotion_node.core.vision.expression_check import find_peaks
 from emotion_node.core.vision.face_measurer import FaceMeasurer
 from emotion_node.core.vision.face_memory import (
@@ -29,7 +29,14 @@ from emotion_node.core.vision.face_memory import (
 )
 from emotion_node.core.vision.facial_cues import intensities, read_cues
 from emotion_node.core.vision.frame_log import FrameLog
-from emotion_node.core.voice.level import LevelMeter, VoiceLevel
+from emotion_node.core.vision.speaker_evidence import (
+    BEFORE_NS,
+    SilentFaces,
+    SpeakerEvidence,
+    SpeechSoFar,
+    measure_level,
+)
+from emotion_node.core.voice.level import LevelMeter
 from emotion_node.datatypes import (
     NS_PER_S,
     FaceEstimate,
@@ -50,9 +57,6 @@ from emotion_node.faces import Box, FacePeak, FaceSequence, Image, SeenFace, Tra
 from emotion_node.interfaces import FaceEmotion
 from emotion_node.labels import Modality
 
-BEFORE_NS: Final = NS_PER_S
-AFTER_NS: Final = NS_PER_S // 10
-"""Frames this much before and after speech are used to find its speaker."""
 JUMP_BACK_NS: Final = NS_PER_S
 """Stamps that fall back by more mean that the clock was set back: everything is forgotten."""
 
@@ -74,19 +78,6 @@ class Tracker(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Speech:
-    """The latest utterance, with the level of its voice so far."""
-
-    utterance_id: str
-    start_ns: int
-    under_way: bool = True
-    meter: LevelMeter | None = None
-
-    def level(self) -> VoiceLevel | None:
-        return None if self.meter is None else self.meter.level()
-
-
 class FaceVision:
     """Tracks faces and finds the one that speaks (an `interfaces.Vision`).
 
@@ -97,6 +88,7 @@ class FaceVision:
         tracker: finds the faces; used by `update` only.
         expression: expression model, or None for none.
         clock: measures how long `expression` takes; None to report no time.
+        config: how late images are.
     """
 
     def __init__(
@@ -104,6 +96,7 @@ class FaceVision:
         tracker: Tracker,
         expression: FaceEmotion | None = None,
         clock: Clock | None = None,
+        config: ImageConfig | None = None,
     ) -> None:
         self.info = tracker.info
         self._tracker = tracker
@@ -112,16 +105,19 @@ class FaceVision:
         self._measurer = FaceMeasurer(expression, self._clock)
         self._memory = FaceMemory(self._measurer.width)
         self._frames = FrameLog()
+        self._clocks = ClockOffset(config or ImageConfig())
+        self._silent_faces = SilentFaces()
         self._last_ns: int | None = None
         self._lock = Lock()
-        self._speech: _Speech | None = None
+        self._speech: SpeechSoFar | None = None
         self._resets = 0
         self._applied_resets = 0
 
     @property
     def health(self) -> VisionHealth:
         """How far the frames can be used."""
-        return self._frames.health
+        with self._lock:
+            return self._clocks.describe(self._frames.health, self._silent_faces.count())
 
     def update(self, frame: VideoFrame) -> FacesReport | None:
         """Process the next frame and return the faces in it; None when it comes too late.
@@ -143,6 +139,7 @@ class FaceVision:
         self._last_ns = stamp_ns
         image = self._decode(frame)
         with self._lock:
+            self._clocks.add_arrival(stamp_ns, frame.audio_ns)
             frozen = self._frames.add(stamp_ns, image)
         if frozen:
             return FacesReport(stamp_ns, frame.frame_id, reason=Reason.NO_IMAGE)
@@ -152,15 +149,19 @@ class FaceVision:
         with self._lock:
             if resets == self._resets:
                 self._memory.add(stamp_ns, rows, boxes)
+            offset_ns = self._clocks.offset_ns
+            now_ns = stamp_ns - offset_ns
             speech, level, start_ns = self._speech, None, 0
-            if speech is not None and speech.under_way and stamp_ns > speech.start_ns:
-                start_ns, level = max(speech.start_ns, stamp_ns - MAX_WINDOW_NS), speech.level()
+            if speech is not None and speech.under_way and now_ns > speech.start_ns:
+                start_ns, level = max(speech.start_ns, now_ns - MAX_WINDOW_NS), speech.level()
             jaws = {}
             if level is not None:
-                jaws = self._memory.jaws(start_ns - BEFORE_NS, stamp_ns, boxes)
+                first_ns = start_ns + offset_ns - BEFORE_NS
+                seen_jaws = self._memory.jaws(first_ns, stamp_ns, boxes)
+                jaws = {face_id: jaw.earlier(offset_ns) for face_id, jaw in seen_jaws.items()}
         decision = SpeakerDecision()
         if level is not None:
-            decision = find_speaker(level, jaws, start_ns, stamp_ns)
+            decision = find_speaker(level, jaws, start_ns, now_ns)
         seen = (
             SeenFace(
                 face.face_id, face.box, face.confidence, decision.scores.get(face.face_id, 0.0)
@@ -175,7 +176,7 @@ class FaceVision:
             speech = self._speech
             match event:
                 case SpeechStarted():
-                    self._speech = _Speech(event.utterance_id, event.start_ns)
+                    self._speech = SpeechSoFar(event.utterance_id, event.start_ns)
                 case SpeechAudio() if speech and speech.utterance_id == event.utterance_id:
                     if speech.meter is None:
                         speech.meter = LevelMeter(event.stamp_ns)
@@ -185,29 +186,35 @@ class FaceVision:
 
     def estimate(self, utterance: Utterance) -> FaceEstimate:
         """Return whose face spoke the utterance, and the expression on it."""
-        start_ns, end_ns = utterance.start_ns, utterance.end_ns
         with self._lock:
-            level = None
-            if self._speech and self._speech.utterance_id == utterance.utterance_id:
-                level = self._speech.level()
-            jaws = self._memory.jaws(start_ns - BEFORE_NS, end_ns + AFTER_NS)
-            present = {
-                face_id: shown
-                for face_id, jaw in jaws.items()
-                if _is_seen(shown := self._without_frozen(jaw), start_ns, end_ns)
-            }
-            reason, detail = self._frames.why_absent(start_ns, end_ns)
+            speech, level = self._speech, None
+            if speech and speech.utterance_id == utterance.utterance_id:
+                level = speech.level()
+            collected = [self._collect(utterance, one) for one in self._clocks.assumptions]
         if level is None:
-            meter = LevelMeter(utterance.samples_start_ns)
-            meter.append(utterance.samples)
-            level = meter.level()
-        if not present:
-            return FaceEstimate(_absent(reason, detail))
-        decision = find_speaker(level, present, start_ns, end_ns)
+            level = measure_level(utterance)
+        alignments = [alignment for one in collected if (alignment := one.align(level))]
+        best = max(alignments, key=lambda one: one.log_odds, default=None)
+        evidence = collected[0]
+        decision = evidence.decide(level)
+        with self._lock:
+            self._clocks.add_speech(utterance.utterance_id, best)
+            offset_ns = self._clocks.offset_ns
+            if best is not None and best.sure and not self._clocks.learnt:
+                offset_ns = best.offset_ns
+            if not decision.face_id and offset_ns != evidence.offset_ns:
+                evidence = self._collect(utterance, offset_ns)
+                decision = evidence.decide(level)
+            self._silent_faces.add(evidence, decision)
+            history = None
+            if decision.face_id:
+                first_ns = utterance.start_ns + evidence.offset_ns
+                last_ns = utterance.end_ns + evidence.offset_ns
+                history = self._memory.history(decision.face_id, first_ns, last_ns)
+        if not evidence.during:
+            return FaceEstimate(_absent(evidence.reason, evidence.detail))
         if not decision.face_id:
             return FaceEstimate(_absent(Reason.SPEAKER_NOT_VISIBLE))
-        with self._lock:
-            history = self._memory.history(decision.face_id, start_ns, end_ns)
         if history is None:
             return FaceEstimate(_absent(Reason.NO_FACE), decision.face_id, decision.confidence)
         emotion, peaks = self._read_face(history)
@@ -218,6 +225,8 @@ class FaceVision:
         with self._lock:
             self._memory.clear()
             self._frames.clear()
+            self._clocks.reset()
+            self._silent_faces.clear()
             self._speech = None
             self._resets += 1
 
@@ -229,9 +238,8 @@ class FaceVision:
                 self._frames.add_undecodable(frame.stamp_ns, str(error))
             raise
 
-    def _without_frozen(self, jaw: Jaw) -> Jaw:
-        kept = self._frames.is_new(jaw.stamps)
-        return Jaw(jaw.stamps[kept], jaw.drop[kept])
+    def _collect(self, utterance: Utterance, offset_ns: int) -> SpeakerEvidence:
+        return SpeakerEvidence.collect(self._memory, self._frames, utterance, offset_ns)
 
     def _read_face(self, history: FaceHistory) -> tuple[ModalityEmotion, tuple[FacePeak, ...]]:
         """Return what a face expresses, and in which frame it shows each emotion most."""
@@ -258,10 +266,6 @@ class FaceVision:
         return dataclasses.replace(
             emotion, facial_cues=read_cues(measures, history.neutral)
         ), peaks
-
-
-def _is_seen(jaw: Jaw, start_ns: int, end_ns: int) -> bool:
-    return bool(np.any((jaw.stamps >= start_ns) & (jaw.stamps <= end_ns)))
 
 
 def _absent(reason: Reason, detail: str = '') -> ModalityEmotion:

@@ -1,0 +1,122 @@
+"""What decides who spoke an utterance: the level of the voice, and what was seen of the faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from emotion_node.core.vision.active_speaker import Jaw, SpeakerDecision, find_speaker
+from emotion_node.core.vision.clock_offset import SEARCH_NS, Alignment, align
+from emotion_node.core.vision.face_memory import FaceMemory
+from emotion_node.core.vision.frame_log import FrameLog
+from emotion_node.core.voice.level import LevelMeter, VoiceLevel
+from emotion_node.datatypes import NS_PER_S, Reason, Utterance
+
+BEFORE_NS: Final = NS_PER_S
+AFTER_NS: Final = NS_PER_S // 10
+"""Frames this much before and after speech are used to find its speaker."""
+MIN_SPEECH_NS: Final = NS_PER_S
+MAX_UTTERANCES: Final = 64
+"""Utterances of at least this length count for whether any face speaks, the latest of them."""
+
+
+@dataclass(slots=True)
+class SpeechSoFar:
+    """The latest utterance, with the level of its voice so far.
+
+    Attributes:
+        utterance_id: of the utterance.
+        start_ns: start of speech.
+        under_way: whether it still goes on.
+        meter: of its audio; None before there is any.
+    """
+
+    utterance_id: str
+    start_ns: int
+    under_way: bool = True
+    meter: LevelMeter | None = None
+
+    def level(self) -> VoiceLevel | None:
+        """Return the level so far; None before there is any audio."""
+        return None if self.meter is None else self.meter.level()
+
+
+def measure_level(utterance: Utterance) -> VoiceLevel:
+    """Return the level of the voice of an utterance."""
+    meter = LevelMeter(utterance.samples_start_ns)
+    meter.append(utterance.samples)
+    return meter.level()
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerEvidence:
+    """What was seen of an utterance, by the stamps of the audio.
+
+    Attributes:
+        utterance: it.
+        offset_ns: image stamp minus audio stamp of the same moment, as assumed.
+        around: jaws by face, with enough before and after the speech to find the true offset.
+        during: jaws of the faces that were seen during the speech.
+        reason: why there are none.
+        detail: the same, in words.
+    """
+
+    utterance: Utterance
+    offset_ns: int
+    around: dict[str, Jaw]
+    during: dict[str, Jaw]
+    reason: Reason
+    detail: str
+
+    @classmethod
+    def collect(
+        cls, memory: FaceMemory, frames: FrameLog, utterance: Utterance, offset_ns: int
+    ) -> SpeakerEvidence:
+        """Return what was seen, apart from the images of a frozen camera."""
+        start_ns, end_ns = utterance.start_ns + offset_ns, utterance.end_ns + offset_ns
+        first_ns, last_ns = start_ns - BEFORE_NS - SEARCH_NS, end_ns + AFTER_NS + SEARCH_NS
+        around = {}
+        for face_id, jaw in memory.jaws(first_ns, last_ns).items():
+            kept = frames.is_new(jaw.stamps)
+            around[face_id] = Jaw(jaw.stamps[kept], jaw.drop[kept]).earlier(offset_ns)
+        during = {
+            face_id: jaw.between(utterance.start_ns - BEFORE_NS, utterance.end_ns + AFTER_NS)
+            for face_id, jaw in around.items()
+            if len(jaw.between(utterance.start_ns, utterance.end_ns).stamps)
+        }
+        reason, detail = frames.why_absent(start_ns, end_ns)
+        return cls(utterance, offset_ns, around, during, reason, detail)
+
+    def decide(self, level: VoiceLevel) -> SpeakerDecision:
+        """Return whose jaw moves with a voice of this level."""
+        return find_speaker(level, self.during, self.utterance.start_ns, self.utterance.end_ns)
+
+    def align(self, level: VoiceLevel) -> Alignment | None:
+        """Return the offset at which a jaw clearly moves with the voice; None when none does."""
+        start_ns, end_ns = self.utterance.start_ns, self.utterance.end_ns
+        return align(level, self.around, start_ns, end_ns, self.offset_ns)
+
+
+class SilentFaces:
+    """Counts the latest utterances during which faces were seen and none of them spoke."""
+
+    def __init__(self) -> None:
+        self._spoke: dict[str, bool] = {}
+
+    def add(self, evidence: SpeakerEvidence, decision: SpeakerDecision) -> None:
+        """Take who spoke an utterance; it replaces what was said of it before."""
+        utterance = evidence.utterance
+        self._spoke.pop(utterance.utterance_id, None)
+        if evidence.during and utterance.end_ns - utterance.start_ns >= MIN_SPEECH_NS:
+            self._spoke[utterance.utterance_id] = bool(decision.face_id)
+        if len(self._spoke) > MAX_UTTERANCES:
+            del self._spoke[next(iter(self._spoke))]
+
+    def count(self) -> int:
+        """Return the number of these utterances, back to the last one that a face spoke."""
+        latest = list(self._spoke.values())[::-1]
+        return latest.index(True) if True in latest else len(latest)
+
+    def clear(self) -> None:
+        """Forget all utterances."""
+        self._spoke.clear()
