@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -36,7 +37,11 @@ class SimulatedRobot:
         self.robot = robot
         self.node = node
         self.now_ns = START_NS
-        for kind, topic in ((Emotion, 'emotion'), (SpeechActivity, 'speech_activity')):
+        for kind, topic in (
+            (Emotion, 'emotion'),
+            (Transcript, 'transcript'),
+            (SpeechActivity, 'speech_activity'),
+        ):
             robot.listen(kind, topic)
             robot.until(lambda: node.count_subscribers(topic), f'the robot listens to {topic}')  # noqa: B023
 
@@ -124,6 +129,36 @@ def test_the_node_switches_to_another_type_of_audio_and_takes_transcripts_of_the
     assert emotion.label
     latency_s = (stage.now_ns - stamp_to_ns(emotion.end)) / NS_PER_S
     assert emotion.total_latency == pytest.approx(latency_s, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ('given', 'published'), [(math.nan, 0.0), (math.inf, 1.0), (7.5, 1.0), (-3.0, 0.0)]
+)
+def test_a_confidence_of_the_robots_recogniser_that_is_no_probability_is_not_published(
+    stage: SimulatedRobot, given: float, published: float
+) -> None:
+    emotions = len(stage.robot.inbox['emotion'])
+    activities = len(stage.robot.inbox['speech_activity'])
+    stage.advance(20 * NS_PER_S)
+    stage.play_stamped(conversation()[: 4 * RATE])
+    ended = stage.activity_after(activities + 1)
+    said = Transcript(text='I lost my job', confidence=given, locale='en', final=True)
+    said.header.stamp = ended.header.stamp
+    stage.robot.publisher(Transcript, 'transcript_in').publish(said)
+    emotion = stage.emotion_after(emotions)
+    assert emotion.text == 'I lost my job'
+
+    def republished() -> list[float]:
+        return [
+            one.confidence
+            for one in stage.robot.inbox['transcript']
+            if one.final and one.utterance_id == emotion.utterance_id
+        ]
+
+    stage.robot.until(republished, 'the transcript')
+    assert republished() == [published]
+    scores = [emotion.confidence, *(one.confidence for one in emotion.modalities)]
+    assert all(0.0 <= one <= 1.0 for one in scores)
 
 
 def test_a_recording_without_its_clock_is_reported(stage: SimulatedRobot) -> None:
