@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from rich.console import Console
 
@@ -36,11 +36,14 @@ from emotion_node.datatypes import NS_PER_S, EmotionReport
 from emotion_node.factory import Models, build_pipeline
 from emotion_node.labels import Modality
 from emotion_node.messages.audio import MessageError, decode_audio
+from emotion_node.messages.image import decode_image
 from emotion_node.recordings.bag_recording import TopicNames
-from emotion_node.recordings.truth import overlapping, read_truth, score
+from emotion_node.recordings.truth import TrueUtterance, overlapping, read_truth, score
 from emotion_node.ros.diagnostics import Status
 from emotion_node.ros.engine import Engine
-from emotion_node.ros.node_status import hearing_status, input_status
+from emotion_node.ros.faults import FaultLog
+from emotion_node.ros.node_state import NodeState
+from emotion_node.ros.node_status import add_vision, hearing_status, input_status, state_status
 from emotion_node.ros.topic_input import InputHealth
 
 LEVELS: Final = {b'\x01': 'WARN', b'\x02': 'ERROR', b'\x03': 'STALE'}
@@ -57,14 +60,15 @@ class Outcome:
         problems: what `annotate` says, in the order in which it says it.
         findings: what the node's diagnostics say beyond OK, each once.
         lost_ns: audio reported as missing.
-        duration_ns: length of the recording.
+        start_ns, end_ns: when the first and the last message were received.
     """
 
     reports: Sequence[EmotionReport]
     problems: Sequence[str]
     findings: Sequence[str]
     lost_ns: int
-    duration_ns: int
+    start_ns: int
+    end_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +113,8 @@ def run_story(story: Story, bag: Path, config: Config, models: Models) -> Outcom
     first_ns = next(one.stamp_ns for one in items if isinstance(one, Chunk))
     reports = [_before_set_back(one.report, story, first_ns) for one in result.emotions]
     problems = [*result.problems, *annotator.faults]
-    duration_ns = items[-1].time_ns - items[0].time_ns
-    return Outcome(reports, problems, findings, stats.lost_ns, duration_ns)
+    times = [one.time_ns for one in items]
+    return Outcome(reports, problems, findings, stats.lost_ns, min(times), max(times))
 
 
 def _before_set_back(report: EmotionReport, story: Story, first_ns: int) -> EmotionReport:
@@ -123,15 +127,24 @@ def _before_set_back(report: EmotionReport, story: Story, first_ns: int) -> Emot
     )
 
 
-def compare(outcome: Outcome, base: Outcome, truth: Path) -> Comparison:
+def read_spoken(truth: Path, outcome: Outcome) -> list[TrueUtterance]:
+    """Return the utterances that began before a recording ended.
+
+    Args:
+        truth: what was said in all of it.
+        outcome: of the recording.
+    """
+    return [one for one in read_truth(truth) if one.start_ns < outcome.end_ns]
+
+
+def compare(outcome: Outcome, base: Outcome, truths: Sequence[TrueUtterance]) -> Comparison:
     """Compare an outcome with the undisturbed one.
 
     Args:
         outcome: of the recording with the fault.
         base: of the same recording without it.
-        truth: what was said in it.
+        truths: what was said.
     """
-    truths = read_truth(truth)
     matches = [overlapping(one, outcome.reports) for one in truths]
     before = [overlapping(one, base.reports) for one in truths]
     heard = {id(report) for found in matches for report in found}
@@ -168,6 +181,7 @@ def diagnose(
         config: parameters.
         models: for voice activity detection.
     """
+    models = dataclasses.replace(models, transcriber=None, text=None, voice=None)
     pipeline = build_pipeline(config, models, Guard(Timings(lambda: 0)))
     engine = Engine(
         pipeline.hearing,
@@ -182,35 +196,40 @@ def diagnose(
     image = InputHealth(IMAGE_TOPIC, (), config.image.timeout, publishers=['camera'])
     rates = RateCheck()
     findings: dict[str, str] = {}
-    reported_s = items[0].time_ns / NS_PER_S
+    now_ns = reported_ns = items[0].time_ns
+    state = NodeState(lambda: now_ns, cast(FaultLog, None), models, engine=engine)
     for item in items:
-        now_s = item.time_ns / NS_PER_S
+        now_ns = item.time_ns
+        now_s = now_ns / NS_PER_S
         match item:
             case Chunk():
                 audio.note_arrival(now_s)
                 try:
-                    chunk = decode_audio(as_message(item)[2], item.time_ns, config.audio)
+                    chunk = decode_audio(as_message(item)[2], now_ns, config.audio)
                 except MessageError as error:
                     audio.note_rejection(str(error), now_s)
                 else:
                     rates.add(chunk)
-                    pipeline.hearing.push(chunk)
+                    pipeline.push_audio(chunk)
             case Frame():
                 image.note_arrival(now_s)
+                pipeline.push_frame(decode_image(as_message(item)[2], now_ns))
             case RobotSpeaks():
-                pipeline.hearing.set_muted(item.time_ns, item.speaking)
-        if now_s - reported_s < config.diagnostics.period:
+                state.set_robot_speaking(item.speaking)
+                pipeline.push_mute(now_ns, item.speaking)
+        if now_ns - reported_ns < config.diagnostics.period * NS_PER_S:
             continue
-        reported_s = now_s
-        if rates.mismatch() is not None and story.publishers == 1:
-            audio.rate_problem = f'sample rate off by a factor of {rates.mismatch():.2f}'
-        parts = [hearing_status(engine, float('-inf'), now_s)]
+        reported_ns = now_ns
+        ratio = rates.mismatch() if story.publishers == 1 else None
+        audio.rate_problem = '' if ratio is None else _rate_text(ratio)
+        parts = [state_status(state), hearing_status(engine, float('-inf'), now_s)]
         parts.append(input_status('audio', audio, now_s, ''))
         if story.images:
             parts.append(input_status('image', image, now_s, ''))
+            add_vision(parts[-1], pipeline.analysis.vision_health)
         for part in parts:
-            findings |= dict(_findings(part))
-    pipeline.hearing.flush()
+            findings |= _findings(part)
+    pipeline.flush()
     return list(findings.values()), pipeline.hearing.stats
 
 
@@ -220,3 +239,11 @@ def _findings(status: Status) -> dict[str, str]:
         for level, text in status.findings
         if level in LEVELS
     }
+
+
+def _rate_text(ratio: float) -> str:
+    lost = ', or audio is lost on the way' if ratio < 1 else ''
+    return (
+        f'{ratio:.2f} times as many samples arrive on {AUDIO_TOPIC} as their sample rate implies: '
+        f'it is wrong (audio.sample_rate, audio.channels or the driver){lost}'
+    )

@@ -374,9 +374,24 @@ def camera_late(late_ms: int) -> Disturbance:
     return disturb
 
 
+def camera_freezes(items: list[Item]) -> list[Item]:
+    """Return a camera that repeats one frame after the middle of an utterance."""
+    end_ns = items[0].time_ns + round(MIDDLE_S * NS_PER_S)
+    last = max(
+        (one for one in items if isinstance(one, Frame) and one.time_ns < end_ns),
+        key=lambda one: one.time_ns,
+    )
+    return [
+        dataclasses.replace(one, data=last.data)
+        if isinstance(one, Frame) and one.time_ns >= end_ns
+        else one
+        for one in items
+    ]
+
+
 def robot_never_stops(items: list[Item]) -> list[Item]:
     """Return `robot_speaking` that becomes true between two utterances and stays so."""
-    at_ns = items[0].time_ns + round(19.7 * NS_PER_S)
+    at_ns = items[0].time_ns + round(6.0 * NS_PER_S)
     before = [one for one in items if one.time_ns < at_ns]
     return [*before, RobotSpeaks(at_ns, True), *items[len(before) :]]
 
@@ -421,6 +436,7 @@ def _stories() -> Iterator[Story]:
     yield Story('recording or node stops in an utterance', stopped)
     yield Story('none, with the camera', undisturbed, images=True)
     yield Story('camera stops in an utterance', camera_dies, images=True)
+    yield Story('camera repeats one frame', camera_freezes, images=True)
     for late_ms in (67, 100, 400):
         yield Story(f'camera stamps {late_ms} ms late', camera_late(late_ms), images=True)
 

@@ -12,7 +12,7 @@ from typing import Final
 from rich.console import Console
 from rich.progress import track
 
-from emotion_lab.benchmark.fault_run import Comparison, Outcome, compare, run_story
+from emotion_lab.benchmark.fault_run import Comparison, Outcome, compare, read_spoken, run_story
 from emotion_lab.benchmark.fault_stories import STORIES, Story, undisturbed
 from emotion_node.cli import parameter_options as parameters
 from emotion_node.cli.demo import find_bag
@@ -132,7 +132,6 @@ def measure(stories: Sequence[Story], bag: Path, config: Config, models: Models)
         models: as `config` asks for.
     """
     bases: dict[bool, Outcome] = {}
-    truth = bag / 'truth.json'
     for story in track(stories, 'faults', console=Console(stderr=True), transient=True):
         if story.images not in bases:
             base = next(one for one in STORIES if one.images is story.images)
@@ -140,8 +139,9 @@ def measure(stories: Sequence[Story], bag: Path, config: Config, models: Models)
         base_outcome = bases[story.images]
         is_base = story.disturb is undisturbed
         outcome = base_outcome if is_base else run_story(story, bag, config, models)
-        best = compare(base_outcome, base_outcome, truth)
-        yield make_row(story, outcome, compare(outcome, base_outcome, truth), best)
+        truths = read_spoken(bag / 'truth.json', outcome)
+        best = compare(base_outcome, base_outcome, truths)
+        yield make_row(story, outcome, compare(outcome, base_outcome, truths), best)
 
 
 def make_row(story: Story, outcome: Outcome, now: Comparison, best: Comparison) -> Row:
@@ -157,7 +157,7 @@ def make_row(story: Story, outcome: Outcome, now: Comparison, best: Comparison) 
     if story.images:
         published += f', {now.faces} of {best.faces} faces'
     lost_s = outcome.lost_ns / NS_PER_S
-    share = outcome.lost_ns / outcome.duration_ns
+    share = outcome.lost_ns / (outcome.end_ns - outcome.start_ns)
     return Row(
         story.name,
         published,

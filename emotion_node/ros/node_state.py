@@ -29,6 +29,7 @@ class NodeState:
         image: None while the node is not active or image.transport is "off".
         enabled: False after a call of ~/enable with false.
         robot_speaking: the last value on robot_speaking.
+        robot_speaking_since_ns: when that became true, by the node's clock; None while it is not.
         audio_dropped_at: when audio was last dropped, by the steady clock in seconds.
     """
 
@@ -41,6 +42,7 @@ class NodeState:
     image: ImageInput | None = None
     enabled: bool = True
     robot_speaking: bool = False
+    robot_speaking_since_ns: int | None = None
     audio_dropped_at: float = float('-inf')
 
     @property
@@ -68,6 +70,12 @@ class NodeState:
             return 'disabled'
         return 'robot speaks' if self.robot_speaking else 'listening'
 
+    @property
+    def robot_speaking_s(self) -> float:
+        """For how long the robot has been speaking, in s; 0 while it is silent."""
+        since_ns = self.robot_speaking_since_ns
+        return 0.0 if since_ns is None else (self.now_ns() - since_ns) / NS_PER_S
+
     def set_enabled(self, enabled: bool) -> None:
         """Listen, or ignore all audio."""
         before = self.muted
@@ -77,6 +85,8 @@ class NodeState:
     def set_robot_speaking(self, speaking: bool) -> None:
         """Ignore audio while the robot speaks."""
         before = self.muted
+        if speaking != self.robot_speaking:
+            self.robot_speaking_since_ns = self.now_ns() if speaking else None
         self.robot_speaking = speaking
         self._apply_muted(before)
 

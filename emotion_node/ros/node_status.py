@@ -17,7 +17,7 @@ from emotion_node.ros.diagnostics import Status
 from emotion_node.ros.engine import Engine
 from emotion_node.ros.faults import Fault
 from emotion_node.ros.node_state import NodeState
-from emotion_node.ros.periods import RECENT_S
+from emotion_node.ros.periods import LONG_SPEECH_S, RECENT_S
 from emotion_node.ros.topic_input import InputHealth
 
 
@@ -40,6 +40,12 @@ def state_status(state: NodeState) -> Status:
         )
     elif not state.enabled:
         status.add(DiagnosticStatus.OK, 'disabled by the service ~/enable')
+    elif state.robot_speaking_s > LONG_SPEECH_S:
+        status.add(
+            DiagnosticStatus.WARN,
+            f'robot_speaking has been true for {state.robot_speaking_s:.0f} s, and nothing is '
+            'analysed meanwhile: its publisher has to send false when the robot falls silent',
+        )
     elif state.robot_speaking:
         status.add(DiagnosticStatus.OK, 'muted while the robot speaks')
     else:

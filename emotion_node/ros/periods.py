@@ -27,6 +27,9 @@ DRIVER_PERIOD_S: Final = 1.0
 DEVICE_SILENCE_S: Final = 2.0
 """A microphone that delivers no audio for this time is opened again."""
 
+LONG_SPEECH_S: Final = 30.0
+"""A robot hardly speaks for longer without a pause: `robot_speaking` may be stuck."""
+
 STOP_DEADLINE_S: Final = 4.0
 """How long a node that stops works on the utterance under way. A launch system sends the next
 signal after 5 s."""

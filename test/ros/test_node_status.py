@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from diagnostic_msgs.msg import DiagnosticStatus
+from typing import cast
 
-from emotion_node.datatypes import ClockSource, VisionHealth
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.logging import get_logger
+
+from emotion_node.datatypes import NS_PER_S, ClockSource, VisionHealth
 from emotion_node.ros.diagnostics import Status
-from emotion_node.ros.node_status import add_vision, input_status
+from emotion_node.ros.engine import Engine
+from emotion_node.ros.faults import FaultLog
+from emotion_node.ros.node_state import NodeState
+from emotion_node.ros.node_status import add_vision, input_status, state_status
 from emotion_node.ros.periods import RECENT_S
 from emotion_node.ros.topic_input import InputHealth
 
@@ -81,3 +87,20 @@ def test_stamps_of_another_clock_are_a_warning_unless_the_node_makes_the_stamps(
     assert "stamps are +3600.0 s behind this node's clock" in status.message
     health.clock_source = ClockSource.RECEIPT
     assert status_of(health).level == DiagnosticStatus.OK
+
+
+def test_a_robot_that_seems_to_speak_for_ever_is_a_warning() -> None:
+    now_s = 0
+    state = NodeState(lambda: now_s * NS_PER_S, FaultLog(get_logger('test'), lambda: 0.0))
+    state.set_robot_speaking(True)
+    state.engine = cast(Engine, object())
+    now_s = 10
+    assert state_status(state).message == 'muted while the robot speaks'
+    now_s = 31
+    state.set_robot_speaking(True)
+    status = state_status(state)
+    assert status.level == DiagnosticStatus.WARN
+    assert 'robot_speaking has been true for 31 s' in status.message
+    state.engine = None
+    state.set_robot_speaking(False)
+    assert state.robot_speaking_s == 0
