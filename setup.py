@@ -44,11 +44,11 @@ setup(
     zip_safe=False,
     entry_points={
         'console_scripts': [
-            'camera_node = emotion_node.ros.drivers.camera:main',
-            'emotion_node = emotion_node.ros.node:main',
-            'microphone_node = emotion_node.ros.drivers.microphone:main',
-            'replay = emotion_node.ros.tools.player:main',
-            'view = emotion_node.ros.tools.view:main',
+            'camera_node = emotion_node.ros.entry_points:camera_node',
+            'emotion_node = emotion_node.ros.entry_points:emotion_node',
+            'microphone_node = emotion_node.ros.entry_points:microphone_node',
+            'replay = emotion_node.ros.entry_points:replay',
+            'view = emotion_node.ros.entry_points:view',
         ],
     },
 )

@@ -62,20 +62,31 @@ def _assignment(text: str) -> tuple[str, object]:
 
 def _read_file(path: Path) -> dict[str, object]:
     try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+        text = path.read_text(encoding='utf-8')
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
+            raise ConfigError(
+                f'parameter file {path}: aliases (*NAME) are not supported, as in ROS'
+            )
+        content = yaml.safe_load(text)
     except OSError as error:
         raise ConfigError(f'parameter file {path}: {error.strerror}') from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f'parameter file {path} cannot be read: {error}') from error
     values: dict[str, object] = {}
     found = False
     for node, section in content.items() if isinstance(content, Mapping) else ():
-        if node.rpartition('/')[2] not in ('**', '*', _NODE):
+        if str(node).rpartition('/')[2] not in ('**', '*', _NODE):
             continue
         if not isinstance(section, Mapping) or 'ros__parameters' not in section:
             raise ConfigError(f'parameter file {path}: {node} has no ros__parameters')
         found = True
-        for name, value in _flatten(section['ros__parameters'] or {}, ''):
+        parameters = section['ros__parameters'] or {}
+        if not isinstance(parameters, Mapping):
+            raise ConfigError(
+                f'parameter file {path}: ros__parameters of {node} holds {parameters!r}, expected '
+                'parameters by name'
+            )
+        for name, value in _flatten(parameters, ''):
             if name.split('.')[0] not in _OF_ROS:
                 values[name] = _undo_false(name, value)
     if not found:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import TypeVar
+from typing import Final, NoReturn, TypeVar
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -24,7 +26,102 @@ from emotion_node.ros.periods import STOP_CHECK_S
 from emotion_node.ros.security import security_explained
 
 RCLError = rclpy_implementation.RCLError
+UnknownROSArgsError = rclpy_implementation.UnknownROSArgsError
+
+_NO_LOG: Final = 'failed to initialize logging'
+_LOG_PLACES: Final = {'HOME', 'ROS_HOME', 'ROS_LOG_DIR'}
+"""Any of these variables says where log files are written."""
 AnyNode = TypeVar('AnyNode', bound=Node)
+
+
+class StartError(UserError):
+    """ROS cannot be initialised: its arguments or a parameter file are wrong."""
+
+    exit_status = 2
+
+
+def init_ros(args: Sequence[str] | None = None) -> None:
+    """Initialise rclpy, without handlers of signals.
+
+    Where no log file can be written, such as without HOME, there is none, and a warning says so.
+
+    Args:
+        args: the command line; `sys.argv` when None.
+
+    Raises:
+        StartError: an argument or a parameter file cannot be used.
+        SecurityError: security is demanded and cannot be had.
+    """
+    arguments = list(sys.argv if args is None else args)
+    problem = '' if _LOG_PLACES & os.environ.keys() else 'HOME is not set'
+    try:
+        if not problem:
+            try:
+                _init(arguments)
+                return
+            except RCLError as error:
+                if not str(error).startswith(_NO_LOG):
+                    raise
+                problem = _first_sentence(error)
+                rclpy.shutdown()
+        _init([*arguments, '--ros-args', '--disable-external-lib-logs'])
+    except (RCLError, UnknownROSArgsError) as error:
+        raise StartError(_explain(error)) from error
+    get_logger('rclpy').warning(
+        f'no log file is written: {problem}; set ROS_LOG_DIR to a folder that can be written'
+    )
+
+
+def _init(arguments: list[str]) -> None:
+    with security_explained():
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+
+
+def _first_sentence(error: Exception) -> str:
+    """Return what rcl says, in one line and without the places in its sources."""
+    text = ' '.join(re.sub(r',? at /\S+:\d+', '', str(error)).split())
+    return re.sub(r'^failed to [\w ]+: ', '', text).rstrip(' ,.')
+
+
+def _explain(error: Exception) -> str:
+    problem = _first_sentence(error)
+    if isinstance(error, UnknownROSArgsError):
+        return f'unknown ROS arguments {problem}; a parameter is set by --ros-args -p NAME:=VALUE'
+    if 'params file' in problem:
+        return (
+            f'{problem}. A parameter file holds "/**:", below it "ros__parameters:", and below '
+            'that the parameters, without aliases'
+        )
+    if 'parameter override rule' in problem:
+        return f'{problem}. Expected -p NAME:=VALUE, such as -p interim.period:=0.5'
+    return problem
+
+
+def _own_arguments(name: str, args: Sequence[str] | None) -> list[str]:
+    """Return the arguments that are not for ROS.
+
+    Raises:
+        StartError: an argument cannot be used.
+    """
+    try:
+        return list(remove_ros_args([name, *(sys.argv[1:] if args is None else args)]))[1:]
+    except (RCLError, UnknownROSArgsError) as error:
+        raise StartError(_explain(error)) from error
+
+
+def _refuse_other_arguments(name: str, args: Sequence[str] | None) -> None:
+    """Refuse arguments that ROS would ignore.
+
+    Raises:
+        StartError: there are such arguments, or one cannot be used.
+    """
+    own = _own_arguments(name, args)
+    if not own:
+        return
+    raise StartError(
+        f'unexpected argument {own[0]!r}; arguments of ROS come after --ros-args, such as '
+        f'"{name} --ros-args -p NAME:=VALUE"'
+    )
 
 
 def run_node(
@@ -52,14 +149,10 @@ def run_node(
     # while the node shuts down.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    try:
-        with security_explained():
-            rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    except UserError as error:
-        get_logger(name).fatal(str(error))
-        return 1
     node: AnyNode | None = None
     try:
+        init_ros(args)
+        _refuse_other_arguments(name, args)
         with security_explained():
             node = make()
         if not start(node):
@@ -105,10 +198,19 @@ def run_executable(name: str, command: ModuleType, args: list[str] | None = None
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_arguments(parser)
-        own = remove_ros_args([name, *arguments])[1:]
-        status: int = command.run(parser.parse_args(own), arguments)
+        own = parser.parse_args(_own_arguments(name, arguments))
+        status: int = command.run(own, arguments)
         return status
 
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     status = guard(action)
     # A launch system takes any status but 0 for a crash, even after an interrupt.
     return 0 if status == 128 + signal.SIGINT else status
+
+
+def _interrupt(*_: object) -> NoReturn:
+    """End the command; further signals are ignored, as it is ending already."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt

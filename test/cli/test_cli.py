@@ -128,6 +128,12 @@ def test_parameters_come_from_files_and_from_the_command_line(tmp_path: Path) ->
     ('content', 'complaint'),
     [
         ('other_node: {ros__parameters: {}}', 'has no section'),
+        ('1: {ros__parameters: {}}', 'has no section'),
+        ('/**: {ros__parameters: 3}', 'ros__parameters of /** holds 3'),
+        ('/**: {ros__parameters: {1: 2}}', "there is no parameter '1'"),
+        ('/**: {ros__parameters: &a {x: *a}}', 'aliases (*NAME) are not supported'),
+        ('[' * 2000, 'cannot be read'),
+        ('/**: {ros__parameters: {transcriber: {language: no}}}', 'put it in quotes'),
         ('emotion_node: {interim: 3}', 'has no ros__parameters'),
         ('emotion_node: [', 'cannot be read'),
     ],

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +16,12 @@ import pytest
 from domain_coordinator import domain_id
 from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
-from support.robot import RATE, Robot, audio_message, conversation, robot
+from support.robot import DEMO, RATE, Robot, audio_message, conversation, robot
 
 from emotion_msgs.msg import AudioChunk, Emotion, SpeechActivity
 
 MODELS = Path(__file__).parents[2] / 'models'
-RUN = 'import sys; from emotion_node.ros.node import main; sys.exit(main())'
+RUN = 'import sys; from emotion_node.ros import entry_points as e; sys.exit(e.emotion_node())'
 
 
 @pytest.fixture
@@ -31,11 +32,21 @@ def domain() -> Iterator[int]:
 
 @contextmanager
 def started(domain: int, *parameters: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the node in a process of its own."""
+    """Run the node with parameters in a process of its own."""
     arguments = [item for one in parameters for item in ('-p', one)]
+    with started_with(domain, '--ros-args', *arguments) as process:
+        yield process
+
+
+@contextmanager
+def started_with(
+    domain: int, *arguments: str, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Run the node with arguments in a process of its own; an empty variable is taken away."""
+    variables = {**os.environ, 'ROS_DOMAIN_ID': str(domain), **environment}
     process = subprocess.Popen(
-        [sys.executable, '-W', 'error', '-c', RUN, '--ros-args', *arguments],
-        env={**os.environ, 'ROS_DOMAIN_ID': str(domain)},
+        [sys.executable, '-W', 'error', '-c', RUN, *arguments],
+        env={name: value for name, value in variables.items() if value},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -134,3 +145,87 @@ def test_a_wrong_parameter_stops_the_start(domain: int) -> None:
 def test_a_parameter_that_does_not_exist_stops_the_start(domain: int) -> None:
     log = failed_start(domain, 'segmenter.paddin:=0.1')
     assert "there is no parameter 'segmenter.paddin'; did you mean 'segmenter.padding'" in log
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'expected'),
+    [
+        (['-p', 'segmenter.padding:=0.1'], 'emotion_node --ros-args -p NAME:=VALUE'),
+        (['--ros-args', '-p', 'nonsense'], 'Expected -p NAME:=VALUE'),
+        (['--ros-args', '--nonsense'], "unknown ROS arguments ['--nonsense']"),
+        (['--ros-args', '--params-file', '/nowhere.yaml'], 'Error opening YAML file'),
+    ],
+)
+def test_arguments_that_cannot_be_used_stop_the_start_with_what_is_expected(
+    domain: int, arguments: list[str], expected: str
+) -> None:
+    with started_with(domain, *arguments) as process:
+        _, log = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert expected in log
+    assert 'Traceback' not in log
+
+
+@pytest.mark.parametrize(
+    ('content', 'expected'),
+    [
+        ('a: [1\n b', 'A parameter file holds "/**:"'),
+        ('/**:\n  ros__parameters: &a\n    x: *a\n', 'without aliases'),
+        ('/**:\n  ros__parameters: 3\n', 'A parameter file holds "/**:"'),
+        ('/**:\n  ros__parameters:\n    1: 2\n', "there is no parameter '1'"),
+        (
+            '/**:\n  ros__parameters:\n    transcriber:\n      language: no\n',
+            'YAML reads an unquoted no, off, yes or on as a truth value; put it in quotes',
+        ),
+    ],
+)
+def test_a_parameter_file_that_cannot_be_read_stops_the_start(
+    domain: int, content: str, expected: str, tmp_path: Path
+) -> None:
+    file = tmp_path / 'parameters.yaml'
+    file.write_text(content)
+    with started_with(domain, '--ros-args', '--params-file', str(file)) as process:
+        _, log = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert expected in log
+    assert 'Traceback' not in log
+
+
+@pytest.mark.parametrize(
+    ('home', 'reason'), [('', 'HOME is not set'), ('/proc/1', 'Failed to create log directory')]
+)
+def test_the_node_runs_where_no_log_file_can_be_written(
+    domain: int, home: str, reason: str
+) -> None:
+    arguments = ['--ros-args', '-p', 'autostart:=false']
+    places = {'HOME': home, 'ROS_HOME': '', 'ROS_LOG_DIR': ''}
+    with started_with(domain, *arguments, **places) as process, robot(domain) as one:
+        assert state_of(one) == State.PRIMARY_STATE_UNCONFIGURED
+        process.send_signal(signal.SIGINT)
+        _, log = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert f'no log file is written: {reason}' in log
+    assert 'set ROS_LOG_DIR' in log
+
+
+@pytest.mark.parametrize('name', ['emotion_node', 'view', 'replay'])
+@pytest.mark.parametrize('after_s', [0.5, 1.0, 2.0])
+def test_a_launch_file_that_is_interrupted_at_any_time_sees_no_error(
+    domain: int, name: str, after_s: float
+) -> None:
+    run = f'import sys; from emotion_node.ros import entry_points as e; sys.exit(e.{name}())'
+    arguments = {'replay': [str(DEMO)]}.get(name, [])
+    process = subprocess.Popen(
+        [sys.executable, '-c', run, *arguments],
+        env={**os.environ, 'ROS_DOMAIN_ID': str(domain)},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    time.sleep(after_s)
+    for _ in range(10):  # the terminal sends one, and a launch system another some time later
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.03)
+    _, log = process.communicate(timeout=20)
+    assert process.returncode == 0, log
+    assert 'Traceback' not in log

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import rclpy
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 
 from emotion_node.datatypes import NS_PER_S
 from emotion_node.recordings.bag import Bag, BagError
-from emotion_node.ros.executable import run_executable
+from emotion_node.ros.executable import init_ros, run_executable
 from emotion_node.ros.security import security_explained
 from emotion_node.ros.tools.playback import Player
 
@@ -110,12 +109,7 @@ def run(args: argparse.Namespace, ros_args: Sequence[str] = ()) -> int:
         BagError: it cannot be read, or no message of it can be played.
     """
     remaps = [part for rule in args.remap for part in ('-r', _remap(rule))]
-    # No signal handlers of rclpy: an interrupt must end the program, not only its context.
-    with security_explained():
-        rclpy.init(
-            args=[*ros_args, '--ros-args', *remaps],
-            signal_handler_options=SignalHandlerOptions.NO,
-        )
+    init_ros([*ros_args, '--ros-args', *remaps])
     try:
         with Bag(args.bag) as bag:
             with security_explained():

@@ -14,7 +14,6 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 from rich.console import Console
 
 from emotion_msgs.msg import Emotion
@@ -22,7 +21,7 @@ from emotion_node.datatypes import Trigger
 from emotion_node.display.terminal import EmotionDisplay
 from emotion_node.messages.emotion import decode_emotion
 from emotion_node.messages.json_records import as_record
-from emotion_node.ros.executable import run_executable
+from emotion_node.ros.executable import init_ros, run_executable
 from emotion_node.ros.security import security_explained
 
 DESCRIPTION = """\
@@ -134,8 +133,8 @@ def run(args: argparse.Namespace, ros_args: Sequence[str] = ()) -> int:
     Returns:
         0; or 1 when no emotion arrived before the timeout.
     """
+    init_ros(ros_args)
     with security_explained():
-        rclpy.init(args=list(ros_args), signal_handler_options=SignalHandlerOptions.NO)
         node = rclpy.create_node('emotion_view', namespace=args.namespace)
     save = None if args.save is None else args.save.open('w', encoding='utf-8')
     executor = SingleThreadedExecutor()
