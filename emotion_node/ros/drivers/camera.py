@@ -17,9 +17,11 @@ from rclpy.clock_type import ClockType
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage, Image
 
 from emotion_node.config import ParameterInfo
+from emotion_node.datatypes import NS_PER_MS, NS_PER_S
 from emotion_node.errors import UserError
 from emotion_node.ros.diagnostics import Diagnostics, Status
 from emotion_node.ros.executable import run_node
@@ -34,6 +36,15 @@ PARAMETERS: Final[Mapping[str, ParameterInfo]] = {
         ParameterInfo('width', 640, 'Requested width of the frames.', 'pixels', 16, 7680),
         ParameterInfo('height', 480, 'Requested height of the frames.', 'pixels', 16, 4320),
         ParameterInfo('rate', 15.0, 'Requested frame rate.', 'Hz', 0.1, 240.0),
+        ParameterInfo(
+            'latency',
+            0.0,
+            'Time from the exposure of a frame until the system stamps it (Linux: when it begins '
+            'to arrive; elsewhere: when it has arrived). It is subtracted from the stamps.',
+            's',
+            0.0,
+            1.0,
+        ),
         ParameterInfo('loop', False, 'Play a video file in a loop.'),
         ParameterInfo(
             'transport',
@@ -49,13 +60,16 @@ PARAMETERS: Final[Mapping[str, ParameterInfo]] = {
 _DEFAULT_RATE: Final = 25.0
 """Frame rate of a video file that does not state a usable one, in Hz."""
 
+_MAX_AGE_NS: Final = NS_PER_S
+"""A frame that seems to be older has no time stamp of the monotonic clock."""
+
 
 class CameraError(UserError):
     """No frames can be read; the text says what to do."""
 
 
 class CameraNode(GuardedCallbacks, Node):
-    """Publishes frames as they are captured, stamped with the time of their capture.
+    """Publishes frames as they are captured, stamped with the time of their exposure.
 
     Args:
         options: options of rclpy's `Node`.
@@ -129,13 +143,18 @@ class CameraNode(GuardedCallbacks, Node):
         retry_s = FIRST_RETRY_S
         due = time.monotonic()
         while not self._stopping.is_set():
-            captured, image = self._camera.read()
+            captured = self._camera.grab()
+            exposure_ns = self._exposure_ns()  # before the frame is decoded
+            image = None
+            if captured:
+                captured, image = self._camera.retrieve()
             if captured:
                 retry_s = FIRST_RETRY_S
                 self._problem = ''
                 if self._is_file:
                     due = self._wait_for(due)
-                self._publish(np.asarray(image, np.uint8))
+                    exposure_ns = self._now_ns()
+                self._publish(np.asarray(image, np.uint8), exposure_ns)
             elif not self._is_file:
                 self._reopen(retry_s)
                 retry_s = min(2 * retry_s, LAST_RETRY_S)
@@ -147,6 +166,16 @@ class CameraNode(GuardedCallbacks, Node):
                 self.ended.set()
                 break
         self._camera.release()
+
+    def _exposure_ns(self) -> int:
+        """Return when the frame that has just been grabbed was exposed."""
+        now_ns = self._now_ns()
+        position_ms = self._camera.get(cv2.CAP_PROP_POS_MSEC)
+        age_ns = frame_age_ns(position_ms, time.monotonic_ns())
+        return max(0, now_ns - age_ns - round(float(self._values['latency']) * NS_PER_S))
+
+    def _now_ns(self) -> int:
+        return int(self.get_clock().now().nanoseconds)
 
     def _wait_for(self, due: float) -> float:
         """Wait until a file's next frame is due; returns when the frame after it is due."""
@@ -166,8 +195,7 @@ class CameraNode(GuardedCallbacks, Node):
             source = int(self._source) if self._source.isdecimal() else self._source
             self._camera = cv2.VideoCapture(source)
 
-    def _publish(self, frame: npt.NDArray[np.uint8]) -> None:
-        stamp = self.get_clock().now().to_msg()
+    def _publish(self, frame: npt.NDArray[np.uint8], exposure_ns: int) -> None:
         message: Any
         if self._compressed:
             quality = [cv2.IMWRITE_JPEG_QUALITY, int(self._values['jpeg_quality'])]
@@ -177,7 +205,7 @@ class CameraNode(GuardedCallbacks, Node):
             height, width, _ = frame.shape
             message = Image(height=height, width=width, encoding='bgr8', step=3 * width)
             message.data.frombytes(np.ascontiguousarray(frame).data)
-        message.header.stamp = stamp
+        message.header.stamp = Time(nanoseconds=exposure_ns).to_msg()
         message.header.frame_id = str(self._values['frame_id'])
         if self.context.ok():
             self._publisher.publish(message)
@@ -193,6 +221,18 @@ class CameraNode(GuardedCallbacks, Node):
         else:
             status.add(DiagnosticStatus.OK, 'publishing frames')
         self._diagnostics.publish([status])
+
+
+def frame_age_ns(position_ms: float, now_ns: int) -> int:
+    """Return how old a frame of a camera is; 0 when its driver does not say.
+
+    Args:
+        position_ms: of the frame, as OpenCV gives it. With V4L2 it is the driver's time stamp, by
+            the monotonic clock of the system.
+        now_ns: time of that clock.
+    """
+    age_ns = now_ns - round(position_ms * NS_PER_MS)
+    return age_ns if 0 <= age_ns < _MAX_AGE_NS else 0
 
 
 def _found_cameras() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from support.robot import NS_PER_S, Robot, overrides, robot
 
 from emotion_node.config import ConfigError
 from emotion_node.messages.stamps import stamp_to_ns
-from emotion_node.ros.drivers.camera import CameraError, CameraNode
+from emotion_node.ros.drivers.camera import CameraError, CameraNode, frame_age_ns
 from emotion_node.ros.drivers.microphone import MicrophoneError, MicrophoneNode, StampTracker
 
 RATE = 16_000
@@ -78,6 +79,23 @@ def test_the_node_ends_with_its_file(bench: Robot, video: Path) -> None:
     with camera(bench, source=str(video)) as node:
         bench.until(node.ended.is_set, 'the end')
         assert node.frames == 6
+
+
+def test_a_frame_is_as_old_as_its_driver_says() -> None:
+    now_ns = 7_200 * NS_PER_S
+    assert frame_age_ns(7_199_950.0, now_ns) == 50 * MS
+    # A backend may count from the first frame, or not at all.
+    for position_ms in (0.0, 1500.0, 7_200_001.0, -1.0):
+        assert frame_age_ns(position_ms, now_ns) == 0
+
+
+def test_a_frame_of_a_file_is_stamped_when_it_is_shown(bench: Robot, video: Path) -> None:
+    images = bench.inbox['image']
+    with camera(bench, source=str(video), loop=True, latency=1.0):
+        before = len(images)
+        bench.until(lambda: len(images) >= before + 3, 'three images')
+    now_ns = time.time_ns()
+    assert abs(now_ns - stamp_to_ns(images[-1].header.stamp)) < NS_PER_S // 2
 
 
 def test_a_missing_camera_is_named(bench: Robot) -> None:
