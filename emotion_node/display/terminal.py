@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
@@ -143,7 +144,7 @@ def _bars(fused: FusedScores) -> Text:
 
 
 def _bar(score: float) -> str:
-    eighths = round(score * _BAR_WIDTH * 8)
+    eighths = round(min(max(score, 0.0), 1.0) * _BAR_WIDTH * 8) if math.isfinite(score) else 0
     bar = '█' * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
     return f'{bar:<{_BAR_WIDTH}}'
 
@@ -197,8 +198,9 @@ def _visible(fused: FusedScores) -> Iterator[str]:
 def _vocal_cues(cues: Sequence[VocalCue]) -> Iterator[str]:
     """Yield how the voice deviates from its speaker's normal, where that is known."""
     for cue in cues:
-        if cue.normal_utterances:
-            yield f'{cue.name} {round(cue.deviation):+d}{_SHORT_UNITS[cue.deviation_unit]}'
+        if cue.normal_utterances and math.isfinite(cue.deviation):
+            unit = _SHORT_UNITS.get(cue.deviation_unit, f' {cue.deviation_unit}')
+            yield f'{cue.name} {round(cue.deviation):+d}{unit}'
 
 
 def _latency(report: EmotionReport) -> Text:

@@ -170,4 +170,6 @@ def _constant(kind: type[Constant], value: str, field: str) -> Constant:
 
 
 def _ns(seconds: float) -> int:
+    if not math.isfinite(seconds):
+        raise MessageError(f'emotion has a time of {seconds} s')
     return round(seconds * NS_PER_S)

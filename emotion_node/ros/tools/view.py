@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -18,10 +17,13 @@ from rich.console import Console
 
 from emotion_msgs.msg import Emotion
 from emotion_node.datatypes import Trigger
+from emotion_node.display.plain_text import json_line, plain
 from emotion_node.display.terminal import EmotionDisplay
+from emotion_node.messages.audio import MessageError
 from emotion_node.messages.emotion import decode_emotion
 from emotion_node.messages.json_records import as_record
 from emotion_node.ros.executable import init_ros, run_executable
+from emotion_node.ros.periods import FIRST_REMINDER_S, LAST_REMINDER_S
 from emotion_node.ros.security import security_explained
 
 DESCRIPTION = """\
@@ -40,6 +42,8 @@ Examples:
 _DEPTH = 100
 _SPIN_S = 0.1
 _WIDTH = 100
+_FIRST_REMINDER_S = 1.0
+_TYPE = 'emotion_msgs/msg/Emotion'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,6 +99,7 @@ class Viewer:
         self.last_at = time.monotonic()
         self._display = display
         self._save = save
+        self._problems: set[str] = set()
         self._subscriptions = [
             node.create_subscription(Emotion, topic, self._take, QoSProfile(depth=_DEPTH))
         ]
@@ -111,16 +116,26 @@ class Viewer:
 
     def _take(self, message: Any) -> None:
         record = as_record(message)
-        report = decode_emotion(record)
-        self.finals += report.trigger is Trigger.FINAL
+        self.finals += record['trigger'] == Trigger.FINAL
         self.last_at = time.monotonic()
-        line = json.dumps(record, ensure_ascii=False)
         if self._save is not None:
-            print(line, file=self._save, flush=True)
+            print(json_line(record), file=self._save, flush=True)
         if self._display is None:
-            print(line, flush=True)
+            print(json_line(record), flush=True)
+            return
+        try:
+            report = decode_emotion(plain(record))
+        except MessageError as error:
+            self._complain(error)
         else:
             self._display.show(report)
+
+    def _complain(self, error: MessageError) -> None:
+        """Say once what is wrong with messages that cannot be shown."""
+        problem = plain(str(error))
+        if problem not in self._problems:
+            self._problems.add(problem)
+            _say(f'this cannot be shown: {problem}')
 
 
 def run(args: argparse.Namespace, ros_args: Sequence[str] = ()) -> int:
@@ -156,15 +171,16 @@ def run(args: argparse.Namespace, ros_args: Sequence[str] = ()) -> int:
 def _watch(
     args: argparse.Namespace, node: Node, executor: SingleThreadedExecutor, viewer: Viewer
 ) -> int:
-    waiting_reported = False
-    begin = time.monotonic()
+    remind_at = time.monotonic() + _FIRST_REMINDER_S
+    pause_s = FIRST_REMINDER_S
     while not args.count or viewer.finals < args.count:
         executor.spin_once(timeout_sec=_SPIN_S)
         now = time.monotonic()
-        if not waiting_reported and now - begin > 1.0:
-            waiting_reported = True
+        if now > remind_at:
             if not node.count_publishers(viewer.topic):
-                _say(f'waiting for a node that publishes {viewer.topic}')
+                _say(f'waiting for a node that publishes {viewer.topic}{_others(node)}')
+            remind_at = now + pause_s
+            pause_s = min(2 * pause_s, LAST_REMINDER_S)
         if args.timeout and now - viewer.last_at > args.timeout:
             if viewer.finals:
                 return 0
@@ -174,6 +190,18 @@ def _watch(
             )
             return 1
     return 0
+
+
+def _others(node: Node) -> str:
+    """Return a hint that names the topics on which emotions are published."""
+    found = [
+        topic
+        for topic, types in node.get_topic_names_and_types()
+        if _TYPE in types and node.count_publishers(topic) and not topic.endswith('/interim')
+    ]
+    if found:
+        return f'; emotions are published on {", ".join(found)}: see --namespace and --topic'
+    return '; none is in sight: does it run, in this ROS_DOMAIN_ID?'
 
 
 def _say(text: str) -> None:

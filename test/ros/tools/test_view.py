@@ -17,7 +17,7 @@ from support.emotions import emotion
 from support.processes import end_all, finish, start
 from support.robot import Robot, robot
 
-from emotion_msgs.msg import Emotion
+from emotion_msgs.msg import Emotion, VocalCue
 from emotion_node.datatypes import Trigger
 from emotion_node.messages.json_records import as_record
 from emotion_node.messages.reports import Encoder
@@ -67,6 +67,51 @@ def test_the_view_shows_what_comes_and_stops_after_enough(tmp_path: Path, listen
     assert records[0] == as_record(message(1))
 
 
+def test_a_transcript_cannot_act_on_the_terminal(tmp_path: Path, listener: Robot) -> None:
+    evil = message(1)
+    evil.text = 'hi \x1b[2J\x9b31m\u202eevil\u2066 \r\n  99.0 s joy\x07'
+    evil.person_id = 'p\x1b]0;title\x07'
+    evil.modalities[1].detail = 'x\x1b[1A'
+    saved = tmp_path / 'saved.jsonl'
+    process = start('view', '--count', 1, '--save', saved)
+    Publisher(listener).publish(evil)
+    printed, log = finish(process, listener)
+    assert process.returncode == 0, log
+    assert '“hi \ufffd[2J\ufffd31m\ufffdevil\ufffd     99.0 s joy\ufffd”' in printed
+    line = saved.read_text()
+    for text in (printed, line):
+        assert not set(text) & set('\x1b\x9b\x07\r\u202e\u2066')
+    assert json.loads(line)['text'] == evil.text
+
+
+def test_messages_that_cannot_be_shown_are_named_and_the_next_one_is_shown(
+    tmp_path: Path, listener: Robot
+) -> None:
+    alien, late, odd = message(1), message(2), message(3)
+    alien.scores[0].label = 'boredom'
+    late.total_latency = float('nan')
+    odd.scores[1].score = float('nan')
+    odd.valence = float('inf')
+    odd.modalities[1].vocal_cues = [
+        VocalCue(name='pitch', deviation=deviation, deviation_unit='furlongs', normal_utterances=5)
+        for deviation in (float('nan'), 7.0)
+    ]
+    odd.modalities[1].available, odd.modalities[1].reason = True, ''
+    odd.modalities[1].scores = odd.modalities[0].scores
+    saved = tmp_path / 'saved.jsonl'
+    process = start('view', '--count', 4, '--save', saved)
+    Publisher(listener).publish(alien, late, odd, message(4))
+    printed, log = finish(process, listener)
+    assert process.returncode == 0, log
+    assert 'this cannot be shown: emotion has scores of boredom' in log
+    assert 'this cannot be shown: emotion has a time of nan s' in log
+    assert 'number 3' in printed
+    assert 'pitch +7 furlongs' in printed
+    assert 'number 4' in printed
+    second = json.loads(saved.read_text().splitlines()[1])
+    assert second['total_latency'] is None
+
+
 def test_the_view_prints_json_for_programs(listener: Robot) -> None:
     process = start('view', '--json', '--interim', '--count', 1)
     publisher = Publisher(listener)
@@ -83,7 +128,7 @@ def test_a_view_without_a_node_times_out_and_says_so(listener: Robot) -> None:
     printed, log = finish(process, listener)
     assert process.returncode == 1
     assert printed == ''
-    assert 'waiting for a node that publishes /silence' in log
+    assert 'waiting for a node that publishes /silence; none is in sight' in log
     assert 'does the node run, in this ROS_DOMAIN_ID' in log
 
 
