@@ -22,8 +22,11 @@ _CONSTANT_S: Final = 30.0
 """A microphone that has delivered sound may deliver constant samples this long, such as behind a
 noise gate."""
 FULL_SCALE: Final = 0.999
+_FLAT: Final = 1 - 1e-4
+"""Three samples in a row from this share of the peak on were clipped, be it below full scale: then
+the signal was attenuated later."""
 MAX_CLIPPED: Final = 0.03
-"""Share of loud samples at full scale; loud speech that is mastered well stays below."""
+"""Share of clipped samples among loud ones; loud speech that is mastered well stays below."""
 MAX_LOUD_DBFS: Final = -5.0
 """Level of loud chunks that speech cannot reach without clipping."""
 MAX_BEYOND: Final = 0.01
@@ -50,7 +53,7 @@ class LevelProblem(enum.StrEnum):
     CONSTANT = 'constant'
     """All samples are zero, or have the same value."""
     CLIPPED = 'clipped'
-    """Much of the loud audio is at full scale."""
+    """Much of the loud audio is clipped."""
     BEYOND_FULL_SCALE = 'beyond_full_scale'
     """Floats beyond -1..1."""
     TINY = 'tiny'
@@ -89,9 +92,11 @@ class _Sums:
     speech_energy: float = 0.0
 
     def add(self, other: _Sums) -> None:
-        for entry in fields(self):
-            name = entry.name
+        for name in _SUM_NAMES:
             setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+_SUM_NAMES: Final = tuple(entry.name for entry in fields(_Sums))
 
 
 @dataclass(slots=True)
@@ -202,6 +207,8 @@ def _measure(one: npt.NDArray[np.float64], raw: Samples, rate: int) -> _Sums:
     sums.loud_seconds = len(one) / rate
     sums.loud_energy = level * len(one)
     sums.clipped = float(np.count_nonzero(size >= FULL_SCALE))
+    if not sums.clipped:
+        sums.clipped = _flat(one, _FLAT * float(np.max(size)))
     sums.beyond = float(np.count_nonzero(size > 1.0))
     # Sums of one chunk weigh alike, so that single wild samples do not dominate.
     sums.neighbours, sums.neighbours_energy = _correlation(one)
@@ -210,6 +217,14 @@ def _measure(one: npt.NDArray[np.float64], raw: Samples, rate: int) -> _Sums:
     if raw.dtype == np.int16:
         sums.swapped, sums.swapped_energy = _correlation(raw.byteswap().astype(np.float64))
     return sums
+
+
+def _flat(samples: npt.NDArray[np.float64], level: float) -> float:
+    """Return how many samples stand beyond a level, of either sign, between two that do too."""
+    return sum(
+        float(np.count_nonzero(beyond[:-2] & beyond[1:-1] & beyond[2:]))
+        for beyond in (samples >= level, samples <= -level)
+    )
 
 
 def _correlation(samples: npt.NDArray[np.float64]) -> tuple[float, float]:
@@ -275,8 +290,8 @@ def _level_problems(sums: _Sums) -> dict[LevelProblem, str]:
     speech = _db(sums.speech_energy / max(sums.speech_seconds, _TINY))
     if sums.loud_seconds >= _LEAST_LOUD_S and (clipped > MAX_CLIPPED or level > MAX_LOUD_DBFS):
         found[LevelProblem.CLIPPED] = (
-            f'the microphone is too loud: {100 * clipped:.0f} % of the loud samples are at full '
-            f'scale, at a level of {level:.0f} dBFS; turn its gain down'
+            f'the microphone is too loud: {100 * clipped:.0f} % of the loud samples are clipped, '
+            f'at a level of {level:.0f} dBFS; turn its gain down'
         )
     elif sums.speech_seconds >= _LEAST_SPEECH_S and speech < MIN_SPEECH_DBFS:
         found[LevelProblem.QUIET_SPEECH] = (

@@ -26,8 +26,8 @@ DATA = Path(__file__).parents[4] / 'shared' / 'data'
 
 @cache
 def conversation() -> FloatArray:
-    """The first 20 s of the demo recording."""
-    return conversation_sound()[0][: 20 * SAMPLE_RATE]
+    """The first 10 s of the demo recording."""
+    return conversation_sound()[0][: 10 * SAMPLE_RATE]
 
 
 def louder(decibels: float) -> FloatArray:
@@ -62,7 +62,7 @@ def problem(samples: Audio, rate: int = SAMPLE_RATE) -> tuple[LevelProblem, str]
     return kind, text
 
 
-@pytest.mark.parametrize('seconds', [4.0, 12.5, 100.0])
+@pytest.mark.parametrize('seconds', [4.0, 12.5, 40.0])
 def test_zeros_from_the_beginning_are_a_muted_microphone(seconds: float) -> None:
     kind, text = problem(pcm(silence(seconds)))
     assert kind is LevelProblem.CONSTANT
@@ -89,6 +89,18 @@ def test_clipping_is_reported_with_its_share(decibels: float) -> None:
     share = int(text.split(': ')[1].split(' %')[0])
     assert share > (5 if decibels == 20 else 30)
     assert 'turn its gain down' in text
+
+
+@pytest.mark.parametrize('gain', [0.9, 0.5, 0.2])
+def test_audio_that_was_clipped_before_it_was_attenuated_is_recognised(gain: float) -> None:
+    for samples in (gain * pcm(louder(32)) / 32768, gain * louder(32).clip(-1, 1)):
+        assert problem(pcm(samples.astype(np.float32)))[0] is LevelProblem.CLIPPED
+
+
+def test_a_beep_is_not_clipping() -> None:
+    for frequency in (100, 440, 1000, 2000, 4000):
+        beep = 0.5 * np.sin(2 * np.pi * frequency * np.arange(8 * SAMPLE_RATE) / SAMPLE_RATE)
+        assert LevelProblem.CLIPPED not in monitored(beep.astype(np.float32)).summary(), frequency
 
 
 def test_one_shout_at_full_scale_is_not_clipping() -> None:
@@ -126,19 +138,19 @@ def test_16_bits_whose_bytes_are_swapped_are_recognised() -> None:
 @pytest.mark.parametrize('rate', [8000, 44_100, 48_000])
 def test_swapped_bytes_are_recognised_at_other_rates(rate: int) -> None:
     resampled = np.interp(
-        np.arange(0, 20, 1 / rate), np.arange(len(conversation())) / SAMPLE_RATE, conversation()
+        np.arange(0, 10, 1 / rate), np.arange(len(conversation())) / SAMPLE_RATE, conversation()
     )
     kind, _ = problem(pcm(resampled.astype(np.float32)).byteswap(), rate)
     assert kind is LevelProblem.BYTE_ORDER
 
 
 def test_other_formats_read_as_16_bits_are_noise_or_half_empty() -> None:
-    voice = conversation() + noise(20.0, 1e-6)  # more than 16 bits
+    voice = conversation() + noise(10.0, 1e-6)  # more than 16 bits
     wide = (voice * 2**31).astype(np.int32)
     readings: dict[str, Audio] = {
         'swapped 32 bits': as_int32(wide.byteswap()),
         'floats': voice.view(np.int16),
-        'compressed': np.random.default_rng(1).integers(-32768, 32767, 320_000).astype(np.int16),
+        'compressed': np.random.default_rng(1).integers(-32768, 32767, 160_000).astype(np.int16),
     }
     for name, samples in readings.items():
         kind, text = problem(samples)
@@ -189,7 +201,7 @@ def test_recorded_speech_is_no_problem(dataset: str) -> None:
     files = [one for one in (DATA / dataset).glob('**/*') if one.suffix in suffixes]
     if not files:
         pytest.skip(f'no recordings in {DATA / dataset}')
-    for file in sorted(files)[:: max(1, len(files) // 10)]:
+    for file in sorted(files)[:: max(1, len(files) // 5)]:
         parts = list(read_audio(file))
         samples = np.concatenate([part.samples for part in parts])
         assert not monitored(samples, parts[0].rate).summary(), file.name
