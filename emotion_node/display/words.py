@@ -35,8 +35,10 @@ REASON_WORDS: Final[Mapping[Reason, str]] = {
 
 def no_words(report: EmotionReport) -> str:
     """Return why a report has no words to show."""
-    # The emotion of words that are hidden is there.
-    return 'words hidden' if report.fused.text.available else 'no words recognised'
+    text = report.fused.text
+    # There were words that have an emotion, or of which the recogniser is not sure.
+    hidden = text.available or text.reason is Reason.LOW_CONFIDENCE
+    return 'words hidden' if hidden else 'no words recognised'
 
 
 def reason_words(reason: Reason) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from rich.console import Console
 from support.emotions import changed_fusion, emotion
 
+from emotion_node.config import PrivacyConfig
 from emotion_node.datatypes import (
     AudibleOrVisible,
     EmotionReport,
@@ -19,6 +20,7 @@ from emotion_node.datatypes import (
 )
 from emotion_node.display.terminal import EmotionDisplay
 from emotion_node.labels import LABELS, Modality
+from emotion_node.messages.privacy import outgoing
 
 
 def printed(*reports: EmotionReport) -> str:
@@ -53,6 +55,15 @@ def test_an_emotion_is_shown_with_its_evidence() -> None:
     assert '\x1b' not in text  # no colours outside of a terminal
     bars = dict(re.findall(r'(\w+) +(█+)', first))
     assert len(bars['joy']) == 12
+
+
+def test_words_that_are_hidden_are_not_taken_for_none() -> None:
+    hidden = outgoing(emotion(1), PrivacyConfig('hide'))
+    assert isinstance(hidden, EmotionReport)
+    text = printed(hidden)
+    assert '(words hidden)' in text
+    assert 'happy' not in text
+    assert 'little-text 3' in text, 'the emotion of the words is there'
 
 
 def test_an_unknown_emotion_is_shown_without_bars() -> None:
