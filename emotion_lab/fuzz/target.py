@@ -21,11 +21,13 @@ class Target:
         name: on the command line.
         description: what is put into what, in a line.
         prepare: makes what runs the cases; a state may last from case to case.
+        sample: number of cases in the tests.
     """
 
     name: str
     description: str
     prepare: Callable[[], Case]
+    sample: int = 300
 
 
 @dataclass(slots=True)

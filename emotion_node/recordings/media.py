@@ -24,6 +24,7 @@ from emotion_node.recordings.media_audio import Mixer
 from emotion_node.recordings.media_container import (
     audible_track,
     audio_stream,
+    audio_streams,
     count_audio,
     decode,
     open_media,
@@ -67,7 +68,7 @@ def probe(path: Path) -> MediaInfo:
         MediaError: it is missing, is not an audio or video file, or has no audio.
     """
     with open_media(path) as container:
-        streams = container.streams.audio
+        streams = audio_streams(container)
         track = audible_track(path, len(streams))
         stream = audio_stream(container, path, track)
         duration_ns = 0
@@ -103,7 +104,7 @@ def read_audio(
     losses = losses if losses is not None else MediaLosses()
     with open_media(path) as container:
         if track is None:
-            track = audible_track(path, len(container.streams.audio))
+            track = audible_track(path, len(audio_streams(container)))
         stream = audio_stream(container, path, track)
         usable = MIN_SAMPLE_RATE <= stream.rate <= MAX_SAMPLE_RATE
         mixed_down = channel is None or (channel == 'mean' and stream.channels > 2)
@@ -122,6 +123,7 @@ def read_audio(
                 count_audio(packet, losses)
             yield from chunks or ()
             losses.reached_ns = max(losses.reached_ns, place.end_ns)
+            losses.missing_ns = place.missing_ns
         yield from attempt(mixer.flush, lambda fault: None) or ()  # the tail of a broken decoder
 
 

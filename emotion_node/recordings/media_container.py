@@ -52,7 +52,7 @@ def open_media(path: Path) -> av.container.InputContainer:
 
 
 def audio_stream(container: av.container.InputContainer, path: Path, track: int) -> av.AudioStream:
-    """Return an audio track by its index among the audio tracks.
+    """Return an audio track by its index among those that can be decoded.
 
     Raises:
         MediaError: the file has no audio.
@@ -61,13 +61,26 @@ def audio_stream(container: av.container.InputContainer, path: Path, track: int)
         raise MediaError(
             f'{path} has no audio; emotions are found per utterance, so a recording needs audio'
         )
-    return container.streams.audio[track]
+    streams = audio_streams(container)
+    if not streams:
+        raise MediaError(f'{path}: FFmpeg has no decoder for its audio; convert it, e.g. to WAV')
+    return streams[track]
+
+
+def audio_streams(container: av.container.InputContainer) -> list[av.AudioStream]:
+    """Return the audio tracks that can be decoded."""
+    return [one for one in container.streams.audio if _is_decodable(one)]
+
+
+def _is_decodable(stream: av.AudioStream | av.VideoStream) -> bool:
+    """Return whether there is a decoder; without one, PyAV has no codec context."""
+    return getattr(stream, 'codec_context', None) is not None
 
 
 def video_stream(container: av.container.InputContainer) -> av.VideoStream | None:
     """Return the video track; a cover image is none."""
     for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
+        if _is_decodable(stream) and not stream.disposition & Disposition.attached_pic:
             return stream
     return None
 
@@ -78,10 +91,10 @@ def audible_track(path: Path, tracks: int) -> int:
         return 0
     audible: set[int] = set()
     with open_media(path) as container:
-        streams = container.streams.audio
+        streams = audio_streams(container)
         order = {stream.index: track for track, stream in enumerate(streams)}
         for packet in until_fault(container.demux(*streams), lambda fault: None):  # only a look
-            for frame in until_fault(packet.decode(), lambda fault: None):
+            for frame in attempt(packet.decode, lambda fault: None) or ():
                 if isinstance(frame, av.AudioFrame) and _is_audible(frame):
                     audible.add(order[packet.stream.index])
             if 0 in audible:

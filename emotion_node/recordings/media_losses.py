@@ -26,6 +26,7 @@ class MediaLosses:
         fault: why reading ended early; empty when it did not.
         stated_ns: length that the file states; 0 when it does not.
         reached_ns: position that was reached.
+        missing_ns: length of the gaps in the audio.
         timeline: where positions started again.
     """
 
@@ -36,6 +37,7 @@ class MediaLosses:
     fault: str = ''
     stated_ns: int = 0
     reached_ns: int = 0
+    missing_ns: int = 0
     timeline: Timeline = field(default_factory=Timeline)
 
     def losses(self) -> Iterator[str]:
@@ -54,6 +56,8 @@ class MediaLosses:
 
     def remarks(self) -> Iterator[str]:
         """Yield what else the user should know."""
+        if self.missing_ns:
+            yield f'{self.missing_ns / NS_PER_S:.2f} s of audio are missing between its packets'
         places = [f'{place / NS_PER_S:.1f}' for place in self.timeline.restarts_ns]
         if places:
             more = ', …' if len(places) > 3 else ''

@@ -11,6 +11,8 @@ RESTART_NS: Final = NS_PER_S
 """Positions that jump back by more than this start again."""
 MAX_GAP_NS: Final = 600 * NS_PER_S
 """Positions that jump ahead by more than this are damaged or on another clock."""
+_JITTER_NS: Final = NS_PER_S // 50
+"""Positions are rounded by less than this."""
 _MAX_SKEW_NS: Final = 10 * NS_PER_S
 """Tracks of one file start again at most this far apart."""
 
@@ -37,12 +39,14 @@ class Track:
         offset_ns: what is added to the positions of the current part.
         end_ns: where the track ends so far, on the continuous timeline.
         parts: number of parts that ended.
+        missing_ns: length of the gaps between its frames.
     """
 
     timeline: Timeline
     offset_ns: int = 0
     end_ns: int = 0
     parts: int = 0
+    missing_ns: int = 0
     _position_ns: int = 0
 
     def place(self, position_ns: int | None, duration_ns: int) -> int:
@@ -59,6 +63,8 @@ class Track:
             self._restart(position_ns)
         self._position_ns = position_ns
         stamp_ns = position_ns + self.offset_ns
+        if stamp_ns > self.end_ns + _JITTER_NS and self.end_ns:
+            self.missing_ns += stamp_ns - self.end_ns
         self.end_ns = max(self.end_ns, stamp_ns + duration_ns)
         return stamp_ns
 

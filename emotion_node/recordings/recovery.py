@@ -212,6 +212,9 @@ def _rows(database: apsw.Connection, report: Report) -> Iterator[tuple[int, int,
             (last + step,),
         )
         for key, topic, stamp_ns, data in until_fault(query, faults.append):
+            if key <= last:  # damaged pages may lead in circles
+                faults.append('its rows are out of order')
+                break
             last, step = key, 0
             yield topic, stamp_ns, data
         if not faults:

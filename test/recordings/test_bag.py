@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
+import os
 import shutil
 import sqlite3
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mcap.writer import IndexType, Writer
+from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from support.recordings import (
     START_NS,
@@ -171,3 +175,119 @@ def test_damaged_bytes_of_a_message_are_an_error(tmp_path: Path) -> None:
         message = next(bag.messages())
         with pytest.raises(BagError, match='not a valid emotion_msgs/msg/AudioChunk'):
             bag.decode(dataclasses.replace(message, data=message.data[:40]))
+
+
+def without_message_indexes(path: Path) -> Path:
+    """Write an MCAP file again with chunk indexes only, as some recorders do."""
+    file = storage_file(path)
+    target = path.parent / 'chunk_index_only.mcap'
+    with Reader(file) as reader, target.open('wb') as stream:
+        writer = Writer(stream, index_types=IndexType.CHUNK, use_statistics=False)
+        writer.start('ros2')
+        channels = {}
+        for connection in reader.connections:
+            schema = writer.register_schema(
+                connection.msgtype, 'ros2msg', connection.msgdef.data.encode()
+            )
+            channels[connection.topic] = writer.register_channel(connection.topic, 'cdr', schema)
+        for connection, stamp_ns, data in reader.messages():
+            writer.add_message(channels[connection.topic], stamp_ns, data, stamp_ns)
+        writer.finish()  # type: ignore[no-untyped-call]
+    return target
+
+
+def test_a_file_with_a_chunk_index_only_is_read_whole(tmp_path: Path) -> None:
+    sound = noise(3.0)
+    path = without_message_indexes(write_bag(tmp_path / 'bag', audio_rows(sound)))
+    with Bag(path) as bag:
+        assert bag.losses == []
+        assert 'no message indexes; the file was read without its index' in bag.damage
+        np.testing.assert_array_equal(samples_of(bag), sound)
+
+
+def test_files_that_metadata_does_not_list_are_read(tmp_path: Path) -> None:
+    first = write_bag(tmp_path / 'bag', audio_rows(noise(2.0)))
+    later = write_bag(
+        tmp_path / 'later', audio_rows(noise(2.0), start_ns=START_NS + 2_000_000_000)
+    )
+    shutil.copy(storage_file(later), first / 'bag_1.mcap')
+    with Bag(first) as bag:
+        assert bag.losses == []
+        assert 'metadata.yaml counts 63 messages on /audio, the files hold 126' in bag.damage
+        assert len(list(bag.messages())) == 126
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+def test_messages_that_are_counted_and_do_not_come_are_named(tmp_path: Path, storage: str) -> None:
+    path = write_bag(tmp_path / 'bag', audio_rows(noise(2.0)), storage)
+    metadata = path / 'metadata.yaml'
+    metadata.write_text(metadata.read_text().replace('message_count: 63', 'message_count: 99'))
+    with Bag(path) as bag:
+        assert len(list(bag.messages())) == 63
+        assert '63 of 99 messages on /audio could be read' in bag.losses[0]
+
+
+def test_messages_in_a_write_ahead_log_are_read(tmp_path: Path) -> None:
+    path = write_bag(tmp_path / 'bag', audio_rows(noise(2.0)), 'sqlite3')
+    file = storage_file(path)
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        database.execute('PRAGMA journal_mode = WAL')
+        database.execute('PRAGMA wal_autocheckpoint = 0')
+        with database:
+            database.execute(
+                'INSERT INTO messages (topic_id, timestamp, data) '
+                'SELECT topic_id, timestamp + 10000000000, data FROM messages'
+            )
+        killed = tmp_path / 'killed'
+        shutil.copytree(path, killed)  # the recorder has not closed the file
+    assert (killed / f'{file.name}-wal').stat().st_size > 0
+    with Bag(killed) as bag:
+        assert len(list(bag.messages())) == 126
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+@pytest.mark.parametrize('name', [b'a#b', b'a?b%20', b'caf\xe9', b'a:b'])
+def test_a_bag_may_have_any_name(tmp_path: Path, storage: str, name: bytes) -> None:
+    path = write_bag(tmp_path / 'bag', audio_rows(noise(0.5)), storage)
+    target = tmp_path / os.fsdecode(name)
+    target.mkdir()
+    file = target / f'{target.name}{storage_file(path).suffix}'
+    storage_file(path).rename(file)
+    with Bag(file) as bag:
+        assert bag.damage == ''
+        assert len(list(bag.messages())) == 16
+
+
+def test_a_ros_1_bag_is_named_with_its_converter(tmp_path: Path) -> None:
+    path = tmp_path / 'old.bag'
+    path.write_bytes(b'#ROSBAG V2.0\n')
+    assert is_bag(path)
+    with pytest.raises(BagError, match=r'ROS 1 bag.*rosbags-convert --src .*old\.bag --dst'):
+        Bag(path)
+
+
+def test_a_topic_of_json_is_not_damage(tmp_path: Path) -> None:
+    path = tmp_path / 'talk.mcap'
+    with path.open('wb') as stream:
+        writer = Writer(stream)
+        writer.start('')
+        schema = writer.register_schema('log', 'jsonschema', b'{"type": "object"}')
+        channel = writer.register_channel('/log', 'json', schema)
+        for n in range(5):
+            writer.add_message(channel, START_NS + n, b'{"n": 1}', START_NS + n)
+        writer.finish()  # type: ignore[no-untyped-call]
+    with Bag(path) as bag:
+        messages = list(bag.messages())
+        assert bag.damage == ''
+        assert len(messages) == 5
+        with pytest.raises(BagError, match='/log is recorded as json, not as CDR'):
+            bag.decode(messages[0])
+
+
+@pytest.mark.parametrize('compression', ['file', 'message', 'storage'])
+def test_the_compression_is_known(tmp_path: Path, compression: str) -> None:
+    path = write_bag(tmp_path / 'bag', audio_rows(noise(0.5)), compression=compression)
+    with Bag(path) as bag:
+        assert bag.compression == compression
+        assert bag.damage == ''
+        assert len(list(bag.messages())) == 16

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import os
 import signal
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from support.recordings import Samples, noise, truncate, write_media
@@ -15,6 +18,7 @@ from emotion_node.messages.audio import MessageError
 from emotion_node.recordings.media import probe, read_audio, read_media, read_video
 from emotion_node.recordings.media_audio import interrupts_deferred
 from emotion_node.recordings.media_container import MediaError
+from emotion_node.recordings.media_losses import MediaLosses
 from emotion_node.recordings.recording import MediaRecording
 
 
@@ -135,3 +139,111 @@ def test_an_interrupt_inside_the_library_takes_effect_afterwards() -> None:
     with pytest.raises(KeyboardInterrupt):
         work()
     assert reached
+
+
+def write_rotated(path: Path, degrees: int) -> Path:
+    """Write a video whose upper half is white, stored turned as a phone does."""
+    upright = np.zeros((64, 96, 3), np.uint8)
+    upright[:32] = 255
+    stored = np.ascontiguousarray(np.rot90(upright, -degrees // 90))
+    with av.open(str(path), 'w') as container:
+        video = container.add_stream('mpeg4', rate=10)
+        assert isinstance(video, av.VideoStream)
+        video.height, video.width = stored.shape[:2]
+        video.pix_fmt = 'yuv420p'
+        video.set_display_rotation(degrees)
+        audio = container.add_stream('aac', rate=16_000, layout='mono')
+        assert isinstance(audio, av.AudioStream)
+        for number in range(5):
+            frame = av.VideoFrame.from_ndarray(stored, format='bgr24')
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            container.mux(video.encode(frame))
+        sound = av.AudioFrame.from_ndarray(noise(0.5).reshape(1, -1), format='s16', layout='mono')
+        sound.rate, sound.pts, sound.time_base = 16_000, 0, Fraction(1, 16_000)
+        container.mux([*audio.encode(sound), *video.encode(None), *audio.encode(None)])
+    return path
+
+
+@pytest.mark.parametrize('degrees', [0, 90, -90, 180])
+def test_a_phone_video_is_turned_upright(tmp_path: Path, degrees: int) -> None:
+    path = write_rotated(tmp_path / 'a.mp4', degrees)
+    image = next(read_video(path)).decode()
+    assert image.shape == (64, 96, 3)
+    assert image[:24].mean() > 200
+    assert image[40:].mean() < 50
+
+
+def test_a_camera_that_hangs_upside_down_is_turned(tmp_path: Path) -> None:
+    path = write_rotated(tmp_path / 'a.mp4', 0)
+    image = next(read_video(path, rotation=180)).decode()
+    assert image[:24].mean() < 50
+    assert image[40:].mean() > 200
+    sideways = next(read_video(path, rotation=90)).decode()
+    assert sideways.shape == (96, 64, 3)
+    assert sideways[:, 40:].mean() > 200  # what was above is at the right
+
+
+def write_ts(path: Path, rate: int, layout: str, sound: Samples) -> Path:
+    return write_media(path, sound, rate, layout, 'mp2')
+
+
+def test_rate_and_channels_may_change_and_positions_start_again(tmp_path: Path) -> None:
+    first = write_ts(tmp_path / 'a.ts', 48_000, 'mono', tone(3.0, 48_000))
+    second = write_ts(tmp_path / 'b.ts', 44_100, 'stereo', tone(3.0, 44_100, 2))
+    both = tmp_path / 'both.ts'
+    both.write_bytes(first.read_bytes() + second.read_bytes())
+    losses = MediaLosses()
+    chunks = list(read_audio(both, losses=losses))
+    assert {chunk.rate for chunk in chunks} == {48_000}
+    assert sum(chunk.duration_ns for chunk in chunks) / 1e9 == pytest.approx(6.0, abs=0.2)
+    stamps = [chunk.stamp_ns for chunk in chunks]
+    assert stamps == sorted(stamps)
+    assert stamps[-1] / 1e9 == pytest.approx(6.0, abs=0.2)
+    assert list(losses.losses()) == []
+    assert 'positions start again' in next(losses.remarks())
+
+
+def test_the_audio_track_that_is_not_silent_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / 'a.mka'
+    with av.open(str(path), 'w') as container:
+        tracks = [container.add_stream('pcm_s16le', rate=16_000, layout='mono') for _ in '12']
+        for track, sound in zip(tracks, (0 * noise(2.0), noise(2.0)), strict=True):
+            assert isinstance(track, av.AudioStream)
+            frame = av.AudioFrame.from_ndarray(sound.reshape(1, -1), format='s16', layout='mono')
+            frame.rate, frame.pts, frame.time_base = 16_000, 0, Fraction(1, 16_000)
+            container.mux(track.encode(frame))
+    np.testing.assert_array_equal(joined(list(read_audio(path))), noise(2.0))
+    recording = MediaRecording(path, images=False)
+    assert 'audio track 2 of 2 was used' in recording.remarks[0]
+
+
+def test_what_a_truncated_file_lacks_is_named(tmp_path: Path) -> None:
+    path = truncate(write_media(tmp_path / 'a.mkv', noise(4.0), images=100))
+    recording = MediaRecording(path, images=True)
+    steps = list(recording.steps())
+    reached_s = max(step.time_ns for step in steps) / 1e9
+    assert len(recording.losses) == 1
+    assert f'it ends at {reached_s:.1f} of 4.0 s' in recording.losses[0]
+
+
+def test_audio_that_cannot_be_decoded_is_named_with_its_length(tmp_path: Path) -> None:
+    path = write_media(tmp_path / 'a.flac', tone(4.0, 16_000), codec='flac')
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 400] = bytes(400)
+    path.write_bytes(data)
+    recording = MediaRecording(path, images=False)
+    values = [step.value for step in recording.steps()]
+    length_ns = sum(value.duration_ns for value in values if isinstance(value, AudioChunk))
+    assert 2e9 < length_ns < 4e9
+    missing = f'{4 - length_ns / 1e9:.2f} s of audio are missing'
+    assert missing in ' '.join([*recording.losses, *recording.remarks])
+
+
+@pytest.mark.parametrize('name', [b'a:b.wav', b'caf\xe9.wav', b'a#b?c%20.wav'])
+def test_a_file_may_have_any_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_media(tmp_path / 'a.wav', noise(1.0)).rename(os.fsdecode(name))
+    np.testing.assert_array_equal(joined(list(read_audio(Path(os.fsdecode(name))))), noise(1.0))

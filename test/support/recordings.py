@@ -90,13 +90,15 @@ def write_bag(
     compressed: bool = False,
     qos: Sequence[Qos] = (),
     types: Typestore | None = None,
+    compression: str = '',
 ) -> Path:
-    """Write a bag."""
+    """Write a bag; `compressed` is short for the compression "storage"."""
     store = types or standard_types()
     plugin = StoragePlugin.MCAP if storage == 'mcap' else StoragePlugin.SQLITE3
     writer = Writer(folder, version=9, storage_plugin=plugin)
-    if compressed:
-        writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+    if compressed or compression:
+        mode = CompressionMode[compression.upper() or 'STORAGE']
+        writer.set_compression(mode, CompressionFormat.ZSTD)
     with writer:
         connections = {}
         for topic, kind, time_ns, message in rows:
