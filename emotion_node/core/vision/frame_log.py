@@ -15,7 +15,9 @@ from emotion_node.datatypes import NS_PER_S, Reason, VisionHealth
 from emotion_node.faces import Image
 
 FROZEN_NS: Final = 2 * NS_PER_S
-"""A camera whose images are identical for longer is frozen: a sensor always has some noise."""
+FROZEN_FRAMES: Final = 15
+"""A camera whose images are identical for longer, and so many of them, is frozen: a sensor always
+has some noise."""
 ROW_STEP: Final = 4
 """Every how manieth row of two images is compared."""
 CAPACITY: Final = 4096
@@ -26,10 +28,11 @@ MAX_STILLS: Final = 8
 
 @dataclass(slots=True)
 class _Still:
-    """A stretch of identical images: stamps of the first and the last."""
+    """A stretch of identical images: stamps of the first and the last, and their number."""
 
     first_ns: int
     last_ns: int
+    frames: int = 0
 
     @property
     def duration_ns(self) -> int:
@@ -37,7 +40,7 @@ class _Still:
 
     @property
     def frozen(self) -> bool:
-        return self.duration_ns > FROZEN_NS
+        return self.duration_ns > FROZEN_NS and self.frames >= FROZEN_FRAMES
 
 
 class FrameLog:
@@ -70,6 +73,7 @@ class FrameLog:
         self._rows = rows
         known = still.frozen
         still.last_ns = stamp_ns
+        still.frames += 1
         if still.frozen and not known:
             self._stills.append(still)
         frozen_s = still.duration_ns / NS_PER_S if still.frozen else 0.0

@@ -265,3 +265,12 @@ def test_the_time_of_the_expression_model_includes_all_frames() -> None:
     assert emotion.samples_used == pytest.approx(3 * SECOND / model.period_ns, abs=1)
     spent_ms = 2 * emotion.samples_used + 1
     assert emotion.inference_ns / 1e6 == pytest.approx(spent_ms, abs=0.01)
+
+
+def test_a_few_identical_images_of_a_slow_camera_are_no_frozen_one() -> None:
+    vision = FaceVision(TalkingFaces(None))
+    image = frame(0).decode()
+    for number in range(10):
+        report = vision.update(VideoFrame(number * SECOND, lambda: image))
+        assert report is not None
+        assert report.reason is Reason.NONE
