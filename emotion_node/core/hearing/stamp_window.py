@@ -96,6 +96,19 @@ class StampWindow:
         rise_ns = min(recent) - min(before)
         return rise_ns if rise_ns > max(PRECISE_NS, (max(before) - min(before)) // 2) else 0
 
+    def added_up_rise(self, received_ns: int) -> int:
+        """Return by how much every stamp of a full window is late, in ns.
+
+        Many losses within the scatter of the stamps add up to it.
+
+        Returns:
+            0 where a stamp is not late, or the window is not full yet.
+        """
+        if received_ns < WINDOW_NS or len(self._stamps) < MIN_STAMPS:
+            return 0
+        rise_ns = min(one.deviation_ns for one in self._stamps)
+        return rise_ns if rise_ns > PRECISE_NS else 0
+
     def offset(self, received_ns: int, max_step_ns: int) -> int:
         """Return the typical deviation of the stamps, in ns.
 

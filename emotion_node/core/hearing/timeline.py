@@ -61,7 +61,8 @@ class Timeline:
       soon, nothing was missing and the driver was late; from then on only a longer delay counts
       as a loss.
     * Stamps that scatter show missing audio after `SETTLED_NS`, when none of them has fallen back;
-      it is then counted, and later audio has the correct stamps from the next silence on.
+      it is then counted, and later audio has the correct stamps from the next silence on. Losses
+      too small for that are counted when they have added up.
     * Of chunks that share one stamp only the first can show missing audio. While stamps stand
       still, the samples are counted.
     * Where the clock of the sound card and that of the stamps drift apart, the expected stamp
@@ -265,6 +266,11 @@ class Timeline:
             self._late_loss_ns += rise_ns
             self._shift(rise_ns)
             self._window.drop_before(received_ns - SETTLED_NS)
+            return
+        rise_ns = self._window.added_up_rise(received_ns)
+        if rise_ns:
+            self._late_loss_ns += rise_ns
+            self._shift(rise_ns)
             return
         if abs(offset_ns) > SLEW_DEAD_BAND_NS and received_ns >= SETTLED_NS:
             limit_ns = duration_ns // SLEW_DIVISOR

@@ -115,6 +115,19 @@ def test_lost_chunks_are_holes_of_their_length(share: float, chunks_per_step: in
     assert np.median(np.abs(placed.errors[-100:])) <= 21
 
 
+@pytest.mark.parametrize('jitter_ms', [60, 200])
+@pytest.mark.parametrize('seed', range(3))
+def test_losses_within_the_jitter_are_counted_when_they_add_up(jitter_ms: int, seed: int) -> None:
+    """3 % of 60 s: no single loss shows, and stamps would be wrong by 1.8 s at the end."""
+    rng = np.random.default_rng(seed)
+    true = [stamp for stamp in exact(3000) if rng.random() >= 0.03]
+    lost_ms = 20 * (3000 - len(true))
+    placed = Placed([stamp + rng.uniform(-jitter_ms, jitter_ms) for stamp in true], true)
+    assert Continuity.GAP not in placed.kinds
+    assert lost_ms - 2 * jitter_ms - 100 <= placed.lost_ms <= lost_ms + 100
+    assert np.median(np.abs(placed.errors[-200:])) <= 2 * jitter_ms + 50
+
+
 @pytest.mark.parametrize('late_ms', [30, 45, 60, 100, 200])
 def test_a_driver_that_is_late_at_times_loses_nothing(late_ms: int) -> None:
     """It stamps before a blocking read, then reads the accumulated audio without waiting."""
