@@ -25,10 +25,12 @@ FULL_SCALE: Final = 0.999
 _FLAT: Final = 1 - 1e-4
 """Three samples in a row from this share of the peak on were clipped, be it below full scale: then
 the signal was attenuated later."""
-MAX_CLIPPED: Final = 0.03
+MAX_CLIPPED: Final = 0.02
 """Share of clipped samples among loud ones; loud speech that is mastered well stays below."""
 MAX_LOUD_DBFS: Final = -5.0
 """Level of loud chunks that speech cannot reach without clipping."""
+SQUARE_DBFS: Final = -2.0
+"""From this level on it is nearly a square wave."""
 MAX_BEYOND: Final = 0.01
 """Share of loud samples beyond full scale; decoders of compressed audio overshoot in single
 samples."""
@@ -178,7 +180,7 @@ class LevelMonitor:
         return seconds >= (_CONSTANT_S if self._varied else _LEAST_S)
 
     def _constant_text(self) -> str:
-        value = 'zero' if not self._constant else f'{self._constant:.3f} of full scale'
+        value = 'zero' if not self._constant else f'{self._constant:.2g} of full scale'
         return (
             f'all samples of the last {self._constant_s:.0f} s are {value}: the microphone is '
             'muted, or another device is needed (arecord -l, pactl list sources)'
@@ -253,7 +255,8 @@ def _format_problems(sums: _Sums, peak: float, pcm: bool) -> dict[LevelProblem, 
         cause = (
             'the microphone is muted or its gain is at its minimum'
             if pcm
-            else 'samples of 16 bits come as 32 bits or as floats, or the microphone is muted'
+            else 'samples of 16 bits come as 32 bits, floats are in the wrong byte order, or the '
+            'microphone is muted'
         )
         found[LevelProblem.TINY] = f'no sample exceeds {_db(peak**2):.0f} dBFS: {cause}'
     elif enough and swapped > max(MIN_SWAPPED_CORRELATION, correlation + 0.3):
@@ -292,11 +295,13 @@ def _level_problems(sums: _Sums) -> dict[LevelProblem, str]:
         found[LevelProblem.CLIPPED] = (
             f'the microphone is too loud: {100 * clipped:.0f} % of the loud samples are clipped, '
             f'at a level of {level:.0f} dBFS; turn its gain down'
+            + ', or correct the format: unsigned samples may be read as signed'
+            * (level > SQUARE_DBFS)
         )
     elif sums.speech_seconds >= _LEAST_SPEECH_S and speech < MIN_SPEECH_DBFS:
         found[LevelProblem.QUIET_SPEECH] = (
             f'speech is far too quiet ({speech:.0f} dBFS, expected about -30): turn the gain of '
-            'the microphone up, or move it closer'
+            'the microphone up, or move it closer; or the samples use only some of their bits'
         )
     return found
 

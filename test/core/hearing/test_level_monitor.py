@@ -72,7 +72,7 @@ def test_zeros_from_the_beginning_are_a_muted_microphone(seconds: float) -> None
 
 def test_a_constant_value_is_not_sound_either() -> None:
     kind, text = problem(np.full(10 * SAMPLE_RATE, -16384, np.int16))
-    assert (kind, '-0.500 of full scale' in text) == (LevelProblem.CONSTANT, True)
+    assert (kind, '-0.5 of full scale' in text) == (LevelProblem.CONSTANT, True)
 
 
 def test_zeros_for_some_seconds_between_sentences_are_a_noise_gate() -> None:
@@ -122,6 +122,8 @@ def test_16_bits_in_32_are_recognised() -> None:
     kind, text = problem(as_int32(pcm(conversation()).astype(np.int32)))
     assert kind is LevelProblem.TINY
     assert 'samples of 16 bits come as 32 bits' in text
+    kind, text = problem((conversation() * 2**23).astype(np.int32) / np.float32(2**31))
+    assert (kind, 'only some of their bits' in text) == (LevelProblem.QUIET_SPEECH, True)
 
 
 def test_8_bits_in_16_are_far_too_quiet() -> None:
@@ -163,6 +165,9 @@ def test_other_formats_read_as_16_bits_are_noise_or_half_empty() -> None:
 
 
 def test_unsigned_samples_read_as_signed_are_recognised() -> None:
+    unsigned = np.round(conversation() * 32767 + 32768).astype(np.uint16)
+    kind, text = problem(unsigned.view(np.int16))
+    assert (kind, 'unsigned samples' in text) == (LevelProblem.CLIPPED, True)
     shifted = (conversation() * 0.5 + 0.5).astype(np.float32)
     kind, text = problem(shifted)
     assert kind is LevelProblem.OFFSET
