@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from launch import LaunchDescription
+from launch import Action, LaunchContext, LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
     IncludeLaunchDescription,
+    OpaqueFunction,
     RegisterEventHandler,
     TimerAction,
 )
 from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
+from launch.events.process import ProcessExited
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -50,6 +52,34 @@ ARGUMENTS = (
 FORWARDED = ('image_topic', 'image_transport', 'audio_topic')
 
 
+def _check_bag(context: LaunchContext) -> None:
+    """Stop the start if there is no such recording.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    bag = Path(LaunchConfiguration('bag').perform(context)).expanduser()
+    if not bag.exists():
+        raise FileNotFoundError(f'bag: there is no file or folder {bag}')
+
+
+def _after_player(event: ProcessExited, context: LaunchContext) -> list[Action]:
+    """Return what ends everything some time after the last message."""
+    status = event.returncode
+
+    def end(context: LaunchContext) -> list[Action]:
+        # A launch file cannot choose the status of `ros2 launch`. It is 1 after an exception.
+        if status:
+            raise RuntimeError(
+                f'replay ended with status {status}, for the reason that it printed'
+            )
+        return [EmitEvent(event=Shutdown(reason='the recording has been played'))]
+
+    return [
+        TimerAction(period=LaunchConfiguration('grace'), actions=[OpaqueFunction(function=end)])
+    ]
+
+
 def generate_launch_description() -> LaunchDescription:
     """Return what `ros2 launch` runs."""
     node = IncludeLaunchDescription(
@@ -80,23 +110,14 @@ def generate_launch_description() -> LaunchDescription:
         emulate_tty=True,
         condition=IfCondition(LaunchConfiguration('view')),
     )
-    end = RegisterEventHandler(
-        OnProcessExit(
-            target_action=player,
-            on_exit=[
-                TimerAction(
-                    period=LaunchConfiguration('grace'),
-                    actions=[EmitEvent(event=Shutdown(reason='the recording has been played'))],
-                )
-            ],
-        )
-    )
+    end = RegisterEventHandler(OnProcessExit(target_action=player, on_exit=_after_player))
     return LaunchDescription(
         [
             *(
                 DeclareLaunchArgument(name, default_value=default, description=description)
                 for name, default, description in ARGUMENTS
             ),
+            OpaqueFunction(function=_check_bag),
             node,
             player,
             view,

@@ -14,6 +14,7 @@ from rich.text import Text
 from emotion_node.annotate.annotation import Annotation
 from emotion_node.core.timings import Timings
 from emotion_node.display.palette import emotion_colour
+from emotion_node.display.plain_text import plain
 from emotion_node.display.words import no_words
 
 
@@ -55,7 +56,7 @@ def emotion_table(result: Result) -> RenderableType:
             f'{one.end_s:.2f} s',
             Text(fused.label or 'unknown', style=emotion_colour(fused.label)),
             f'{fused.confidence:.2f}' if fused.label else '',
-            Text(words or f'({no_words(one.report)})', style='' if words else 'dim'),
+            Text(plain(words) or f'({no_words(one.report)})', style='' if words else 'dim'),
         )
     return Group(Text(f'\n{result.path}: {_count(len(result.emotions))}', 'bold'), table)
 
