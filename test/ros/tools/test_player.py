@@ -155,3 +155,12 @@ def test_the_offered_quality_of_service_is_the_recorded_one(tmp_path: Path) -> N
     effort = offered_qos(Topic('/a', 'b', qos=(qos(QosReliability.BEST_EFFORT),)))
     assert effort.reliability is ReliabilityPolicy.BEST_EFFORT
     assert offered_qos(Topic('/a', 'b')).reliability is ReliabilityPolicy.BEST_EFFORT
+
+
+def test_a_bag_of_which_nothing_is_played_is_a_failure(tmp_path: Path, listener: Robot) -> None:
+    path = write_bag(tmp_path / 'talk', audio_rows(noise(0.5)))
+    options = ('--start-offset', 0.01, '--duration', 0.01, '--wait-for-subscribers', 0)
+    process = start('replay', path, *options)
+    _, log = finish(process, listener)
+    assert process.returncode == 1
+    assert 'none of its 16 messages was played' in log
