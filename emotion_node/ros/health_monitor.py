@@ -28,6 +28,9 @@ from emotion_node.ros.periods import (
 
 _CHECKS_WHEN_CONNECTED: Final = round(CONNECTED_GRAPH_PERIOD_S / GRAPH_PERIOD_S)
 
+_WITHOUT: Final = {'image': ' If there is no camera, set image.transport to "off"'}
+"""What to do where the robot lacks an input, by its name."""
+
 
 class HealthMonitor:
     """Checks the inputs and publishes diagnostics, by the steady clock.
@@ -70,7 +73,7 @@ class HealthMonitor:
     def _report_missing_publishers(self) -> None:
         now = time.monotonic()
         for name, one in self._state.inputs.items():
-            if one.health.publishers or one.health.messages:
+            if one.health.publishers:
                 self._missing.pop(name, None)
                 continue
             report_at, period_s = self._missing.setdefault(
@@ -82,6 +85,7 @@ class HealthMonitor:
             self._missing[name] = (now + next_s, next_s)
             hint = other_topics(self._node, name, one.health) or (
                 '; does the driver run, in this ROS_DOMAIN_ID and under this topic name?'
+                + _WITHOUT.get(name, '')
             )
             self._node.get_logger().warning(f'nobody publishes on {one.health.topic}{hint}')
 

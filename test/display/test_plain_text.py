@@ -1,4 +1,4 @@
-"""Text of strangers does not act on the terminal."""
+"""Text from messages does not act on the terminal."""
 
 from __future__ import annotations
 

@@ -165,6 +165,27 @@ def test_a_topic_with_two_types_of_images_is_reported_and_the_right_one_received
     assert values['publishers'] == '/robot'
 
 
+def test_a_camera_that_is_gone_is_missed_again_and_again(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(health_monitor, 'FIRST_REMINDER_S', 0.3)
+    with active_node(QUIET) as (one, node):
+        camera = one.node.create_publisher(Image, 'image', RELIABLE)
+        one.until(camera.get_subscription_count, 'the node receives the camera')
+        capfd.readouterr()
+        one.node.destroy_publisher(camera)
+        log = ''
+
+        def missed() -> bool:
+            nonlocal log
+            log += capfd.readouterr().err
+            return log.count('nobody publishes on /image') == 2
+
+        one.until(missed, 'two reminders')
+        assert 'If there is no camera, set image.transport to "off"' in log
+        assert node.state.image is not None
+
+
 def test_an_input_that_nobody_publishes_is_logged_again_with_a_hint(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -201,7 +201,7 @@ def _others(node: Node) -> str:
     ]
     if found:
         return f'; emotions are published on {", ".join(found)}: see --namespace and --topic'
-    return '; none is in sight: does it run, in this ROS_DOMAIN_ID?'
+    return '; no publisher found: does the node run, in this ROS_DOMAIN_ID?'
 
 
 def _say(text: str) -> None:

@@ -128,7 +128,7 @@ def test_a_view_without_a_node_times_out_and_says_so(listener: Robot) -> None:
     printed, log = finish(process, listener)
     assert process.returncode == 1
     assert printed == ''
-    assert 'waiting for a node that publishes /silence; none is in sight' in log
+    assert 'waiting for a node that publishes /silence; no publisher found' in log
     assert 'does the node run, in this ROS_DOMAIN_ID' in log
 
 
