@@ -33,6 +33,10 @@ CLOCK_STEP_NS: Final = 500 * NS_PER_MS
 MIN_ARRIVALS: Final = 8
 MAX_ARRIVALS: Final = 25
 """The difference between the clocks is the median over this many arrivals."""
+MIN_SPAN_NS: Final = 3 * NS_PER_S // 2
+MAX_SPREAD_NS: Final = 300 * NS_PER_MS
+"""These arrivals have to span this time, and half of them to be within this range: where messages
+wait in a queue, images only seem to be ahead, by more and more."""
 
 SEARCH_NS: Final = 400 * NS_PER_MS
 SEARCH_STEP_NS: Final = 10 * NS_PER_MS
@@ -122,6 +126,7 @@ class ClockOffset:
         self._configured_ns = round(config.delay * NS_PER_S)
         self._auto = config.delay_auto
         self._arrivals: deque[int] = deque(maxlen=MAX_ARRIVALS)
+        self._heard: deque[int] = deque(maxlen=MAX_ARRIVALS)
         self._evidence: dict[str, int] = {}
         self.reset()
 
@@ -130,8 +135,8 @@ class ClockOffset:
         self.clock_ns = 0
         self.delay_ns = self._configured_ns
         self.learnt = False
-        self._audio_ns: int | None = None
         self._arrivals.clear()
+        self._heard.clear()
         self._evidence.clear()
 
     @property
@@ -177,11 +182,11 @@ class ClockOffset:
             stamp_ns: of the frame.
             audio_ns: stamp up to which audio had arrived by then; None when it is not known.
         """
-        if audio_ns is None or audio_ns == self._audio_ns:
+        if audio_ns is None or (self._heard and audio_ns == self._heard[-1]):
             return  # without new audio, images only seem to be ahead
-        self._audio_ns = audio_ns
+        self._heard.append(audio_ns)
         self._arrivals.append(stamp_ns - audio_ns)
-        if not self._auto or len(self._arrivals) < MIN_ARRIVALS:
+        if not self._auto or not self._is_steady():
             return
         ahead_ns = self.arrival_ns
         apart = ahead_ns > MAX_AHEAD_NS or ahead_ns < -MAX_BEHIND_NS
@@ -191,6 +196,13 @@ class ClockOffset:
             self.delay_ns = self._configured_ns
             self.learnt = False
             self._evidence.clear()
+
+    def _is_steady(self) -> bool:
+        count = len(self._arrivals)
+        if count < MIN_ARRIVALS or self._heard[-1] - self._heard[0] < MIN_SPAN_NS:
+            return False
+        arrivals = sorted(self._arrivals)
+        return arrivals[3 * count // 4] - arrivals[count // 4] <= MAX_SPREAD_NS
 
     def add_speech(self, utterance_id: str, alignment: Alignment | None) -> None:
         """Take what was found in an utterance; it replaces what was found in it before."""

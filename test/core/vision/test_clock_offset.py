@@ -73,6 +73,12 @@ class TestTwoClocks:
             clocks.add_arrival(3 * SECOND + number * FRAME_NS, 2 * SECOND)
         assert clocks.offset_ns == 0
 
+    def test_audio_that_waits_in_a_queue_is_no_other_clock(self) -> None:
+        clocks = ClockOffset(ImageConfig())
+        for number in range(200):
+            clocks.add_arrival(4 * number * FRAME_NS, number * FRAME_NS)
+        assert clocks.offset_ns == 0
+
     def test_nothing_is_changed_unless_it_is_allowed(self) -> None:
         clocks = ClockOffset(ImageConfig(delay=0.1, delay_auto=False))
         arrivals(clocks, TAI_NS)
