@@ -13,7 +13,8 @@ from support.speech import chunks, noise, silence
 
 from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import Config
-from emotion_node.core.hearing.level_monitor import LevelMonitor, LevelProblem
+from emotion_node.core.hearing.level_monitor import LevelMonitor
+from emotion_node.core.hearing.level_problems import LevelProblem
 from emotion_node.core.hearing.stream import Hearing
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray
 from emotion_node.factory import load_vad
