@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
 from sensor_msgs.msg import CompressedImage, Image
 from support.recordings import CONVERSATION
-from support.robot import NS_PER_S, active_node, audio_message
+from support.robot import NS_PER_S, Robot, active_node, audio_message
 
 from emotion_msgs.msg import Emotion, FaceArray
 from emotion_node.config import AudioConfig, make_config
@@ -119,6 +120,51 @@ def test_the_node_reports_of_two_people_what_the_pipeline_does_offline(
         assert [cue.intensity for cue in cues] == pytest.approx(
             [cue.intensity for cue in recorded_cues], abs=0.02
         )
+
+
+def test_images_that_cannot_be_decoded_are_named_with_the_utterance_and_in_diagnostics(
+    steps: list[tuple[Step, Any]],
+) -> None:
+    with active_node(PARAMETERS | {'diagnostics.period': 0.2}) as (robot, node):
+        robot.listen(Emotion, 'emotion')
+        robot.until(lambda: node.count_subscribers('emotion'), 'the robot listens')
+        camera = robot.publisher(CompressedImage, 'image/compressed')
+
+        def warned() -> bool:
+            camera.publish(_broken_image(1))
+            return 'could not be decoded' in _image_status(robot)
+
+        robot.until(warned, 'a warning')
+        robot.listen(FaceArray, 'faces')
+        faces = robot.inbox['faces']
+        robot.until(lambda: node.count_subscribers('faces'), 'the robot listens to faces')
+        for step, message in steps:
+            if isinstance(step.value, AudioChunk):
+                samples = np.asarray(message.data, np.int16)
+                publisher = robot.publisher(type(audio_message(samples, 0)), 'audio')
+                publisher.publish(audio_message(samples, step.value.stamp_ns))
+            elif isinstance(step.value, VideoFrame):
+                before = len(faces)
+                camera.publish(_broken_image(step.value.stamp_ns))
+                robot.until(lambda: len(faces) > before, 'a report on the image')  # noqa: B023
+        robot.until(lambda: robot.inbox['emotion'], 'an emotion')
+    face = robot.inbox['emotion'][0].modalities[2]
+    assert (face.available, face.reason) == (False, 'error')
+    assert face.detail == "compressed image ('jpeg') cannot be decoded; expected JPEG or PNG"
+
+
+def _broken_image(stamp_ns: int) -> CompressedImage:
+    image = CompressedImage(format='jpeg')
+    image.header.stamp.sec, image.header.stamp.nanosec = divmod(stamp_ns, NS_PER_S)
+    image.data.frombytes(b'broken')
+    return image
+
+
+def _image_status(robot: Robot) -> str:
+    status = robot.status('image')
+    if status is None or status.level != DiagnosticStatus.WARN:
+        return ''
+    return str(status.message)
 
 
 def test_the_woman_on_the_right_is_found_to_be_the_speaker(offline: list[Report]) -> None:
