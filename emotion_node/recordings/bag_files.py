@@ -167,7 +167,7 @@ class IndexedSource:
             return
         faults: list[str] = []
         last_ns = -1
-        at_last: set[tuple[str, int]] = set()
+        at_last: list[tuple[str, bytes]] = []
         rows = until_fault(self._reader.messages(connections), faults.append)
         for connection, stamp_ns, data in rows:
             if not 0 <= stamp_ns <= MAX_STAMP_NS or not isinstance(data, bytes):
@@ -176,14 +176,14 @@ class IndexedSource:
             if stamp_ns > last_ns:
                 last_ns = stamp_ns
                 at_last.clear()
-            at_last.add((connection.topic, hash(data)))
+            at_last.append((connection.topic, data))
             yield from _plain(connection.topic, stamp_ns, data, self._lose)
         if not faults:
             return
         self._lose(f'{self._path} is damaged or truncated: {faults[0]}')
         for found in recover(self._file, lambda fault: None):  # the fault has been reported
-            seen = (found.topic, hash(found.data)) in at_last
-            if found.stamp_ns < last_ns or (found.stamp_ns == last_ns and seen):
+            seen = found.stamp_ns == last_ns and (found.topic, found.data) in at_last
+            if found.stamp_ns < last_ns or seen:
                 continue
             if topics is None or found.topic in topics:
                 yield from _plain(found.topic, found.stamp_ns, found.data, self._lose)

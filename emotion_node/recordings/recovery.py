@@ -206,12 +206,8 @@ def _rows(database: apsw.Connection, report: Report) -> Iterator[tuple[int, int,
     step = 0
     while True:
         faults: list[str] = []
-        query = database.execute(
-            'SELECT id, topic_id, timestamp, data FROM messages NOT INDEXED WHERE id > ? '
-            'ORDER BY id',
-            (last + step,),
-        )
-        for key, topic, stamp_ns, data in until_fault(query, faults.append):
+        rows = _rows_after(database, last + step)
+        for key, topic, stamp_ns, data in until_fault(rows, faults.append):
             if key <= last:  # damaged pages may lead in circles
                 faults.append('its rows are out of order')
                 break
@@ -224,6 +220,14 @@ def _rows(database: apsw.Connection, report: Report) -> Iterator[tuple[int, int,
         step = 2 * step or 1
         if step > 2**20:
             return
+
+
+def _rows_after(database: apsw.Connection, key: int) -> Iterator[Any]:
+    # Lazily, as the first row is read when the query begins.
+    yield from database.execute(
+        'SELECT id, topic_id, timestamp, data FROM messages NOT INDEXED WHERE id > ? ORDER BY id',
+        (key,),
+    )
 
 
 def _qos_column(database: apsw.Connection) -> str:

@@ -291,3 +291,25 @@ def test_the_compression_is_known(tmp_path: Path, compression: str) -> None:
         assert bag.compression == compression
         assert bag.damage == ''
         assert len(list(bag.messages())) == 16
+
+
+@pytest.mark.parametrize('storage', STORAGES)
+def test_what_follows_damage_in_an_indexed_file_is_read_and_the_loss_is_named(
+    tmp_path: Path, storage: str
+) -> None:
+    sound = noise(120.0)
+    path = write_bag(tmp_path / 'bag', audio_rows(sound), storage, storage == 'mcap')
+    file = storage_file(path)
+    data = bytearray(file.read_bytes())
+    middle = len(data) // 2 // 4096 * 4096
+    data[middle : middle + 4096] = bytes(4096)
+    file.write_bytes(data)
+    with Bag(path) as bag:
+        messages = list(bag.messages())
+        assert any('is damaged or truncated' in text for text in bag.losses)
+        assert any(f'{len(messages)} of 3750 messages' in text for text in bag.losses)
+    stamps = [message.stamp_ns for message in messages]
+    assert stamps == sorted(set(stamps))
+    assert stamps[0] < START_NS + 1_000_000_000
+    assert stamps[-1] > START_NS + 110_000_000_000
+    assert len(messages) > 1000
