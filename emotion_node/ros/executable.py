@@ -97,14 +97,17 @@ def _explain(error: Exception) -> str:
     return problem
 
 
-def _own_arguments(name: str, args: Sequence[str] | None) -> list[str]:
+def _own_arguments(command_line: Sequence[str]) -> list[str]:
     """Return the arguments that are not for ROS.
+
+    Args:
+        command_line: the name of the program and its arguments.
 
     Raises:
         StartError: an argument cannot be used.
     """
     try:
-        return list(remove_ros_args([name, *(sys.argv[1:] if args is None else args)]))[1:]
+        return list(remove_ros_args(list(command_line)))[1:]
     except (RCLError, UnknownROSArgsError) as error:
         raise StartError(_explain(error)) from error
 
@@ -115,7 +118,7 @@ def _refuse_other_arguments(name: str, args: Sequence[str] | None) -> None:
     Raises:
         StartError: there are such arguments, or one cannot be used.
     """
-    own = _own_arguments(name, args)
+    own = _own_arguments(sys.argv if args is None else args)
     if not own:
         return
     raise StartError(
@@ -138,7 +141,7 @@ def run_node(
     Args:
         name: logger name until the node exists.
         make: makes the node, in an initialised context.
-        args: the command line; `sys.argv` when None.
+        args: the command line, name of the program first; `sys.argv` when None.
         start: called once before the node spins; logs the reason when it returns False.
 
     Returns:
@@ -198,7 +201,7 @@ def run_executable(name: str, command: ModuleType, args: list[str] | None = None
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_arguments(parser)
-        own = parser.parse_args(_own_arguments(name, arguments))
+        own = parser.parse_args(_own_arguments([name, *arguments]))
         status: int = command.run(own, arguments)
         return status
 
