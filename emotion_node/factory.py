@@ -63,16 +63,10 @@ class Models:
             'faces': self.faces,
             'face emotion': self.face,
         }
-        names = {
-            role: f'{part.info.name} {part.info.version}'.strip() if part else 'off'
-            for role, part in parts.items()
-        }
+        names = {role: str(part.info) if part else 'off' for role, part in parts.items()}
         providers = (name.removesuffix('ExecutionProvider') for name in self.providers)
-        return {
-            'voice activity': self.vad.name,
-            **names,
-            'emotion models run on': ', '.join(providers),
-        }
+        names['emotion models run on'] = ', '.join(providers)
+        return {'voice activity': self.vad.name, **names}
 
 
 def load_models(config: Config, log: Log) -> Models:

@@ -95,6 +95,7 @@ def test_a_damaged_fetched_whisper_is_an_error_at_start_up(
 ) -> None:
     intact = fetched / 'config.json'
     digest = hashlib.sha256(intact.read_bytes()).hexdigest()
+    size = intact.stat().st_size
     models = fetched.parents[1] / 'models'
     models.mkdir()
     (models / 'manifest.toml').touch()
@@ -105,7 +106,7 @@ def test_a_damaged_fetched_whisper_is_an_error_at_start_up(
         licence = 'MIT'
         origin = 'this test'
         wheels = []
-        files.'config.json' = {{ sha256 = '{digest}', size = 1, parts = [] }}
+        files.'config.json' = {{ sha256 = '{digest}', size = {size}, parts = [] }}
         """
     )
     monkeypatch.setenv('EMOTION_MODELS', str(models))

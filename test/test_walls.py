@@ -16,6 +16,7 @@ CONTRACTS = tomllib.loads((ROOT / 'pyproject.toml').read_text())['tool']['import
     'contracts'
 ]
 
+PRODUCT_FILES = set((ROOT / 'emotion_node').rglob('*.py'))
 PRODUCT = 'The product does not know the laboratory'
 ROOMS = 'Rooms of the product: who may import whom'
 CORE = 'Rooms of the core: no arrow back'
@@ -133,6 +134,12 @@ def test_the_products_tests_do_not_need_the_laboratory() -> None:
                 case _:
                     continue
             assert not any(one.split('.')[0] == 'emotion_lab' for one in modules), path
+
+
+def test_no_file_of_the_product_holds_a_second_subject() -> None:
+    lists = {ROOT / 'emotion_node' / 'config.py'}
+    lines = {path: len(path.read_text().splitlines()) for path in PRODUCT_FILES - lists}
+    assert {path: count for path, count in lines.items() if count > 300} == {}
 
 
 def test_every_contract_is_shown_to_bite() -> None:

@@ -118,6 +118,9 @@ class ModelInfo:
     name: str = ''
     version: str = ''
 
+    def __str__(self) -> str:
+        return f'{self.name} {self.version}'.strip()
+
 
 @dataclass(frozen=True, slots=True)
 class ModalityEmotion:
