@@ -29,7 +29,7 @@ from emotion_node.annotate.annotator import Annotator, Options
 from emotion_node.annotate.plan import Job
 from emotion_node.config import Config
 from emotion_node.core.analysis.guard import Guard
-from emotion_node.core.hearing.rate_check import RateCheck
+from emotion_node.core.hearing.rate_check import RateCheck, mismatch_text
 from emotion_node.core.hearing.stats import HearingStats
 from emotion_node.core.timings import Timings
 from emotion_node.datatypes import NS_PER_S, EmotionReport
@@ -221,7 +221,7 @@ def diagnose(
             continue
         reported_ns = now_ns
         ratio = rates.mismatch() if story.publishers == 1 else None
-        audio.rate_problem = '' if ratio is None else _rate_text(ratio)
+        audio.rate_problem = '' if ratio is None else mismatch_text(ratio, AUDIO_TOPIC)
         parts = [state_status(state), hearing_status(engine, float('-inf'), now_s)]
         parts.append(input_status('audio', audio, now_s, ''))
         if story.images:
@@ -239,11 +239,3 @@ def _findings(status: Status) -> dict[str, str]:
         for level, text in status.findings
         if level in LEVELS
     }
-
-
-def _rate_text(ratio: float) -> str:
-    lost = ', or audio is lost on the way' if ratio < 1 else ''
-    return (
-        f'{ratio:.2f} times as many samples arrive on {AUDIO_TOPIC} as their sample rate implies: '
-        f'it is wrong (audio.sample_rate, audio.channels or the driver){lost}'
-    )
