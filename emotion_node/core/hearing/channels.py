@@ -73,7 +73,8 @@ class ChannelMixer:
         used = samples.reshape(len(samples), -1)
         if self._fixed is not None:
             used = used[:, self._fixed : self._fixed + 1]
-        return used if used.shape[1] and np.isfinite(used).all() else None
+        whole_numbers = used.dtype == np.int16  # always finite
+        return used if used.shape[1] and (whole_numbers or np.isfinite(used).all()) else None
 
     def process(self, samples: Samples, rate: int) -> FloatArray:
         """Return the mono signal of the next samples.

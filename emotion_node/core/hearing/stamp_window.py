@@ -42,6 +42,7 @@ class StampWindow:
 
     def __init__(self) -> None:
         self._stamps: deque[_Stamp] = deque()
+        self._fresh: list[int] | None = None
 
     def append(self, received_ns: int, deviation_ns: int, fresh: bool) -> None:
         """Add the stamp of the next chunk, and drop those older than the window.
@@ -52,24 +53,19 @@ class StampWindow:
             fresh: whether the stamp differs from that of the chunk before.
         """
         stamps = self._stamps
+        self._fresh = None
         stamps.append(_Stamp(received_ns, deviation_ns, fresh))
         while len(stamps) > MIN_STAMPS and stamps[0].received_ns < received_ns - WINDOW_NS:
             stamps.popleft()
 
-    def fresh(self, since_ns: int = 0, before_ns: int | None = None) -> list[int]:
-        """Return the deviations of fresh stamps.
+    def fresh(self) -> list[int]:
+        """Return the deviations of fresh stamps; not to be changed.
 
-        Args:
-            since_ns: of chunks before which at least this much audio was received,
-            before_ns: and less than this; None for all.
+        They are asked for several times per chunk, and collected once.
         """
-        return [
-            one.deviation_ns
-            for one in self._stamps
-            if one.fresh
-            and one.received_ns >= since_ns
-            and (before_ns is None or one.received_ns < before_ns)
-        ]
+        if self._fresh is None:
+            self._fresh = [one.deviation_ns for one in self._stamps if one.fresh]
+        return self._fresh
 
     def loss_threshold(self, received_ns: int) -> int | None:
         """Return the rise of one stamp, in ns, above which audio is missing.
@@ -89,8 +85,14 @@ class StampWindow:
         Returns:
             0 where the rise is within the scatter of the stamps, or is not lasting.
         """
+        fresh = self.fresh()
+        if not fresh or max(fresh) - min(fresh) <= PRECISE_NS:
+            return 0
         since_ns = received_ns - SETTLED_NS
-        recent, before = self.fresh(since_ns), self.fresh(0, since_ns)
+        recent = [
+            one.deviation_ns for one in self._stamps if one.fresh and one.received_ns >= since_ns
+        ]
+        before = fresh[: len(fresh) - len(recent)]
         if len(recent) < MIN_STAMPS or len(before) < MIN_STAMPS:
             return 0
         rise_ns = min(recent) - min(before)
@@ -133,10 +135,12 @@ class StampWindow:
 
     def shift(self, by_ns: int) -> None:
         """Take account of audio that is expected later by `by_ns`."""
+        self._fresh = None
         self._stamps = deque(
             _Stamp(one.received_ns, one.deviation_ns - by_ns, one.fresh) for one in self._stamps
         )
 
     def drop_before(self, received_ns: int) -> None:
         """Forget the stamps of chunks before which less audio was received."""
+        self._fresh = None
         self._stamps = deque(one for one in self._stamps if one.received_ns >= received_ns)
