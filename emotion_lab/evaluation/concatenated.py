@@ -16,10 +16,10 @@ from typing import Final
 import numpy as np
 
 from emotion_lab.data.datasets import data_root
+from emotion_lab.data.recordings import read_samples
 from emotion_lab.data.sounds import scaled
 from emotion_lab.evaluation.meld_dialogues import read_dialogues
 from emotion_lab.evaluation.mixtures import FLOOR_DB, Clip, cut_out, read_clips
-from emotion_lab.evaluation.recordings import read_samples
 from emotion_lab.evaluation.vad import ACTORS
 from emotion_node.datatypes import (
     NS_PER_SAMPLE,

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from emotion_lab.data.datasets import DatasetError, data_root
-from emotion_lab.evaluation.recordings import read_samples
+from emotion_lab.data.recordings import read_samples
 from emotion_node.datatypes import (
     NS_PER_SAMPLE,
     SAMPLE_RATE,

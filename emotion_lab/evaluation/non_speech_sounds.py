@@ -15,8 +15,8 @@ from typing import Final
 
 import numpy as np
 
+from emotion_lab.data.recordings import read_samples
 from emotion_lab.evaluation.non_speech_signals import KINDS
-from emotion_lab.evaluation.recordings import read_samples
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray
 
 CLIPS_PER_KIND: Final = 20

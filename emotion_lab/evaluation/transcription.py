@@ -15,7 +15,7 @@ from rich.progress import track
 
 from emotion_lab.data.datasets import data_root
 from emotion_lab.data.metrics import word_errors
-from emotion_lab.evaluation.recordings import join, read_meld_recordings, read_samples
+from emotion_lab.data.recordings import join, read_meld_recordings, read_samples
 from emotion_node.config import AudioConfig, TranscriberConfig, make_config
 from emotion_node.core.hearing.stream import Hearing
 from emotion_node.datatypes import (

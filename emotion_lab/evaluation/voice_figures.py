@@ -21,10 +21,10 @@ from emotion_lab.data.metrics import (
     valence_accuracy,
     weighted_f1,
 )
+from emotion_lab.data.recordings import read_meld_recordings
 from emotion_lab.data.speech import EMODB, FOLDS, RAVDESS
 from emotion_lab.data.voice_conditions import CONDITIONS
 from emotion_lab.evaluation.non_speech_sounds import NonSpeechSound
-from emotion_lab.evaluation.recordings import read_meld_recordings
 from emotion_lab.evaluation.voice_folds import HeldOutAnswers
 from emotion_node.backends.voice_onnx import OnnxVoiceEmotion
 from emotion_node.datatypes import (
