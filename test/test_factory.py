@@ -105,8 +105,8 @@ def test_a_damaged_fetched_whisper_is_an_error_at_start_up(
         description = 'speech recognition'
         licence = 'MIT'
         origin = 'this test'
-        wheels = []
-        files.'config.json' = {{ sha256 = '{digest}', size = {size}, parts = [] }}
+        files.'config.json' = {{ sha256 = '{digest}', size = {size} }}
+        sources = [{{ urls = {{ 'config.json' = 'https://example.org/config.json' }} }}]
         """
     )
     monkeypatch.setenv('EMOTION_MODELS', str(models))

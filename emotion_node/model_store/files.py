@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 import stat
 import tomllib
 from collections.abc import Iterator
@@ -141,6 +142,14 @@ def open_regular(path: Path) -> BinaryIO:
         file.close()
         raise OSError(errno.EINVAL, 'not a regular file', str(path))
     return file
+
+
+def remove(path: Path) -> None:
+    """Remove what has this name: a file, a link but not what it leads to, or a folder."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(path)
 
 
 def follow_links(path: Path) -> Path:

