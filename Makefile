@@ -8,6 +8,7 @@ LOCK_VENV := .venv-lock
 DEMO_VENV := .venv-demo
 DOCS_VENV := .venv-docs
 UV := uv==0.13.9
+SPEECH_MODEL := whisper-base
 LOG := log/setup
 
 # A ROS that is sourced in the calling shell must not be seen here.
@@ -48,10 +49,7 @@ train-test: setup $(VENV)/.dev-installed train-setup ## Run the tests that need 
 		exec python -m pytest $(or $(PYTEST_ARGS),$(shell grep -rl importorskip test emotion_lab/test))
 
 bench: setup train-setup $(DEMO_VENV)/.installed ## Measure latency and cost (python -m emotion_lab bench; BENCH_ARGS='--quick')
-	@. ./env.sh && { [ -e whisper_cost.json ] || PYTHONPATH="$$PYTHONPATH:$$(echo \
-		$(CURDIR)/$(TRAIN_VENV)/lib/python*/site-packages)" python -m emotion_lab.benchmark.whisper_cost \
-		--json whisper_cost.json; } && exec python -m emotion_lab bench \
-		--train-env $(TRAIN_VENV) --draw-env $(DEMO_VENV) --json bench.json --plot bench.png $(BENCH_ARGS)
+	@. ./env.sh && exec python -m emotion_lab bench --train-env $(TRAIN_VENV) --draw-env $(DEMO_VENV) --json bench.json --plot bench.png $(BENCH_ARGS)
 
 soak: setup ## Run for a few minutes and print how memory, latency, threads and files grow (SOAK_ARGS='--dds')
 	@. ./env.sh && exec python -m emotion_lab soak $(SOAK_ARGS)
@@ -69,7 +67,9 @@ check: $(VENV)/.dev-installed docs ## Check format, lint, types, import walls an
 docs: $(DOCS_VENV)/.installed ## Build the documents into build/docs (a site of HTML)
 	$(DOCS_VENV)/bin/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
 
-setup: build ## Make the virtual environment and build both packages (demo and test do this first)
+setup: build ## Make the virtual environment, build both packages, fetch Whisper (demo and test do this first)
+	@. ./env.sh && python -m emotion_node models fetch $(SPEECH_MODEL) || printf '%s\n' \
+		'Without $(SPEECH_MODEL), pocketsphinx recognises speech, and gets many words wrong. "make setup" tries again.'
 
 build: install/.emotion_node-built ## Build emotion_msgs and emotion_node into install/
 

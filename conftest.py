@@ -15,7 +15,7 @@ import pytest
 from domain_coordinator import domain_id
 from hypothesis import settings
 
-from emotion_node.model_store.catalogue import cache_dir, fetch_command
+from emotion_node.model_store.catalogue import WHISPER, cache_dir, fetch_command
 
 SOURCE_ENV = (
     'emotion_msgs is not on the path. Run the tests with `make test`, or do `. ./env.sh` before '
@@ -106,10 +106,11 @@ def tiny_whisper(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path
 
 @pytest.fixture(scope='session')
 def whisper_base() -> Path:
-    """The folder of a fetched Whisper base, with its trained weights."""
-    folder = _FETCHED / 'whisper-base'
+    """The folder of a fetched Whisper base, with its trained weights; `make test` fetches it."""
+    folder = _FETCHED / WHISPER
     if not folder.is_dir():
-        pytest.skip(f'no {folder}: {fetch_command("whisper-base")}')
+        without = pytest.fail if os.environ.get('CI') else pytest.skip
+        without(f'no {folder}: {fetch_command(WHISPER)}')
     return folder
 
 

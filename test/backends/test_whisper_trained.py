@@ -1,6 +1,6 @@
 """Whisper base with its trained weights, on human speech and on noise.
 
-Skipped where it has not been fetched: python -m emotion_node models fetch whisper-base.
+`make test` fetches it. Where it cannot be had, these tests are skipped, but in CI they fail.
 """
 
 from __future__ import annotations
