@@ -17,10 +17,12 @@ USUAL_SILENCE_S: Final = 0.8
 common Python package for transcribing utterances from a microphone."""
 
 NODE: Final = 'node'
+FALLBACK: Final = 'pocketsphinx'
 WITHOUT: Final = 'without_transcription'
 SAME_SILENCE: Final = 'sequential_same_silence'
 SEQUENTIAL: Final = 'sequential'
 
+_BACKEND: Final = 'transcriber.backend'
 _SILENCE: Final = 'segmenter.min_silence_duration'
 _SWITCHED_OFF: Final = ('interim.enabled', 'speculation.enabled', 'endpointing.adaptive')
 _MODEL: Final = 'text-model'
@@ -32,13 +34,18 @@ def standing_silence() -> float:
 
 
 def node() -> Arrangement:
-    """Return the node with pocketsphinx, the recogniser that is on every machine."""
-    return Arrangement('the node', {'transcriber.backend': 'pocketsphinx'})
+    """Return the node with Whisper base."""
+    return Arrangement('the node', {_BACKEND: 'whisper'})
+
+
+def fallback() -> Arrangement:
+    """Return the node with pocketsphinx, which needs no model file."""
+    return Arrangement('the node with pocketsphinx', {_BACKEND: 'pocketsphinx'})
 
 
 def without_transcription() -> Arrangement:
     """Return the node without a recogniser."""
-    return Arrangement('the node without transcription', {'transcriber.backend': 'off'})
+    return Arrangement('the node without transcription', {_BACKEND: 'off'})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,7 @@ def sequential(torch: TorchEnvironment, silence_s: float) -> Arrangement:
     return Arrangement(
         f'everything after {silence_s:g} s of silence, with torch',
         {
-            'transcriber.backend': 'pocketsphinx',
+            _BACKEND: 'whisper',
             **off,
             _SILENCE: float(silence_s),
             'text.backend': 'transformers',

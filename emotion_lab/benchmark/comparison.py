@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,12 +16,27 @@ from emotion_lab.benchmark.cut_offs import evaluated_cut_off_rate
 from emotion_lab.benchmark.figures import Figures, match, ratio
 from emotion_lab.benchmark.offline import annotate_speed
 from emotion_lab.benchmark.play import Arrangement, Play, Scene, play
+from emotion_lab.benchmark.scene import find_scene
+from emotion_lab.benchmark.talk import growth_figures, write_talk
 from emotion_node.cli.processes import ProcessError
 from emotion_node.datatypes import NS_PER_S
 
 _LATENCY: Final = 'final_latency_ms_p50'
 _LATENCY_WITHOUT_FACES: Final = 'final_latency_without_faces_ms_p50'
-_CUT_OFFS: Final = 'cut-offs in concatenated dialogues'
+
+CONVERSATION: Final = 'conversation'
+SEQUENTIAL: Final = 'sequential'
+ANNOTATE: Final = 'annotate'
+TALK: Final = 'talk'
+CUT_OFFS: Final = 'cut-offs'
+PARTS: Final = {
+    CONVERSATION: 'the recorded conversation, with Whisper, with pocketsphinx and without words',
+    SEQUENTIAL: 'the same in the usual arrangement',
+    ANNOTATE: 'the speed of annotate',
+    TALK: 'three minutes of two people who hardly pause',
+    CUT_OFFS: 'utterances cut in two, in concatenated dialogues',
+}
+"""What can be measured, by name."""
 
 
 @dataclass
@@ -68,41 +82,61 @@ class Comparison:
 
 
 def compare(
-    comparison: Comparison, train_env: Path | None, quick: bool, whisper: Path
+    comparison: Comparison, train_env: Path | None, parts: Collection[str]
 ) -> dict[str, Any]:
     """Make all plays and return the report.
 
     Args:
         comparison: of the scene, without plays.
         train_env: virtual environment with torch; the current one when None.
-        quick: leave out the concatenated dialogues.
-        whisper: figures of `emotion_lab.benchmark.whisper_cost`, included where the file exists.
+        parts: which of `PARTS` to measure.
 
     Raises:
         ProcessError: a process failed or timed out.
     """
-    bag, folder = comparison.scene.bag, comparison.folder
-    comparison.play(arrangements.NODE, arrangements.node())
-    comparison.play(arrangements.WITHOUT, arrangements.without_transcription())
-    _play_sequential(comparison, train_env)
-    comparison.step('Annotating without transcription')
-    speed = annotate_speed(bag, {'transcriber.backend': 'off'}, folder / 'annotate-off')
-    comparison.step('Annotating with transcription')
-    speed_with = annotate_speed(bag, {'transcriber.backend': 'pocketsphinx'}, folder / 'annotate')
+    if CONVERSATION in parts:
+        comparison.play(arrangements.NODE, arrangements.node())
+        comparison.play(arrangements.FALLBACK, arrangements.fallback())
+        comparison.play(arrangements.WITHOUT, arrangements.without_transcription())
+    if SEQUENTIAL in parts:
+        _play_sequential(comparison, train_env)
     return {
-        'schema': 1,
+        'schema': 2,
         **_node_figures(comparison),
-        **_cut_off_figures(comparison, quick),
+        **(_annotate_figures(comparison) if ANNOTATE in parts else {}),
+        **(_talk_figures(comparison) if TALK in parts else {}),
+        **_cut_off_figures(comparison, CUT_OFFS in parts),
         **_ratio_figures(comparison),
-        'annotate_speed': speed,
-        'annotate_speed_with_asr': speed_with,
         'recording': _recording(comparison.scene),
         'hardware': _hardware(),
         'arrangements': {name: one.figures for name, one in comparison.plays.items()},
         'timeline': _timeline(comparison),
         'not_measured': comparison.missing,
-        'whisper': json.loads(whisper.read_text()) if whisper.exists() else None,
     }
+
+
+def _annotate_figures(comparison: Comparison) -> Figures:
+    bag, speeds = comparison.scene.bag, {}
+    for name, words, arrangement in (
+        ('annotate_speed', 'Whisper', arrangements.node()),
+        ('annotate_speed_pocketsphinx', 'pocketsphinx', arrangements.fallback()),
+        ('annotate_speed_without', 'no transcription', arrangements.without_transcription()),
+    ):
+        comparison.step(f'Annotating with {words}')
+        speeds[name] = annotate_speed(bag, arrangement.parameters, comparison.folder / name)
+    return speeds
+
+
+def _talk_figures(comparison: Comparison) -> Figures:
+    """Return how latency grows while two people talk for minutes with hardly a pause."""
+    comparison.step('Writing the long talk')
+    bag = comparison.folder / 'talk'
+    write_talk(comparison.scene.bag, bag)
+    scene = find_scene(bag)
+    advance = comparison.step(f'Playing {scene.length_s:.0f} s of talk', scene.length_s)
+    played = play(arrangements.node(), scene, comparison.folder / 'talk-play', advance)
+    growth = growth_figures(match(scene.truths, played.observation.finals))
+    return {'talk': {**played.figures, **growth}, 'talk_growth': growth['last_to_first']}
 
 
 def _play_sequential(comparison: Comparison, train_env: Path | None) -> None:
@@ -122,22 +156,24 @@ def _play_sequential(comparison: Comparison, train_env: Path | None) -> None:
 def _node_figures(comparison: Comparison) -> Figures:
     ours = comparison.figures(arrangements.NODE) or {}
     without = comparison.figures(arrangements.WITHOUT) or {}
-    lost = [ours[name] for name in ('frames_dropped', 'frames_not_received', 'frames_late')]
+    lost = [ours.get(name) for name in ('frames_dropped', 'frames_not_received', 'frames_late')]
     return {
         **{name: value for name, value in ours.items() if not isinstance(value, dict)},
-        'frames_dropped': None if None in lost else sum(lost),
+        'frames_dropped': sum(known)
+        if len(known := [n for n in lost if n is not None]) == 3
+        else None,
         'cpu_cores_without_asr': without.get('cpu_cores'),
     }
 
 
-def _cut_off_figures(comparison: Comparison, quick: bool) -> Figures:
+def _cut_off_figures(comparison: Comparison, in_dialogues: bool) -> Figures:
     """Return the rate in concatenated dialogues; without these, that in the recording."""
-    rate, source = None, 'the concatenated dialogues are left out by --quick'
-    if not quick:
+    rate, source = None, 'the concatenated dialogues are left out'
+    if in_dialogues:
         comparison.step('Counting cut-offs in concatenated dialogues')
         rate, source = evaluated_cut_off_rate()
         if rate is None:
-            comparison.missing[_CUT_OFFS] = source
+            comparison.missing['cut-offs in concatenated dialogues'] = source
     if rate is None:
         ours = comparison.figures(arrangements.NODE) or {}
         rate = ours.get('cut_off_rate_demo')
@@ -164,7 +200,10 @@ def _ratio_figures(comparison: Comparison) -> Figures:
 def _timeline(comparison: Comparison) -> dict[str, Any] | None:
     """Return one utterance's timeline in the plays with transcription, for a drawing."""
     scene = comparison.scene
-    plays = {name: one for name, one in comparison.plays.items() if name != arrangements.WITHOUT}
+    left_out = (arrangements.FALLBACK, arrangements.WITHOUT)
+    plays = {name: one for name, one in comparison.plays.items() if name not in left_out}
+    if not plays:
+        return None
     place = timeline.choose(scene.truths, [one.observation for one in plays.values()])
     if place is None:
         comparison.missing['the timeline'] = 'no utterance was found whole in all arrangements'

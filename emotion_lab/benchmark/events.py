@@ -66,6 +66,7 @@ class EmotionReceived:
         label: most likely emotion; empty when unknown.
         start_ns, end_ns: stamps of the utterance.
         endpointing_ns: from the end of speech until the end was decided.
+        words: whether words were recognised by then.
     """
 
     at_ns: int
@@ -76,6 +77,7 @@ class EmotionReceived:
     start_ns: int
     end_ns: int
     endpointing_ns: int
+    words: bool
 
     @classmethod
     def of_report(cls, report: EmotionReport, at_ns: int) -> EmotionReceived:
@@ -89,6 +91,7 @@ class EmotionReceived:
             report.start_ns,
             report.end_ns,
             report.endpointing_ns,
+            bool(report.transcript.text),
         )
 
     @property

@@ -94,20 +94,29 @@ def processing_figures(matches: Sequence[Match], sound: Sound) -> Figures:
 
 
 def interim_figures(matches: Sequence[Match], interims: Sequence[EmotionReceived]) -> Figures:
-    """Return when the first interim estimate came after the true start of speech, and their rate.
+    """Return when the first interim estimates came after the true start of speech, and their rate.
 
-    The rate is that between the first and the last estimate of an utterance, over all utterances
+    `first_interim_s` is the first of any modality, `first_words_s` the first with words. The
+    rate is that between the first and the last estimate of an utterance, over all utterances
     that have several.
     """
-    firsts, steps, seconds = [], 0, 0.0
+    firsts: list[float] = []
+    with_words: list[float] = []
+    steps, seconds = 0, 0.0
     for one in matches:
-        own = sorted(each.at_ns for each in interims if _overlaps(each, one.truth))
-        if own:
-            firsts.append((own[0] - one.truth.start_ns) / NS_PER_S)
-            steps += len(own) - 1
-            seconds += (own[-1] - own[0]) / NS_PER_S
+        own = [each for each in interims if _overlaps(each, one.truth)]
+        at_ns = sorted(each.at_ns for each in own)
+        worded_ns = min((each.at_ns for each in own if each.words), default=None)
+        if at_ns:
+            firsts.append((at_ns[0] - one.truth.start_ns) / NS_PER_S)
+            steps += len(at_ns) - 1
+            seconds += (at_ns[-1] - at_ns[0]) / NS_PER_S
+        if worded_ns is not None:
+            with_words.append((worded_ns - one.truth.start_ns) / NS_PER_S)
     return {
         **_spread('first_interim_s', firsts),
+        **_spread('first_words_s', with_words),
+        'utterances_with_interim_words': len(with_words),
         'interim_hz': steps / seconds if seconds else None,
         'interims': len(interims),
     }

@@ -46,13 +46,15 @@ def write_synthetic_scene(source: Path, target: Path) -> None:
                 content = bag.decode(message)
                 if message.topic == AUDIO_TOPIC:
                     mixed = _second_voice(content, earlier)
-                    data = types.serialize_cdr(_with(types, AUDIO, content, data=mixed), AUDIO)
+                    data = types.serialize_cdr(
+                        with_changed(types, AUDIO, content, data=mixed), AUDIO
+                    )
                     writer.write(audio, message.stamp_ns, data)
                     continue
                 image = encode_four_faces(decode_image(content, message.stamp_ns).decode())
                 for stamp_ns in (message.stamp_ns, message.stamp_ns + NS_PER_S // RATE_HZ):
-                    header = _stamped(types, content.header, stamp_ns - message.stamp_ns)
-                    copy = _with(types, IMAGE, content, header=header, data=image)
+                    header = stamped(types, content.header, stamp_ns - message.stamp_ns)
+                    copy = with_changed(types, IMAGE, content, header=header, data=image)
                     writer.write(images, stamp_ns, types.serialize_cdr(copy, IMAGE))
     finally:
         writer.close()
@@ -78,12 +80,14 @@ def _second_voice(content: Any, earlier: deque[npt.NDArray[np.int16]]) -> npt.ND
     return np.clip(mixed, -32768, 32767).astype(np.int16)
 
 
-def _stamped(types: Any, header: Any, later_ns: int) -> Any:
+def stamped(types: Any, header: Any, later_ns: int) -> Any:
+    """Return a message's header with a later stamp."""
     stamp_ns = stamp_to_ns(header.stamp) + later_ns
     time = types.types['builtin_interfaces/msg/Time'](*ns_to_stamp(stamp_ns))
     return types.types['std_msgs/msg/Header'](stamp=time, frame_id=header.frame_id)
 
 
-def _with(types: Any, kind: str, content: Any, **changed: Any) -> Any:
+def with_changed(types: Any, kind: str, content: Any, **changed: Any) -> Any:
+    """Return a message of a kind with some of its fields changed."""
     fields = {name: getattr(content, name) for name, _ in types.fielddefs[kind][1]}
     return types.types[kind](**{**fields, **changed})

@@ -9,8 +9,9 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from support.robot import Robot, robot
 from support.scripted import SECOND, ScriptedTranscriber, events
 from support.talking_faces import FRAME_NS, TalkingFaces, frame, live, spoken
 
-from emotion_lab.benchmark.arrangements import find_torch, node, without_transcription
+from emotion_lab.benchmark.arrangements import fallback, find_torch, node, without_transcription
 from emotion_lab.benchmark.events import (
     ClockTick,
     DiagnosticsReceived,
@@ -49,6 +50,7 @@ from emotion_lab.benchmark.sequential import LateTranscriber, LateVision
 from emotion_lab.benchmark.soak import dds_figures, latencies_s
 from emotion_lab.benchmark.sound import Sound
 from emotion_lab.benchmark.tables import tables
+from emotion_lab.benchmark.talk import PAUSE_S, growth_figures, write_talk
 from emotion_lab.benchmark.timeline import choose, trace
 from emotion_lab.benchmark.usage import Sample, Usage, thread_name
 from emotion_msgs.msg import Emotion
@@ -98,12 +100,13 @@ def emotion(at_s: float, start_s: float, end_s: float) -> EmotionReceived:
         start_ns=int(start_s * SECOND),
         end_ns=int(end_s * SECOND),
         endpointing_ns=SECOND * 4 // 10,
+        words=True,
     )
 
 
-def interim(at_s: float, start_s: float) -> EmotionReceived:
+def interim(at_s: float, start_s: float, words: bool = True) -> EmotionReceived:
     return dataclasses.replace(
-        emotion(at_s, start_s, at_s), trigger=Trigger.INTERIM, endpointing_ns=0
+        emotion(at_s, start_s, at_s), trigger=Trigger.INTERIM, endpointing_ns=0, words=words
     )
 
 
@@ -113,7 +116,7 @@ STORY: list[Event] = [
     StateChange(3 * SECOND, 'active'),
     ClockTick(AHEAD_NS + 900_000, 0),
     ClockTick(AHEAD_NS + SECOND, SECOND),
-    interim(1.5, 1.0),
+    interim(1.5, 1.0, words=False),
     interim(2.0, 1.0),
     interim(2.5, 1.0),
     emotion(3.45, 1.0, 3.0),
@@ -139,6 +142,8 @@ def test_delays_are_counted_from_the_truth(tmp_path: Path) -> None:
     # The silences end at 3.4 s and 6.4 s, in chunks that are played 2 ms later.
     assert figures['processing_ms_p50'] == pytest.approx((48 + 118) / 2)
     assert figures['first_interim_s_p95'] == pytest.approx(0.5)
+    assert figures['first_words_s_p95'] == pytest.approx(1.0)
+    assert figures['utterances_with_interim_words'] == 1
     assert figures['interim_hz'] == pytest.approx(2.0)
     assert figures['frames_dropped'] == 3
     assert figures['frames_not_received'] == 4
@@ -184,6 +189,7 @@ def test_without_messages_there_are_only_counts(tmp_path: Path) -> None:
         'utterances_found',
         'utterances_split',
         'utterances_merged',
+        'utterances_with_interim_words',
         'interims',
     }
     assert ratio(figures, 'interim_hz', figures, 'interim_hz') is None
@@ -373,7 +379,7 @@ def test_without_torch_the_error_says_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_parameters_of_the_arrangements_are_valid() -> None:
-    for one in (node(), without_transcription()):
+    for one in (node(), fallback(), without_transcription()):
         make_config(one.parameters)
 
 
@@ -418,6 +424,38 @@ def test_a_play_is_measured_from_end_to_end(tmp_path: Path) -> None:
         'arrangements': {'node': figures},
     }
     assert len(list(tables(report))) == 5
+    assert len(list(tables({**report, 'arrangements': {}, 'talk': figures}))) == 3
+
+
+def test_the_long_talk_is_the_conversation_with_short_pauses(tmp_path: Path) -> None:
+    source = find_scene(CONVERSATION)
+    write_talk(CONVERSATION, tmp_path / 'talk', 60.0)
+    talk = find_scene(tmp_path / 'talk')
+    assert 60 < talk.length_s < 67
+    pauses = [(after.start_ns - one.end_ns) / SECOND for one, after in pairwise(talk.truths)]
+    assert pauses == pytest.approx([PAUSE_S] * len(pauses))
+    assert len(talk.truths) > len(source.truths), 'it begins again'
+    assert [one.text for one in talk.truths[:12]] == [one.text for one in source.truths]
+    assert talk.frames / talk.length_s == pytest.approx(12.5, rel=0.05)
+    for one, copy in zip(source.truths, talk.truths, strict=False):
+        first, again = (
+            np.array(scene.sound.loudness(truth.start_ns, truth.end_ns, SECOND // 10))
+            for scene, truth in ((source, one), (talk, copy))
+        )
+        assert first[:10] == pytest.approx(again[:10], abs=0.05), 'its sound has its place'
+
+
+def test_growing_latency_is_found() -> None:
+    truths = [TrueUtterance(n * 3 * SECOND, (n * 3 + 2) * SECOND, '', '', '') for n in range(60)]
+
+    def growth(lateness: Callable[[int], float]) -> object:
+        finals = [emotion(3 * n + 2.5 + lateness(n), 3 * n, 3 * n + 2) for n in range(60)]
+        seen = [dataclasses.replace(one, at_ns=one.at_ns - AHEAD_NS) for one in finals]
+        return growth_figures(match(truths, seen))['last_to_first']
+
+    assert growth(lambda n: 0.0) == pytest.approx(1.0)
+    assert growth(lambda n: 0.01 * n) == pytest.approx(995 / 595)
+    assert growth_figures(match(truths, []))['last_to_first'] is None
 
 
 def test_a_node_that_cannot_start_ends_the_play_with_the_reason(tmp_path: Path) -> None:

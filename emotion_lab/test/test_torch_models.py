@@ -29,16 +29,6 @@ def test_the_voice_model_returns_scores() -> None:
     assert voice.estimate(utterance(1, 0.0, 0.2)).reason is Reason.TOO_SHORT
 
 
-def test_whisper_with_random_weights_is_timed(tmp_path: Path) -> None:
-    cost = pytest.importorskip('emotion_lab.benchmark.whisper_cost')
-    weights = cost.make_model(cost.Size('small', 1, 32, 2), tmp_path)
-    assert weights > cost.VOCABULARY * 32
-    assert (tmp_path / 'int8' / 'model.bin').stat().st_size < 2 * weights
-    found = cost.measure(tmp_path / 'int8', speech_s=1.0, window_s=10.0, threads=1, runs=1)
-    assert found['total_ms'] == found['encoder_ms'] + found['decoder_ms'] > 0
-    assert found['tokens'] == cost.TOKENS_PER_S + cost.TOKENS_BESIDES
-
-
 def test_the_face_model_returns_scores() -> None:
     face = models.TorchFace(1)
     rows = np.log(np.full((5, face.width), 1 / face.width, np.float32))
