@@ -296,6 +296,15 @@ class TranscriberConfig:
         'en', 'Language spoken, as a BCP 47 tag; if empty, Whisper detects the language.'
     )
     threads: int = _p(2, 'Number of threads of the recogniser.', '', 1, 64)
+    partial_share: float = _p(
+        0.25,
+        'Processor time for the words so far while somebody speaks, in cores: these passes are as '
+        'frequent as their measured cost allows. 0 makes none; interim estimates of voice and '
+        'face do not depend on it.',
+        'cores',
+        0.0,
+        64.0,
+    )
     min_confidence: float = _p(
         0.0,
         'Transcripts below this confidence are published, but not used to find the emotion.',
@@ -567,7 +576,8 @@ class QueueConfig:
     analysis_seconds: float = _p(
         10.0,
         'Maximum speech waiting for analysis. Beyond it, transcripts are dropped (text is absent '
-        'with the reason timeout). Interim estimates are dropped from 1 s on, utterances never.',
+        'with the reason timeout). Interim estimates are dropped when one period behind, '
+        'utterances never.',
         's',
         5.0,
         600.0,

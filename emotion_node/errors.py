@@ -22,6 +22,10 @@ class ModelError(UserError):
     """A model cannot be used: the file is missing, damaged or of the wrong shape."""
 
 
+class PassAbandoned(Exception):  # noqa: N818  no fault
+    """A pass of a recogniser was ended early, since its words are of no use any more."""
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's text without its full stop, or the error's type."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip('.')

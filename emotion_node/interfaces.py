@@ -6,7 +6,7 @@ streams, and the *stream*, the state of one microphone or one camera.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from emotion_node.datatypes import (
@@ -83,6 +83,11 @@ class Vad(Protocol):
         ...
 
 
+def always() -> bool:
+    """Return True."""
+    return True
+
+
 class TranscriberStream(Protocol):
     """Transcription of one microphone, one utterance at a time."""
 
@@ -90,12 +95,21 @@ class TranscriberStream(Protocol):
         """Take the next (n,) samples of the current utterance."""
         ...
 
-    def partial(self) -> Transcript:
-        """Return the words so far (`final` is False)."""
+    def partial(self, wanted: Callable[[], bool] = always) -> Transcript:
+        """Return the words so far (`final` is False).
+
+        Args:
+            wanted: asked between two steps of the work whether the words are still of use.
+
+        Raises:
+            PassAbandoned: they are not.
+        """
         ...
 
-    def peek_final(self) -> Transcript:
+    def peek_final(self, wanted: Callable[[], bool] = always) -> Transcript:
         """Return what `finish` would return if no more audio followed; the utterance goes on.
+
+        Takes and raises the same as `partial`.
 
         A recogniser that cannot know this before the end returns the words so far instead
         (`final` is False). Any other returns the same from `finish` at once, unless more audio

@@ -6,6 +6,7 @@ The processing is that of the node's own parts; only its time differs.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -23,7 +24,7 @@ from emotion_node.datatypes import (
     VideoFrame,
     VisionHealth,
 )
-from emotion_node.interfaces import Transcriber, TranscriberStream, Vision
+from emotion_node.interfaces import Transcriber, TranscriberStream, Vision, always
 
 KEEP_NS: Final = 40 * NS_PER_S
 """How long frames are kept: the longest utterance, and the time until it is processed."""
@@ -64,11 +65,11 @@ class LateStream:
         """Keep the next (n,) samples of the current utterance."""
         self._waiting.append(samples)
 
-    def partial(self) -> Transcript:
+    def partial(self, wanted: Callable[[], bool] = always) -> Transcript:
         """Return an empty transcript: nothing has been transcribed so far."""
         return Transcript('', 0.0, '', final=False)
 
-    def peek_final(self) -> Transcript:
+    def peek_final(self, wanted: Callable[[], bool] = always) -> Transcript:
         """Return an empty transcript, likewise."""
         return self.partial()
 

@@ -7,6 +7,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -41,8 +42,9 @@ Outputs:
   -o emotions.jsonl   one line of JSON per utterance, for all inputs together
   -o -                the same on standard output (the default)
   -o FOLDER           FOLDER/NAME.jsonl for each input and, for a bag, FOLDER/NAME/: a copy of it
-                      with the topics emotion, emotion/interim, emotion/text, emotion/voice,
-                      emotion/face, transcript, speech_activity and faces added
+                      with the topics emotion, emotion/text, emotion/voice, emotion/face,
+                      transcript, speech_activity and faces added, and with --interim also
+                      emotion/interim
 
 A line has the fields of the message emotion_msgs/Emotion, with times as whole nanoseconds, and
 before them "source" (the recording) and "start_s", "end_s": the position in seconds from the
@@ -77,7 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--force', action='store_true', help='replace existing outputs')
     parser.add_argument(
-        '--interim', action='store_true', help='write interim estimates to the JSON lines, too'
+        '--interim',
+        action='store_true',
+        help='also make interim estimates while somebody speaks, and write them; takes longer',
     )
     parser.add_argument(
         '--timings', action='store_true', help='print the time per stage as a Markdown table'
@@ -125,6 +129,8 @@ def run(args: argparse.Namespace) -> int:
     if args.audio_channel is not None:
         args.param.append(f'audio.channel:={args.audio_channel}')
     config = parameter_options.read_config(args)
+    if not args.interim:
+        config = replace(config, interim=replace(config.interim, enabled=False))
     console = Console(stderr=True, quiet=args.quiet)
     if not console.is_terminal:
         console.width = _WIDTH

@@ -14,6 +14,7 @@ word errors and time.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,7 @@ import pocketsphinx
 
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray, ModelInfo, Reason, Transcript
 from emotion_node.errors import ModelError
+from emotion_node.interfaces import always
 
 LOCALE: Final = 'en'
 
@@ -109,7 +111,7 @@ class PocketsphinxStream:
         if self._searching:
             self._take_blocks()
 
-    def partial(self) -> Transcript:
+    def partial(self, wanted: Callable[[], bool] = always) -> Transcript:
         """Return the words so far, at most one block behind.
 
         Posteriors are not known before the end, so the confidence is 0.
@@ -117,7 +119,7 @@ class PocketsphinxStream:
         words = self._words() if self._searching else []
         return _transcript([word for word, _ in words], 0.0, final=False)
 
-    def peek_final(self) -> Transcript:
+    def peek_final(self, wanted: Callable[[], bool] = always) -> Transcript:
         """Return the words so far: a decoder cannot continue after an end."""
         return self.partial()
 

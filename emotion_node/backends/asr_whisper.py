@@ -17,7 +17,8 @@ import numpy as np
 from emotion_node.backends.hallucinations import evidence, hallucinated, without_notes
 from emotion_node.backends.whisper_files import HOW_TO_GET, get_whisper_folder, is_path
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray, ModelInfo, Reason, Transcript
-from emotion_node.errors import ModelError, first_line
+from emotion_node.errors import ModelError, PassAbandoned, first_line
+from emotion_node.interfaces import always
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -104,8 +105,7 @@ class WhisperTranscriber:
                 f'Whisper model in {folder} cannot be used (device {device}, compute type '
                 f'{compute_type}): {first_line(error)}. {HOW_TO_GET}'
             ) from error
-        self._final = _with_window(self.model, window)
-        self._interim = _with_window(self.model, INTERIM_WINDOW_S)
+        self._window_s = window
         self.language = _whisper_language(language)
         if self.language and self.language not in self.model.supported_languages:
             raise ModelError(
@@ -127,7 +127,9 @@ class WhisperTranscriber:
         """Return a new stream."""
         return WhisperStream(self)
 
-    def transcribe(self, samples: FloatArray, final: bool) -> Transcript:
+    def transcribe(
+        self, samples: FloatArray, final: bool, wanted: Callable[[], bool] = always
+    ) -> Transcript:
         """Return the words of one utterance.
 
         One pass at temperature 0: the same audio gives the same words, in bounded time. The
@@ -136,10 +138,14 @@ class WhisperTranscriber:
         Args:
             samples: (n,) float32 at `SAMPLE_RATE`.
             final: search with five beams instead of one.
+            wanted: asked whether the words are still of use, once the audio is encoded.
+
+        Raises:
+            PassAbandoned: they are not.
         """
         if len(samples) < MIN_SAMPLES or float(np.abs(samples).max()) < MIN_PEAK:
             return _nothing(_locale(self.language), final)
-        found, locale = self.segments(samples, final)
+        found, locale = self.segments(samples, final, wanted)
         seconds = len(samples) / SAMPLE_RATE
         kept = [segment for segment in found if not hallucinated(segment, seconds)]
         if not kept:
@@ -151,15 +157,19 @@ class WhisperTranscriber:
             final=final,
         )
 
-    def segments(self, samples: FloatArray, final: bool) -> tuple[list[Segment], str]:
+    def segments(
+        self, samples: FloatArray, final: bool, wanted: Callable[[], bool] = always
+    ) -> tuple[list[Segment], str]:
         """Return Whisper's segments, hallucinations included, and the tag of the language.
 
         Args:
             samples: (n,) float32 at `SAMPLE_RATE`, n at least `MIN_SAMPLES`.
             final: as in `transcribe`.
+            wanted: likewise.
         """
         seconds = len(samples) / SAMPLE_RATE
-        found, about = (self._final if final else self._interim).transcribe(
+        window_s = self._window_s if final else INTERIM_WINDOW_S
+        found, about = _with_window(self.model, window_s, wanted).transcribe(
             samples,
             language=self.language or None,
             beam_size=5 if final else 1,
@@ -176,7 +186,7 @@ class WhisperTranscriber:
         return list(found), _locale(about.language)
 
 
-def _with_window(model: WhisperModel, seconds: float) -> WhisperModel:
+def _with_window(model: WhisperModel, seconds: float, wanted: Callable[[], bool]) -> WhisperModel:
     """Return the same weights with an encoder that takes less than 30 s where audio is shorter.
 
     The encoder's cost grows with its input, and after an utterance there is only padding.
@@ -184,13 +194,17 @@ def _with_window(model: WhisperModel, seconds: float) -> WhisperModel:
     Args:
         model: the weights.
         seconds: minimum window in s; longer audio is taken whole.
+        wanted: asked after the encoder; where it returns False, `PassAbandoned` is raised.
     """
     frames = round(seconds * FRAMES_PER_SECOND)
 
     def encode(features: FloatArray) -> Any:
         sounding = np.flatnonzero(np.any(features != 0.0, axis=0))  # padding is exactly zero
         needed = int(sounding[-1]) + 1 + MARGIN_FRAMES if len(sounding) else 0
-        return model.encode(features[:, : max(frames, needed)])
+        encoded = model.encode(features[:, : max(frames, needed)])
+        if not wanted():
+            raise PassAbandoned
+        return encoded
 
     same = copy.copy(model)
     same.encode = encode
@@ -212,16 +226,16 @@ class WhisperStream:
             self._chunks.append(samples.astype(np.float32))
             self._partial = self._final = None
 
-    def partial(self) -> Transcript:
+    def partial(self, wanted: Callable[[], bool] = always) -> Transcript:
         """Return the words so far; computed once for the same audio."""
         if self._partial is None:
-            self._partial = self._transcriber.transcribe(self._samples(), final=False)
+            self._partial = self._transcriber.transcribe(self._samples(), False, wanted)
         return self._partial
 
-    def peek_final(self) -> Transcript:
+    def peek_final(self, wanted: Callable[[], bool] = always) -> Transcript:
         """Return what `finish` returns if no more audio follows."""
         if self._final is None:
-            self._final = self._transcriber.transcribe(self._samples(), final=True)
+            self._final = self._transcriber.transcribe(self._samples(), True, wanted)
         return self._final
 
     def finish(self) -> Transcript:

@@ -112,11 +112,13 @@ class SpeechAudio:
         utterance_id: of the utterance it belongs to.
         stamp_ns: stamp of the first sample.
         samples: (n,) float32 at `SAMPLE_RATE`.
+        paused: whether there is no speech at its end.
     """
 
     utterance_id: str
     stamp_ns: int
     samples: FloatArray
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,25 +1,24 @@
-"""The pipeline in three threads: hearing, analysis and vision."""
+"""The pipeline in four threads: hearing, analysis, transcription and vision."""
 
 from __future__ import annotations
 
-import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from emotion_node.config import QueueConfig
 from emotion_node.core.analysis.analysis import Analysis
 from emotion_node.core.analysis.guard import FaultHandler
 from emotion_node.core.analysis.load import Load
+from emotion_node.core.analysis.recogniser import Recognised, RecogniserTask
 from emotion_node.core.hearing.stream import Hearing
 from emotion_node.datatypes import (
-    NS_PER_S,
-    SAMPLE_RATE,
     AudioChunk,
     ClockSetBack,
     Report,
     SilenceRequired,
-    SpeechAudio,
     SpeechDropped,
     SpeechEnded,
     SpeechEvent,
@@ -28,62 +27,30 @@ from emotion_node.datatypes import (
     TranscriptReport,
     VideoFrame,
 )
+from emotion_node.ros.engine_items import (
+    AnalysisItem,
+    Flush,
+    Found,
+    HearingItem,
+    Mute,
+    Reset,
+    Tick,
+    audio_seconds,
+    speech_seconds,
+    task_seconds,
+)
 from emotion_node.ros.worker import Overload, Worker, WorkQueue
 
 _RESERVE_S: Final = 60.0
-"""Room for speech beyond the limit at which transcripts are dropped: a recogniser that cannot be
-interrupted, such as Whisper, may take this long for one long utterance."""
+"""Room for speech beyond the limit at which transcripts are dropped."""
 
-_INTERIM_BEHIND_S: Final = 1.0
-"""Interim estimates that come later than this are of no use and are dropped."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Mute:
-    stamp_ns: int
-    muted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Flush:
-    """The input has ended, for now.
-
-    Attributes:
-        done: set when all that was queued before has been processed and published.
-    """
-
-    done: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass(frozen=True, slots=True)
-class _Reset:
-    """Everything is to be forgotten."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Tick:
-    """Audio up to this stamp has been processed."""
-
-    stamp_ns: int
-
-
-_HearingItem = AudioChunk | _Mute | SilenceRequired | _Flush | _Reset
-_AnalysisItem = (
-    SpeechStarted
-    | SpeechAudio
-    | SpeechPaused
-    | SpeechEnded
-    | SpeechDropped
-    | ClockSetBack
-    | TranscriptReport
-    | _Flush
-    | _Reset
-    | _Tick
-)
+_WORDS_SHARE: Final = 0.8
+"""Share of the time that `drain` waits in which words may still come; without them, the
+utterances are then reported."""
 
 
 class Engine:
-    """Runs hearing, analysis and vision in threads of their own, each behind a bounded queue.
+    """Runs each of the stages in a thread of its own, behind a bounded queue.
 
     Args:
         hearing: turns audio into speech events.
@@ -99,6 +66,7 @@ class Engine:
         speaking: whether an utterance is under way.
         audio_queue: audio and commands for hearing; its cost is in seconds of audio.
         speech_queue: events and commands for analysis; its cost is in seconds of speech.
+        task_queue: tasks of the recogniser; its cost is in seconds of speech.
         frame_queue: frames for vision; its cost is their number.
     """
 
@@ -117,15 +85,20 @@ class Engine:
         self._tick_pending = False
         self._audio_ns: int | None = None
         self._limit_s = config.analysis_seconds
+        self._recognised: deque[Recognised] = deque()
         self._publish = publish
         self._on_frame = on_frame
-        self.audio_queue: WorkQueue[_HearingItem] = WorkQueue(
-            config.audio_seconds, _audio_seconds, Overload.DROP_OLDEST_HALF
+        self.audio_queue: WorkQueue[HearingItem] = WorkQueue(
+            config.audio_seconds, audio_seconds, Overload.DROP_OLDEST_HALF
         )
         # When analysis cannot keep up even without transcripts, hearing waits here. Its own
         # queue then fills up, and audio is dropped there, as a gap.
-        self.speech_queue: WorkQueue[_AnalysisItem] = WorkQueue(
-            config.analysis_seconds + _RESERVE_S, _speech_seconds, Overload.WAIT
+        self.speech_queue: WorkQueue[AnalysisItem] = WorkQueue(
+            config.analysis_seconds + _RESERVE_S, speech_seconds, Overload.WAIT
+        )
+        # Beyond the limit, analysis sends no more audio, so it does not wait here.
+        self.task_queue: WorkQueue[RecogniserTask] = WorkQueue(
+            config.analysis_seconds + _RESERVE_S, task_seconds, Overload.WAIT
         )
         self.frame_queue: WorkQueue[tuple[VideoFrame, Any]] = WorkQueue(
             config.frames, lambda item: 1, Overload.DROP_OLDEST
@@ -133,8 +106,10 @@ class Engine:
         self._workers: tuple[Worker[Any], ...] = (
             Worker('hearing', self.audio_queue, self._process_audio, on_fault),
             Worker('analysis', self.speech_queue, self._process_speech, on_fault),
+            Worker('transcription', self.task_queue, self._transcribe, on_fault),
             Worker('vision', self.frame_queue, self._process_frame, on_fault),
         )
+        analysis.transcribe_elsewhere(self._send_task)
 
     def start(self) -> None:
         """Start the threads."""
@@ -150,7 +125,7 @@ class Engine:
         Returns:
             Whether everything was published in time.
         """
-        last = _Flush()
+        last = Flush(time.monotonic() + _WORDS_SHARE * timeout_s)
         self.audio_queue.put(last)
         return last.done.wait(timeout_s)
 
@@ -164,6 +139,7 @@ class Engine:
             worker.queue.close()
         for worker in self._workers:
             worker.stop()
+        self.analysis.transcribe_elsewhere(None)
 
     def put_audio(self, chunk: AudioChunk) -> float:
         """Queue audio; returns how many seconds of older audio were dropped for it."""
@@ -180,40 +156,40 @@ class Engine:
 
     def set_muted(self, stamp_ns: int, muted: bool) -> None:
         """Ignore audio from `stamp_ns` on, or listen again."""
-        self.audio_queue.put(_Mute(stamp_ns, muted))
+        self.audio_queue.put(Mute(stamp_ns, muted))
 
     def flush(self) -> None:
         """End the utterance under way: no more audio comes for now."""
-        self.audio_queue.put(_Flush())
+        self.audio_queue.put(Flush())
 
     def reset(self) -> None:
         """Forget everything, the dialogue too."""
-        self.audio_queue.put(_Reset())
+        self.audio_queue.put(Reset())
 
     @property
     def load(self) -> Load:
-        """What analysis drops now because it is behind."""
+        """What analysis drops now because it or the recogniser is behind."""
         behind_s = self.speech_queue.waiting
-        if behind_s > self._limit_s:
+        if max(behind_s, self.task_queue.waiting) > self._limit_s:
             return Load.NO_TRANSCRIPT
-        return Load.NO_INTERIM if behind_s > _INTERIM_BEHIND_S else Load.NORMAL
+        return Load.NO_INTERIM if behind_s > self.analysis.interim_period_s else Load.NORMAL
 
-    def _process_audio(self, item: _HearingItem) -> None:
+    def _process_audio(self, item: HearingItem) -> None:
         match item:
             case AudioChunk():
                 events = self.hearing.process(item)
                 self._pass_on(self.analysis.timings.drain('hearing', events))
                 if self.hearing.heard_ns is not None and not self._tick_pending:
                     self._tick_pending = True
-                    self.speech_queue.put(_Tick(self.hearing.heard_ns))
-            case _Mute():
+                    self.speech_queue.put(Tick(self.hearing.heard_ns))
+            case Mute():
                 self._pass_on(self.hearing.set_muted(item.stamp_ns, item.muted))
             case SilenceRequired():
                 self.hearing.require_silence(item)
-            case _Flush():
+            case Flush():
                 self._pass_on(self.hearing.flush())
                 self.speech_queue.put(item)
-            case _Reset():
+            case Reset():
                 self._pass_on(self.hearing.reset())
                 self.speech_queue.put(item)
 
@@ -225,41 +201,62 @@ class Engine:
                 self.speaking = False
             self.speech_queue.put(event)
 
-    def _process_speech(self, item: _AnalysisItem) -> None:
+    def _process_speech(self, item: AnalysisItem) -> None:
         reports: list[Report] = []
         match item:
-            case _Tick():
+            case Tick():
                 self._tick_pending = False
                 reports = self.analysis.tick(item.stamp_ns)
-            case _Flush():
-                reports = self.analysis.flush()
-            case _Reset():
+            case Flush():
+                self._wait_for_words(item.words_by)
+                reports = [*self._take_recognised(), *self.analysis.flush()]
+            case Reset():
+                self._wait_for_words()
+                reports = self._take_recognised()
                 self.analysis.reset()
+            case Found():
+                reports = self._take_recognised()
             case TranscriptReport():
                 reports = self.analysis.take_transcript(item)
             case _:
+                if isinstance(item, ClockSetBack):
+                    self._wait_for_words()
+                    reports = self._take_recognised()
                 load = self.load
                 if isinstance(item, SpeechPaused) and load is Load.NORMAL:
                     # Live, the answer may come too late; then the fixed silence applies.
                     answer = self.analysis.required_silence(item)
                     if answer is not None:
                         self.audio_queue.put(answer)
-                reports = self.analysis.handle(item, load)
+                reports += self.analysis.handle(item, load)
         for report in reports:
             self._publish(report)
-        if isinstance(item, _Flush):
+        if isinstance(item, Flush):
             item.done.set()
+
+    def _send_task(self, task: RecogniserTask) -> None:
+        self.task_queue.put(task)
+
+    def _transcribe(self, task: RecogniserTask) -> None:
+        assert self.analysis.recogniser is not None
+        found = self.analysis.recogniser.run(task)
+        if found is not None:
+            self._recognised.append(found)
+            self.speech_queue.put(Found())
+
+    def _wait_for_words(self, until: float | None = None) -> None:
+        """Wait until the recogniser has done all its tasks, or until a time or the end."""
+        timeout_s = None if until is None else max(until - time.monotonic(), 0.0)
+        self.task_queue.wait_until_done(timeout_s)
+
+    def _take_recognised(self) -> list[Report]:
+        reports: list[Report] = []
+        while self._recognised:
+            reports += self.analysis.take_recognised(self._recognised.popleft())
+        return reports
 
     def _process_frame(self, item: tuple[VideoFrame, Any]) -> None:
         frame, header = item
         for report in self.analysis.take_frame(frame):
             self._publish(report)
         self._on_frame(frame, header)
-
-
-def _audio_seconds(item: _HearingItem) -> float:
-    return item.duration_ns / NS_PER_S if isinstance(item, AudioChunk) else 0.0
-
-
-def _speech_seconds(item: _AnalysisItem) -> float:
-    return len(item.samples) / SAMPLE_RATE if isinstance(item, SpeechAudio) else 0.0

@@ -209,9 +209,10 @@ def analysis_status(engine: Engine, faults: list[Fault], now: float) -> Status:
     queue = engine.speech_queue
     load = engine.load
     if load is Load.NO_TRANSCRIPT:
+        behind_s = max(queue.waiting, engine.task_queue.waiting)
         status.add(
             DiagnosticStatus.ERROR,
-            f'{queue.waiting:.0f} s behind: transcripts are dropped; use a smaller recogniser '
+            f'{behind_s:.0f} s behind: transcripts are dropped; use a smaller recogniser '
             '(transcriber.backend, transcriber.whisper_model)',
         )
     elif load is Load.NO_INTERIM:
@@ -228,6 +229,9 @@ def analysis_status(engine: Engine, faults: list[Fault], now: float) -> Status:
         'waiting_s': queue.waiting,
         'waiting_peak_s': queue.peak,
         'frames_dropped': engine.frame_queue.dropped,
+        'transcription_waiting_s': engine.task_queue.waiting,
+        'transcription_waiting_peak_s': engine.task_queue.peak,
+        'transcription_tasks_waiting': len(engine.task_queue),
     }
     status.values |= dict(sorted(engine.analysis.counters.items()))
     for stage, summary in engine.analysis.timings.summary().items():

@@ -52,6 +52,7 @@ class WorkQueue(Generic[T]):
         self._items: deque[T] = deque()
         self._waiting = 0.0
         self._closed = False
+        self._busy = False
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
@@ -88,14 +89,32 @@ class WorkQueue(Generic[T]):
     def get(self) -> T | None:
         """Wait for the next item and return it; None once the queue is closed."""
         with self._changed:
+            self._busy = False
+            self._changed.notify_all()
             self._changed.wait_for(lambda: self._items or self._closed)
             if self._closed:
                 return None
+            self._busy = True
             item = self._items.popleft()
             # Sums of fractions leave a remainder.
             self._waiting = self._waiting - self._cost(item) if self._items else 0.0
             self._changed.notify_all()
             return item
+
+    def wait_until_done(self, timeout_s: float | None = None) -> bool:
+        """Wait until all items have been handled by the thread that gets them.
+
+        Args:
+            timeout_s: longest wait; None for no limit.
+
+        Returns:
+            False where that has not happened in time, or the queue was closed.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._closed or not (self._items or self._busy), timeout_s
+            )
+            return not (self._closed or self._items or self._busy)
 
     def close(self) -> None:
         """Discard all items and release every thread that waits on the queue."""

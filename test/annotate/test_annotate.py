@@ -92,15 +92,18 @@ def test_a_file_and_a_bag_of_the_same_sound_give_the_same_emotions(
         assert (one['clock_source'], other['clock_source']) == ('header', 'file')
 
 
-@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+@pytest.mark.parametrize(('storage', 'flags'), [('mcap', []), ('sqlite3', ['--interim'])])
 def test_a_bag_is_copied_with_the_emotions_added(
-    tmp_path: Path, beginning: Samples, storage: str
+    tmp_path: Path, beginning: Samples, storage: str, flags: list[str]
 ) -> None:
     other = make('std_msgs/msg/String', data='hello')
     rows = [('/chatter', 'std_msgs/msg/String', START_NS, other), *audio_rows(beginning)]
     path = write_bag(tmp_path / 'talk', rows, storage)
-    assert annotate(path, '-o', tmp_path / 'out', '--namespace', 'robot') == 0
-    found = lines(tmp_path / 'out' / 'talk.jsonl')
+    assert annotate(path, '-o', tmp_path / 'out', '--namespace', 'robot', *flags) == 0
+    written = lines(tmp_path / 'out' / 'talk.jsonl')
+    found = [one for one in written if one['trigger'] == 'final']
+    interims = len(written) - len(found)
+    assert (interims > len(found)) == bool(flags)
     with Bag(path) as before, Bag(tmp_path / 'out' / 'talk') as after:
         assert after.damage == ''
         assert after.storage == storage
@@ -111,7 +114,7 @@ def test_a_bag_is_copied_with_the_emotions_added(
         counts = {name: topic.count for name, topic in after.topics.items()}
         assert counts['/robot/emotion/text'] == counts['/robot/transcript'] == len(found)
         assert counts['/robot/speech_activity'] >= 2 * len(found)
-        assert counts['/robot/emotion/interim'] > len(found)
+        assert counts.get('/robot/emotion/interim', 0) == interims
         for message in after.messages({'/robot/emotion'}):
             emotion = after.decode(message)
             delay_ns = message.stamp_ns - emotion.end.sec * 10**9 - emotion.end.nanosec

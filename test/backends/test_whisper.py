@@ -22,6 +22,7 @@ from emotion_node.backends.asr_whisper import WhisperTranscriber
 from emotion_node.backends.hallucinations import evidence, hallucinated
 from emotion_node.datatypes import FloatArray, Reason, Transcript
 from emotion_node.errors import ModelError
+from emotion_node.interfaces import always
 
 
 @pytest.fixture(scope='module')
@@ -75,9 +76,11 @@ def test_whisper_returns_the_words_so_far_during_an_utterance(
     runs: list[int] = []
     transcribe = babble.transcribe
 
-    def counting(samples: FloatArray, final: bool) -> Transcript:
+    def counting(
+        samples: FloatArray, final: bool, wanted: Callable[[], bool] = always
+    ) -> Transcript:
         runs.append(len(samples))
-        return transcribe(samples, final)
+        return transcribe(samples, final, wanted)
 
     monkeypatch.setattr(babble, 'transcribe', counting)
     stream = babble.stream()

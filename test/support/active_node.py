@@ -68,7 +68,8 @@ class Bench:
     def waiting(self) -> float:
         engine = self.node.state.engine
         assert engine is not None
-        return engine.audio_queue.waiting + engine.speech_queue.waiting
+        queues = (engine.audio_queue, engine.speech_queue, engine.task_queue)
+        return sum(queue.waiting for queue in queues)
 
     def next(self, topic: str, since: int) -> Any:
         """Return the first message of a topic beyond the first `since`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,7 +32,14 @@ from emotion_node.datatypes import (
     VideoFrame,
     VisionHealth,
 )
-from emotion_node.interfaces import TextEmotion, Transcriber, Turn, Vision, VoiceEmotion
+from emotion_node.interfaces import (
+    TextEmotion,
+    Transcriber,
+    Turn,
+    Vision,
+    VoiceEmotion,
+    always,
+)
 from emotion_node.labels import LABELS, Modality
 
 SECOND = NS_PER_S
@@ -88,14 +95,14 @@ class ScriptedTranscriber:
             raise RuntimeError('the recogniser broke')
         self.accepted.append(len(samples))
 
-    def partial(self) -> Transcript:
+    def partial(self, wanted: Callable[[], bool] = always) -> Transcript:
         words = self.lines[0].split()
         recognised = min(len(words), sum(self.accepted) * 2 // SAMPLE_RATE)
         text = ' '.join(words[:recognised])
         reason = Reason.NONE if text else Reason.NO_SPEECH_RECOGNISED
         return Transcript(text, 0.5, 'en', False, reason)
 
-    def peek_final(self) -> Transcript:
+    def peek_final(self, wanted: Callable[[], bool] = always) -> Transcript:
         return self.partial()
 
     def finish(self) -> Transcript:

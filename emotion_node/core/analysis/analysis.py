@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emotion_node.config import Config, FusionConfig, InterimConfig, TranscriberConfig
-from emotion_node.core.analysis.emotion_reports import EmotionReporter, as_turn
+from emotion_node.config import Config, FusionConfig, InterimConfig
+from emotion_node.core.analysis.emotion_reports import EmotionReporter
+from emotion_node.core.analysis.ended import EndedUtterances
 from emotion_node.core.analysis.external_transcripts import ExternalTranscripts
 from emotion_node.core.analysis.guard import Guard
 from emotion_node.core.analysis.load import Load
-from emotion_node.core.analysis.perception import Perceived, Perception
+from emotion_node.core.analysis.perception import Perception
+from emotion_node.core.analysis.recognised_transcripts import RecognisedTranscripts, Send
+from emotion_node.core.analysis.recogniser import Recognised, Recogniser
 from emotion_node.core.analysis.speculation import Speculation
 from emotion_node.core.analysis.text import TextEstimator
-from emotion_node.core.analysis.transcription import (
-    RecognisedTranscripts,
-    TranscriptSource,
-    no_words,
-)
+from emotion_node.core.analysis.transcription import TranscriptSource
 from emotion_node.core.analysis.utterance_so_far import UtteranceSoFar
 from emotion_node.core.dialogue.reaction import Reaction, find_reaction
 from emotion_node.core.dialogue.turns import Dialogue
@@ -35,7 +34,6 @@ from emotion_node.datatypes import (
     SpeechEvent,
     SpeechPaused,
     SpeechStarted,
-    Transcript,
     TranscriptReport,
     Trigger,
     Utterance,
@@ -60,23 +58,6 @@ class AnalysisModels:
     vision: Vision | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """An utterance that has ended, with all that is known of it but its words.
-
-    Attributes:
-        utterance: it.
-        perceived: its voice, face and speaker.
-        transcription_ns: what its transcript took, if the node made it.
-        processing_ns: what all this took, transcription included.
-    """
-
-    utterance: Utterance
-    perceived: Perceived
-    transcription_ns: int
-    processing_ns: int
-
-
 class Analysis:
     """Turns the speech events of one microphone into reports, in order.
 
@@ -88,6 +69,10 @@ class Analysis:
             `take_transcript`.
         models: the models.
         guard: calls them, times and counts.
+
+    Attributes:
+        recogniser: the node's own; None for none.
+        interim_period_s: time between interim estimates.
     """
 
     def __init__(self, config: Config, models: AnalysisModels, guard: Guard) -> None:
@@ -97,7 +82,12 @@ class Analysis:
         self._vision = models.vision
         self._dialogue = Dialogue(config.dialogue)
         self._half_life_ns = int(config.dialogue.half_life * NS_PER_S)
-        self._transcripts = _transcript_source(config.transcriber, models.transcriber, guard)
+        self.recogniser = Recogniser(models.transcriber, guard) if models.transcriber else None
+        self._recognised = RecognisedTranscripts(config, self.recogniser, guard)
+        self._transcripts: TranscriptSource = self._recognised
+        if config.transcriber.backend == 'topic':
+            timeout_ns = int(config.transcriber.topic_timeout * NS_PER_S)
+            self._transcripts = ExternalTranscripts(timeout_ns, guard)
         self._perception = Perception(config.dialogue, models.voice, models.vision, guard)
         self.text = TextEstimator(
             models.text, self._dialogue, guard, config.transcriber.min_confidence
@@ -111,7 +101,7 @@ class Analysis:
         )
         self.change(config.fusion, config.interim)
         self._under_way: UtteranceSoFar | None = None
-        self._without_words: dict[str, _Ended] = {}
+        self._ended = EndedUtterances(self._reporter, self._dialogue, guard)
 
     def change(self, fusion: FusionConfig, interim: InterimConfig) -> None:
         """Fuse and publish interim estimates by other parameters, from the next utterance on.
@@ -119,6 +109,7 @@ class Analysis:
         May be called by another thread than the rest.
         """
         self._reporter.change(fusion)
+        self.interim_period_s = interim.period
         self._interim_ns = int(interim.period * NS_PER_S) if interim.enabled else 0
 
     def handle(self, event: SpeechEvent, load: Load = Load.NORMAL) -> list[Report]:
@@ -138,7 +129,8 @@ class Analysis:
             case SpeechAudio():
                 return self._take_audio(event, load)
             case SpeechPaused(utterance):
-                self._speculation.pause(utterance, behind=load > Load.NORMAL)
+                if load < Load.NO_TRANSCRIPT:
+                    self._speculation.pause(utterance, behind=load > Load.NORMAL)
                 return []
             case SpeechEnded(utterance):
                 self._speculation.end(utterance)
@@ -164,7 +156,11 @@ class Analysis:
             return None
         utterance = pause.utterance
         with self.timings.measure('endpointing'):
-            evidence = gather_evidence(utterance, self._transcripts.peek_final(utterance))
+            self._transcripts.pause(utterance)
+            words = self._transcripts.peek(utterance) or self._transcripts.partial(
+                utterance.utterance_id, utterance.start_ns
+            )
+            evidence = gather_evidence(utterance, words)
         silence_ns = self._endpointing.required_silence(evidence)
         return SilenceRequired(utterance.utterance_id, silence_ns)
 
@@ -188,25 +184,40 @@ class Analysis:
 
     def take_transcript(self, report: TranscriptReport) -> list[Report]:
         """Take a transcript from outside (backend "topic")."""
-        utterance_id = self._transcripts.take(report)
-        if utterance_id is None:
-            return []
-        return self._conclude(self._without_words.pop(utterance_id), report.transcript)
+        self._transcripts.take(report)
+        return self._conclude()
+
+    def transcribe_elsewhere(self, send: Send | None) -> None:
+        """Have the recogniser's tasks run elsewhere, such as on a thread of their own.
+
+        Args:
+            send: takes each task for `recogniser.run`; what is found comes by
+                `take_recognised`. None runs them here and at once, as offline.
+        """
+        self._recognised.send = send if self.recogniser is not None else None
+
+    def take_recognised(self, found: Recognised) -> list[Report]:
+        """Take what a task of the recogniser has found elsewhere."""
+        self._transcripts.take_recognised(found)
+        self._speculation.prepare_text()
+        return self._conclude()
 
     def tick(self, stamp_ns: int) -> list[Report]:
         """Report the utterances whose transcripts should have come by `stamp_ns`."""
-        return self._time_out(self._transcripts.time_out(stamp_ns))
+        self._transcripts.time_out(stamp_ns)
+        return self._conclude()
 
     def flush(self) -> list[Report]:
         """Report all utterances that wait for transcripts; the input has ended."""
-        return self._time_out(self._transcripts.time_out())
+        self._transcripts.time_out()
+        return self._conclude()
 
     def reset(self) -> None:
         """Forget the dialogue and whatever is under way."""
         self._speculation.drop()
         self._under_way = None
         self._transcripts.reset()
-        self._without_words.clear()
+        self._ended.clear()
         self._dialogue.reset()
         self._perception.reset()
         if self._vision is not None:
@@ -234,7 +245,7 @@ class Analysis:
             raise ValueError(f'audio of {audio.utterance_id} outside of its utterance')
         interim_due = under_way.append(audio)
         self._speculation.drop()
-        self._transcripts.accept(audio.samples, behind=load >= Load.NO_TRANSCRIPT)
+        self._transcripts.accept(audio, load)
         if not interim_due:
             return []
         if load >= Load.NO_INTERIM:
@@ -256,45 +267,10 @@ class Analysis:
     def _end(self, utterance: Utterance, load: Load) -> list[Report]:
         begin = self.timings.clock()
         self._under_way = None
-        transcript = self._transcripts.finish(utterance, behind=load >= Load.NO_TRANSCRIPT)
-        transcription_ns = self.timings.clock() - begin
+        self._transcripts.finish(utterance, load)
         perceived = self._perception.perceive(utterance, final=True)
-        ended = _Ended(utterance, perceived, transcription_ns, self.timings.clock() - begin)
-        if transcript is None:
-            self._without_words[utterance.utterance_id] = ended
-            return []
-        return self._conclude(ended, transcript)
+        self._ended.add(utterance, perceived, begin)
+        return self._conclude()
 
-    def _time_out(self, utterance_ids: list[str]) -> list[Report]:
-        return [
-            report
-            for utterance_id in utterance_ids
-            for report in self._conclude(
-                self._without_words.pop(utterance_id), no_words(Reason.TIMEOUT)
-            )
-        ]
-
-    def _conclude(self, ended: _Ended, transcript: Transcript) -> list[Report]:
-        utterance = ended.utterance
-        begin = self.timings.clock() - ended.processing_ns
-        report = self._reporter.report(
-            Trigger.FINAL,
-            utterance,
-            transcript,
-            ended.perceived,
-            ended.transcription_ns,
-            begin,
-        )
-        self._dialogue.add(as_turn(report))
-        self._guard.count('utterances')
-        self.timings.add('all (after speech)', report.processing_ns)
-        words = TranscriptReport(utterance.utterance_id, utterance.end_ns, transcript)
-        return [words, report]
-
-
-def _transcript_source(
-    config: TranscriberConfig, transcriber: Transcriber | None, guard: Guard
-) -> TranscriptSource:
-    if config.backend == 'topic':
-        return ExternalTranscripts(int(config.topic_timeout * NS_PER_S), guard)
-    return RecognisedTranscripts(transcriber, guard)
+    def _conclude(self) -> list[Report]:
+        return self._ended.conclude(self._transcripts.ready())

@@ -7,8 +7,10 @@ from collections import deque
 from typing import Final
 
 from emotion_node.core.analysis.guard import Guard
+from emotion_node.core.analysis.load import Load
+from emotion_node.core.analysis.recogniser import Recognised
 from emotion_node.core.analysis.transcription import no_words
-from emotion_node.datatypes import FloatArray, Reason, Transcript, TranscriptReport, Utterance
+from emotion_node.datatypes import Reason, SpeechAudio, Transcript, TranscriptReport, Utterance
 
 MAX_KEPT: Final = 64
 """Transcripts that are kept for utterances still to come."""
@@ -31,8 +33,9 @@ class ExternalTranscripts:
         self._guard = guard
         self._waiting: list[Utterance] = []
         self._kept: deque[TranscriptReport] = deque(maxlen=MAX_KEPT)
+        self._ready: list[tuple[str, Transcript]] = []
 
-    def accept(self, samples: FloatArray, behind: bool) -> None:
+    def accept(self, audio: SpeechAudio, load: Load) -> None:
         """Ignore audio: the words come from outside."""
 
     def partial(self, utterance_id: str, start_ns: int) -> Transcript:
@@ -42,35 +45,41 @@ class ExternalTranscripts:
                 return dataclasses.replace(report.transcript, final=False)
         return no_words(Reason.NO_SPEECH_RECOGNISED, final=False)
 
-    def peek_final(self, utterance: Utterance) -> Transcript:
+    def pause(self, utterance: Utterance) -> None:
+        """Do nothing: the words come when they come."""
+
+    def peek(self, utterance: Utterance) -> Transcript:
         """Return the latest words of an utterance that may have ended."""
         return self.partial(utterance.utterance_id, utterance.start_ns)
 
-    def finish(self, utterance: Utterance, behind: bool) -> Transcript | None:
-        """Return the final words of an utterance that has ended; None where it has to wait."""
+    def finish(self, utterance: Utterance, load: Load) -> None:
+        """End an utterance; it waits for its final words unless they have come already."""
         for report in self._kept:
             if report.transcript.final and _belongs(report, utterance):
-                self._forget(utterance)
-                return report.transcript
+                self._end(utterance, report.transcript)
+                return
         self._waiting.append(utterance)
-        return None
 
-    def take(self, report: TranscriptReport) -> str | None:
-        """Take a transcript; return the id of the utterance that waited for it.
+    def ready(self) -> list[tuple[str, Transcript]]:
+        """Return ids and words of the ended utterances whose words have come; each once."""
+        found, self._ready = self._ready, []
+        return found
 
-        One that is not final serves interim estimates.
-        """
+    def take_recognised(self, found: Recognised) -> None:
+        """Do nothing: the node's own recogniser is off."""
+
+    def take(self, report: TranscriptReport) -> None:
+        """Take a transcript; one that is not final serves interim estimates."""
         if report.transcript.final:
             for utterance in self._waiting:
                 if _belongs(report, utterance):
                     self._waiting.remove(utterance)
-                    self._forget(utterance)
-                    return utterance.utterance_id
+                    self._end(utterance, report.transcript)
+                    return
         self._kept.append(report)
-        return None
 
-    def time_out(self, stamp_ns: int | None = None) -> list[str]:
-        """Return the ids of the utterances that have waited too long by `stamp_ns`, or of all."""
+    def time_out(self, stamp_ns: int | None = None) -> None:
+        """End the waiting of utterances that have waited too long by `stamp_ns`, or of all."""
         late = [
             utterance
             for utterance in self._waiting
@@ -78,9 +87,8 @@ class ExternalTranscripts:
         ]
         for utterance in late:
             self._waiting.remove(utterance)
-            self._forget(utterance)
+            self._end(utterance, no_words(Reason.TIMEOUT))
             self._guard.count('transcripts_timed_out')
-        return [utterance.utterance_id for utterance in late]
 
     def drop(self) -> None:
         """Keep what has come: it may belong to the next utterance."""
@@ -89,8 +97,10 @@ class ExternalTranscripts:
         """Forget all words, and the utterances that wait for them."""
         self._waiting.clear()
         self._kept.clear()
+        self._ready.clear()
 
-    def _forget(self, utterance: Utterance) -> None:
+    def _end(self, utterance: Utterance, transcript: Transcript) -> None:
+        self._ready.append((utterance.utterance_id, transcript))
         fresh = [one for one in self._kept if one.stamp_ns > utterance.decided_ns]
         self._kept = deque(fresh, maxlen=MAX_KEPT)
 

@@ -39,17 +39,29 @@ class Speculation:
         self._text = text
         self._guard = guard
         self._candidate: Utterance | None = None
+        self._speaker_id = ''
 
     def pause(self, candidate: Utterance, behind: bool) -> None:
-        """Work on an utterance that may have ended, unless analysis is behind."""
-        if not self._enabled or behind:
+        """Work on an utterance that may have ended; only on its words if analysis is behind."""
+        if not self._enabled:
+            return
+        self._transcripts.pause(candidate)
+        if behind:
             return
         with self._guard.timings.measure('speculation'):
-            transcript = self._transcripts.peek_final(candidate)
             self._perception.prepare(candidate)
-            speaker_id = self._perception.perceive(candidate, final=False).speaker_id
-            self._text.prepare(transcript.text, speaker_id, candidate.start_ns)
+            self._speaker_id = self._perception.perceive(candidate, final=False).speaker_id
         self._candidate = candidate
+        self.prepare_text()
+
+    def prepare_text(self) -> None:
+        """Ask about the words of the pause, if they have come."""
+        candidate = self._candidate
+        if candidate is None:
+            return
+        transcript = self._transcripts.peek(candidate)
+        if transcript is not None:
+            self._text.prepare(transcript.text, self._speaker_id, candidate.start_ns)
 
     def end(self, utterance: Utterance) -> None:
         """Count whether the utterance that has ended was worked on."""

@@ -143,7 +143,7 @@ class OpenUtterance:
             return []
         self._reported_ns = until_ns
         samples = self._buffer.read(start_ns, until_ns).copy()
-        return [SpeechAudio(self.utterance_id, start_ns, samples)]
+        return [SpeechAudio(self.utterance_id, start_ns, samples, self.paused)]
 
     def close(
         self, at_ns: int, decided_ns: int, end_reason: EndReason

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 from support.scripted import ScriptedTranscriber, Ticker, scores, utterance
 
+from emotion_node.config import Config
 from emotion_node.core.analysis.guard import Guard
-from emotion_node.core.analysis.transcription import RecognisedTranscripts
+from emotion_node.core.analysis.load import Load
+from emotion_node.core.analysis.recognised_transcripts import RecognisedTranscripts
+from emotion_node.core.analysis.recogniser import Recogniser
 from emotion_node.core.timings import Timings
 from emotion_node.datatypes import (
     EndReason,
-    FloatArray,
     ModalityEmotion,
     ModelInfo,
     Reason,
+    SpeechAudio,
     Transcript,
 )
+from emotion_node.interfaces import always
 from emotion_node.labels import Modality
 
 
@@ -80,7 +85,7 @@ def test_no_count_is_lost_between_threads() -> None:
 class Breaking(ScriptedTranscriber):
     """Breaks in one of its methods."""
 
-    def partial(self) -> Transcript:
+    def partial(self, wanted: Callable[[], bool] = always) -> Transcript:
         self._break_at('partial')
         return super().partial()
 
@@ -100,15 +105,17 @@ class Breaking(ScriptedTranscriber):
 def test_a_recogniser_that_breaks_anywhere_is_back_for_the_next_utterance(method: str) -> None:
     recogniser = Breaking(['one', 'two'], fail_at=method)
     guard = Guard(Timings(Ticker()))
-    transcripts = RecognisedTranscripts(recogniser, guard)
+    transcripts = RecognisedTranscripts(Config(), Recogniser(recogniser, guard), guard)
     spoken = utterance(end_reason=EndReason.MAX_LENGTH)
-    samples: FloatArray = spoken.samples
+    audio = SpeechAudio('u1', spoken.start_ns, spoken.samples)
     transcripts.drop()
-    transcripts.accept(samples, behind=False)
+    transcripts.accept(audio, Load.NORMAL)
     transcripts.partial('u1', spoken.start_ns)
-    assert transcripts.finish(spoken, behind=False).reason is Reason.ERROR
+    transcripts.finish(spoken, Load.NORMAL)
+    assert [words.reason for _, words in transcripts.ready()] == [Reason.ERROR]
     assert guard.counters['faults_transcription'] >= 1
     recogniser.fail_at = ''
     transcripts.drop()
-    transcripts.accept(samples, behind=False)
-    assert transcripts.finish(utterance(2), behind=False).reason is Reason.NONE
+    transcripts.accept(audio, Load.NORMAL)
+    transcripts.finish(utterance(2), Load.NORMAL)
+    assert [words.reason for _, words in transcripts.ready()] == [Reason.NONE]

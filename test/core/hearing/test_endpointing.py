@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -34,6 +35,7 @@ from emotion_node.datatypes import (
     Transcript,
     Utterance,
 )
+from emotion_node.interfaces import always
 
 BOUNDS = EndpointingConfig(min_silence=0.25, max_silence=0.6)
 
@@ -117,7 +119,7 @@ class Recording:
 class Prescient(ScriptedTranscriber):
     """Returns its words before they are said."""
 
-    def peek_final(self) -> Transcript:
+    def peek_final(self, wanted: Callable[[], bool] = always) -> Transcript:
         return Transcript(self.lines[0], 0.9, 'en', final=True)
 
 
