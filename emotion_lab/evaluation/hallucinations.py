@@ -25,7 +25,7 @@ from emotion_lab.evaluation.mixtures import FLOOR_DB
 from emotion_lab.evaluation.transcription import add_source_arguments, sources
 from emotion_node.backends.asr_whisper import WhisperTranscriber
 from emotion_node.backends.hallucinations import evidence, hallucinated
-from emotion_node.config import Config
+from emotion_node.config import Config, TranscriberConfig
 from emotion_node.datatypes import (
     NS_PER_SAMPLE,
     SAMPLE_RATE,
@@ -157,6 +157,11 @@ def tally(
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that `run` takes."""
+    parser.add_argument(
+        '--whisper-model',
+        default=TranscriberConfig().whisper_model,
+        help='as transcriber.whisper_model; default %(default)s',
+    )
     add_source_arguments(parser)
     parser.add_argument(
         '--count', type=int, default=12, help='synthetic sounds of each kind; default %(default)s'

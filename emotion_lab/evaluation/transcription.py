@@ -16,7 +16,8 @@ from rich.progress import track
 from emotion_lab.data.datasets import data_root
 from emotion_lab.data.metrics import word_errors
 from emotion_lab.data.recordings import join, read_meld_recordings, read_samples
-from emotion_node.config import AudioConfig, TranscriberConfig, make_config
+from emotion_node.backends.whisper_files import find_whisper_folder
+from emotion_node.config import AudioConfig, Config, TranscriberConfig, make_config
 from emotion_node.core.hearing.stream import Hearing
 from emotion_node.datatypes import (
     NS_PER_MS,
@@ -30,7 +31,7 @@ from emotion_node.datatypes import (
     SpeechStarted,
 )
 from emotion_node.factory import Models, build_hearing, load_transcriber, load_vad
-from emotion_node.interfaces import TranscriberStream
+from emotion_node.interfaces import Transcriber, TranscriberStream
 from emotion_node.recordings.bag import Bag
 from emotion_node.recordings.bag_recording import BagRecording, TopicNames
 from emotion_node.recordings.truth import read_truth, words_of
@@ -159,12 +160,7 @@ def sources(demo: Path, root: Path) -> Iterator[tuple[str, list[Clip]]]:
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments that name the recordings and Whisper."""
-    parser.add_argument(
-        '--whisper-model',
-        default=TranscriberConfig().whisper_model,
-        help='as transcriber.whisper_model; default %(default)s',
-    )
+    """Declare the arguments that name the recordings."""
     parser.add_argument(
         '--demo', type=Path, default=Path('demo/conversation'), help='default %(default)s'
     )
@@ -175,57 +171,90 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that `run` takes."""
     parser.add_argument(
-        '--backend',
-        choices=('auto', 'whisper', 'pocketsphinx'),
-        default='auto',
-        help='%(default)s',
+        'recogniser',
+        nargs='*',
+        default=['auto'],
+        help='"pocketsphinx", or a Whisper model as in transcriber.whisper_model; by default '
+        'what transcriber.backend:=auto takes',
     )
     add_source_arguments(parser)
 
 
+def recogniser_config(name: str) -> Config:
+    """Return the parameters that choose a recogniser by the name that the command line takes."""
+    match name:
+        case 'auto' | 'pocketsphinx':
+            return make_config({'transcriber.backend': name})
+        case _:
+            return make_config(
+                {'transcriber.backend': 'whisper', 'transcriber.whisper_model': name}
+            )
+
+
+def model_megabytes(config: TranscriberConfig, transcriber: Transcriber) -> float | None:
+    """Return the size of a Whisper model's files in MB; None for another recogniser."""
+    folder = find_whisper_folder(config.whisper_model)
+    if folder is None or not transcriber.info.name.startswith('whisper'):
+        return None
+    return sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+
+
 def measure(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the recogniser's `name` and `version`, and `figures`: a record for each data set."""
+    """Return `recognisers`, a record for each: `name`, `version`, `megabytes` and `figures`.
+
+    `figures` is a record for each data set.
+    """
     console = Console(stderr=True)
-    config = make_config(
-        {
-            'transcriber.backend': args.backend,
-            'transcriber.whisper_model': args.whisper_model,
-        }
-    )
-    transcriber = load_transcriber(config.transcriber, lambda text: console.print(text))
-    assert transcriber is not None
-    stream = transcriber.stream()
-    models = Models(load_vad(config), transcriber, None)
+    data = list(sources(args.demo, data_root(args.data)))
+    found = []
+    for name in args.recogniser:
+        config = recogniser_config(name)
+        transcriber = load_transcriber(config.transcriber, lambda text: console.print(text))
+        assert transcriber is not None
+        stream = transcriber.stream()
+        models = Models(load_vad(config), transcriber, None)
 
-    def make_hearing() -> Hearing:
-        return build_hearing(config, models)
+        def make_hearing(config: Config = config, models: Models = models) -> Hearing:
+            return build_hearing(config, models)
 
-    figures = [
-        transcription_figures(name, clips, stream, make_hearing, config.interim.period)
-        for name, clips in sources(args.demo, data_root(args.data))
-    ]
-    info = transcriber.info
-    return {'name': info.name, 'version': info.version, 'figures': figures}
+        figures = [
+            transcription_figures(title, clips, stream, make_hearing, config.interim.period)
+            for title, clips in data
+        ]
+        info = transcriber.info
+        megabytes = model_megabytes(config.transcriber, transcriber)
+        found.append(
+            {
+                'name': info.name,
+                'version': info.version,
+                'megabytes': megabytes,
+                'figures': figures,
+            }
+        )
+    return {'recognisers': found}
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the figures; return the exit status, 1 when there was nothing to measure on."""
     measured = measure(args)
-    figures = measured['figures']
-    print(json.dumps(measured) if args.json else markdown(figures))
-    return 0 if figures else 1
+    print(json.dumps(measured) if args.json else markdown(measured['recognisers']))
+    return 0 if any(one['figures'] for one in measured['recognisers']) else 1
 
 
-def markdown(figures: Sequence[dict[str, Any]]) -> str:
+def markdown(recognisers: Sequence[dict[str, Any]]) -> str:
     """Return the figures as a Markdown table."""
     lines = [
-        '| speech | clips | words | word errors | confidence | while speaking | after the end |',
-        '|---|--:|--:|--:|--:|--:|--:|',
+        '| recogniser | speech | clips | words | word errors | confidence | while speaking | '
+        'after the end |',
+        '|---|---|--:|--:|--:|--:|--:|--:|',
     ]
-    lines += [
-        '| {data} | {clips} | {words} | {word_error_rate:.0%} | {confidence:.2f} | '
-        '{real_time_factor:.2f} of real time | {finish_ms_p50:.0f} ms, 95 %: '
-        '{finish_ms_p95:.0f} ms |'.format_map(one)
-        for one in figures
-    ]
+    for one in recognisers:
+        size = '' if one['megabytes'] is None else f' ({one["megabytes"]:.0f} MB)'
+        lines += [
+            f'| {one["name"]}{size} | '
+            '{data} | {clips} | {words} | {word_error_rate:.0%} | {confidence:.2f} | '
+            '{real_time_factor:.2f} of real time | {finish_ms_p50:.0f} ms, 95 %: '
+            '{finish_ms_p95:.0f} ms |'.format_map(figures)
+            for figures in one['figures']
+        ]
     return '\n'.join(lines)

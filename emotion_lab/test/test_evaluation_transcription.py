@@ -43,11 +43,12 @@ def test_missing_data_are_left_out_with_a_message(
     parser = argparse.ArgumentParser()
     transcription.add_arguments(parser)
     args = parser.parse_args(
-        f'--json --backend pocketsphinx --demo {CONVERSATION} --data {tmp_path}'.split()
+        f'pocketsphinx --json --demo {CONVERSATION} --data {tmp_path}'.split()
     )
     assert transcription.run(args) == 0
     out, err = capsys.readouterr()
-    (figures,) = json.loads(out)['figures']
+    (recogniser,) = json.loads(out)['recognisers']
+    (figures,) = recogniser['figures']
     assert figures['clips'] == 12
     assert 0.0 <= figures['word_error_rate'] < 0.2
     assert 'RAVDESS (acted) is left out' in ' '.join(err.split())
