@@ -23,6 +23,7 @@ SPEECH = '#dfe6ee'
 SILENCE = '#f6e3c5'
 ANSWER = '#d7263d'
 STAGES = {
+    'transcription (audio)': ('words', '#3b6fb6'),
     'transcription (while speaking)': ('words', '#3b6fb6'),
     'transcription (in pauses)': ('words', '#3b6fb6'),
     'transcription (after speech)': ('words', '#3b6fb6'),

@@ -38,6 +38,8 @@ from emotion_node.recordings.truth import read_truth, words_of
 
 PADDING_S: Final = 0.5
 """Audio kept before and after the demo's utterances, in s."""
+PARTIAL_PERIOD_S: Final = 1.0
+"""Audio between partial transcripts, in s; the node's pace follows their cost."""
 CLIPS_PER_ACTOR: Final = 5
 STATEMENTS: Final = {'01': 'Kids are talking by the door', '02': 'Dogs are sitting by the door'}
 """The sentences of RAVDESS, by the fifth number of the file's name."""
@@ -81,7 +83,6 @@ def transcription_figures(
     clips: Sequence[Clip],
     stream: TranscriberStream,
     make_hearing: Callable[[], Hearing],
-    period: float,
 ) -> dict[str, Any]:
     """Transcribe the utterances that the node's hearing finds in each clip.
 
@@ -90,12 +91,12 @@ def transcription_figures(
         clips: true text and samples of each.
         stream: of the recogniser.
         make_hearing: returns a new hearing.
-        period: s of audio between partial transcripts.
 
     Returns:
         `data`, number of `clips` and `words`, `word_error_rate`, `confidence` (mean over
-        utterances), `real_time_factor` while the audio goes in, and `finish_ms_p50`,
-        `finish_ms_p95` from the end of an utterance to its transcript.
+        utterances), `real_time_factor` while the audio goes in, a partial transcript every
+        second included, and `finish_ms_p50`, `finish_ms_p95` from the end of an utterance to its
+        transcript.
     """
     errors = words = accepting_ns = length = unasked = 0
     finishing_ns, confidences = [], []
@@ -111,7 +112,7 @@ def transcription_figures(
                 case SpeechAudio():
                     stream.accept(event.samples)
                     unasked += len(event.samples)
-                    if unasked >= period * SAMPLE_RATE:
+                    if unasked >= PARTIAL_PERIOD_S * SAMPLE_RATE:
                         unasked = 0
                         stream.partial()
                     accepting_ns += time.perf_counter_ns() - begin
@@ -218,8 +219,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
             return build_hearing(config, models)
 
         figures = [
-            transcription_figures(title, clips, stream, make_hearing, config.interim.period)
-            for title, clips in data
+            transcription_figures(title, clips, stream, make_hearing) for title, clips in data
         ]
         info = transcriber.info
         megabytes = model_megabytes(config.transcriber, transcriber)
