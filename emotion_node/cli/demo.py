@@ -26,7 +26,8 @@ DESCRIPTION = """\
 Replay the recorded conversation (synthetic voices and animated portraits) through the node over
 DDS and show the emotions as it publishes them.
 
-It runs three processes: the node, a player of the recording, and a view of the node's topic.
+It runs three processes: the node, a player of the recording, and a view of the node's topic, whose
+page in the browser shows the camera too.
 """
 
 _START_TIMEOUT_S = 60.0
@@ -160,7 +161,8 @@ def _node_command(args: argparse.Namespace) -> list[str]:
 
 def _view_command(args: argparse.Namespace, saved: Path) -> list[str]:
     interim = ['--interim'] if args.interim else []
-    return ['-m', 'emotion_node', 'view', '--save', str(saved), *interim]
+    page = ['--web'] if importlib.util.find_spec('nicegui') else []
+    return ['-m', 'emotion_node', 'view', '--save', str(saved), *interim, *page]
 
 
 def _player_command(args: argparse.Namespace, bag: Path) -> list[str]:

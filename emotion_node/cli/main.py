@@ -59,6 +59,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
         'replay the recorded conversation through the node over ROS and show its emotions',
         'emotion_node.cli.demo',
     ),
+    'live': Command(
+        'perceive whoever sits in front of this machine: microphone, camera, node and page',
+        'emotion_node.cli.live',
+    ),
     'annotate': Command(
         'find the emotions in bags, video and audio files, faster than real time, without ROS',
         'emotion_node.annotate.command',
@@ -67,7 +71,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
         'play a rosbag2 recording onto ROS topics, with /clock', 'emotion_node.ros.tools.player'
     ),
     'view': Command(
-        'show the emotions that a running node publishes', 'emotion_node.ros.tools.view'
+        'show the emotions that a running node publishes, here or as a page',
+        'emotion_node.ros.tools.view',
     ),
     'parameters': Command("list the node's parameters", 'emotion_node.cli.parameters'),
     'models': Command('list, verify or fetch the models', 'emotion_node.cli.models'),

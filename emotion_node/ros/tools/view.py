@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +18,7 @@ from rich.console import Console
 
 from emotion_msgs.msg import Emotion
 from emotion_node.datatypes import Trigger
+from emotion_node.display.live_state import LiveState
 from emotion_node.display.plain_text import json_line, plain
 from emotion_node.display.terminal import EmotionDisplay
 from emotion_node.messages.audio import MessageError
@@ -25,18 +27,23 @@ from emotion_node.messages.json_records import as_record
 from emotion_node.ros.executable import init_ros, run_executable
 from emotion_node.ros.periods import FIRST_REMINDER_S, LAST_REMINDER_S
 from emotion_node.ros.security import security_explained
+from emotion_node.ros.tools.live_feed import CameraFeed, LiveFeed
 
 DESCRIPTION = """\
 Show the emotions that a running node publishes, as they come: time, speaker, words, a bar per
 emotion, the label of each modality or why it is absent, and the latency.
 
 The node may run on another machine: set the same ROS_DOMAIN_ID as there.
+
+With --web, a page in the browser shows more: the camera with the faces and who speaks, words and
+emotions as they come, curves over time, and the state of the inputs. Nothing of it is stored.
 """
 EPILOG = """\
 Examples:
   python -m emotion_node view
   python -m emotion_node view --namespace /robot --interim
   python -m emotion_node view --json --count 10 > emotions.jsonl
+  python -m emotion_node view --web
 """
 
 _DEPTH = 100
@@ -70,6 +77,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='S',
         help='end when no emotion has arrived for this long, with status 1 if none arrived at all',
     )
+    page = parser.add_argument_group('page')
+    page.add_argument('--web', action='store_true', help='also serve a page for the browser')
+    page.add_argument(
+        '--host',
+        default='127.0.0.1',
+        metavar='ADDRESS',
+        help='address that the page is served on (default 127.0.0.1: only this machine; any other '
+        'needs the token in the printed address)',
+    )
+    page.add_argument(
+        '--port', type=int, metavar='N', help='its port (default: the first free one from 8440)'
+    )
+    page.add_argument(
+        '--image-topic',
+        default='',
+        metavar='NAME',
+        help='topic of the camera (default: the one that the node uses)',
+    )
+    page.add_argument(
+        '--node',
+        default='emotion_node',
+        metavar='NAME',
+        help='name of the node, without its namespace (default emotion_node)',
+    )
 
 
 class Viewer:
@@ -80,6 +111,7 @@ class Viewer:
         topic: relative to the node's namespace.
         interim: whether to show interim estimates too.
         display: shows the emotions; None for JSON on standard output.
+        live: what a page shows, which gets the final emotions; None for no page.
         save: file that gets a line of JSON per emotion; None for no file.
 
     Attributes:
@@ -93,11 +125,13 @@ class Viewer:
         topic: str,
         interim: bool,
         display: EmotionDisplay | None,
+        live: LiveState | None,
         save: IO[str] | None,
     ) -> None:
         self.finals = 0
         self.last_at = time.monotonic()
         self._display = display
+        self._live = live
         self._save = save
         self._problems: set[str] = set()
         self._subscriptions = [
@@ -122,13 +156,17 @@ class Viewer:
             print(json_line(record), file=self._save, flush=True)
         if self._display is None:
             print(json_line(record), flush=True)
+        if self._display is None and self._live is None:
             return
         try:
             report = decode_emotion(plain(record))
         except MessageError as error:
             self._complain(error)
-        else:
+            return
+        if self._display is not None:
             self._display.show(report)
+        if self._live is not None and report.trigger is Trigger.FINAL:
+            self._live.take_emotion(report)
 
     def _complain(self, error: MessageError) -> None:
         """Say once what is wrong with messages that cannot be shown."""
@@ -158,14 +196,34 @@ def run(args: argparse.Namespace, ros_args: Sequence[str] = ()) -> int:
         terminal = Console()
         console = Console(width=min(terminal.width, _WIDTH) if terminal.is_terminal else _WIDTH)
         display = None if args.json else EmotionDisplay(console)
-        viewer = Viewer(node, args.topic, args.interim, display, save)
-        return _watch(args, node, executor, viewer)
+        live = LiveState() if args.web else None
+        viewer = Viewer(node, args.topic, args.interim, display, live, save)
+        with contextlib.nullcontext() if live is None else _page(args, node, live):
+            return _watch(args, node, executor, viewer)
     finally:
         executor.shutdown()
         node.destroy_node()
         rclpy.try_shutdown()
         if save is not None:
             save.close()
+
+
+@contextlib.contextmanager
+def _page(args: argparse.Namespace, node: Node, live: LiveState) -> Iterator[None]:
+    """Serve the page during the block."""
+    # NiceGUI is imported only for the page: it is an extra, and takes a second.
+    from emotion_node.page.server import PageServer
+
+    feed = LiveFeed(node, args.node, live)
+    camera = CameraFeed(node, args.node, args.image_topic)
+    server = PageServer(feed.watched, live, camera, args.host, args.port)
+    server.start()
+    try:
+        # Standard output is for the emotions alone where programs read it.
+        print(f'page: {server.address}', file=sys.stderr if args.json else None, flush=True)
+        yield
+    finally:
+        server.stop()
 
 
 def _watch(

@@ -1,0 +1,1 @@
+"""A page that shows live what a node perceives, served by NiceGUI."""
