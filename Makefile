@@ -33,13 +33,16 @@ COLCON := $(VENV)/bin/python -m colcon --log-base log build --paths . emotion_ms
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build demo test train-test bench soak fuzz check docs lock train-setup clean
+.PHONY: help setup build demo live test train-test bench soak fuzz check docs lock train-setup clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## Replay a recorded conversation through the node and show the emotions
 	@. ./env.sh && exec python -m emotion_node demo
+
+live: setup ## Perceive whoever sits in front of this machine (LIVE_ARGS='--camera off')
+	@. ./env.sh && exec python -m emotion_node live $(LIVE_ARGS)
 
 test: setup $(VENV)/.dev-installed ## Run the tests of the product and of emotion_lab (PYTEST_ARGS='-k name'; data: EMOTION_DATA)
 	@. ./env.sh && exec python -m pytest $(PYTEST_ARGS)

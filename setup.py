@@ -26,6 +26,9 @@ def share(*folders: str) -> list[tuple[str, list[str]]]:
     return list(by_folder.items())
 
 
+EXTRAS = {'page': ['nicegui']}
+"""What a user may add: the live page."""
+
 setup(
     name=NAME,
     version=version(),
@@ -35,12 +38,13 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.11,<3.13',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: ['core/*/*.toml', 'core/*/*.npz', 'core/*/*.tsv']},
+    package_data={NAME: ['page/*.css', 'core/*/*.toml', 'core/*/*.npz', 'core/*/*.tsv']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml', 'LICENSE']),
         *share('config', 'demo/conversation', 'launch', 'models'),
     ],
+    extras_require=EXTRAS,
     zip_safe=False,
     entry_points={
         'console_scripts': [
