@@ -26,6 +26,7 @@ NUMPY = 'The core is NumPy and plain modules'
 PLAIN = 'Plain modules stay plain'
 ROS = 'Only ros imports ROS'
 CLOCKS = 'Only ros and command-line tools read clocks and start threads'
+WEB = 'Only the page imports a web server'
 TRAINING = 'Only the laboratory imports training libraries'
 
 # (room into which an import is written, what it imports, the contracts that it breaks)
@@ -57,6 +58,7 @@ FORBIDDEN = [
     ('emotion_node.core.dialogue', 'datetime', {CLOCKS}),
     ('emotion_node.core.vision', 'concurrent.futures', {CLOCKS}),
     ('emotion_node.backends', 'time', {CLOCKS}),
+    ('emotion_node.ros.tools', 'nicegui', {WEB}),
     ('emotion_node.backends', 'torch', {TRAINING}),
     ('emotion_node.ros', 'transformers', {TRAINING}),
     ('emotion_lab.evaluation', 'torch', {TRAINING}),
