@@ -358,6 +358,11 @@ class TextConfig:
         0,
         20,
     )
+    transformers_languages: str = _p(
+        '',
+        'Transformers only: languages of the words that the classifier knows, as BCP 47 tags '
+        'separated by commas, e.g. "de, en"; if empty, words of all languages are given to it.',
+    )
 
 
 @dataclass(frozen=True, slots=True)

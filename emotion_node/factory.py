@@ -17,6 +17,7 @@ from emotion_node.core.vision.face_points import WIDTH as POINTS_WIDTH
 from emotion_node.core.vision.face_points import read_points
 from emotion_node.core.vision.stream import FaceVision
 from emotion_node.core.vision.tracker import FaceTracker
+from emotion_node.datatypes import primary_languages
 from emotion_node.errors import ModelError
 from emotion_node.interfaces import (
     FaceEmotion,
@@ -241,6 +242,7 @@ def _load_transformers(config: TextConfig, log: Log) -> TextEmotion:
         config.transformers_model,
         table,
         turns=config.transformers_turns,
+        languages=primary_languages(config.transformers_languages),
         local_files_only=config.transformers_local_files_only,
         threads=config.threads,
     )

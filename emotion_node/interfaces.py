@@ -6,7 +6,7 @@ streams, and the *stream*, the state of one microphone or one camera.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from emotion_node.datatypes import (
@@ -145,6 +145,11 @@ class TextEmotion(Protocol):
     @property
     def info(self) -> ModelInfo:
         """Name and version."""
+        ...
+
+    @property
+    def languages(self) -> Collection[str]:
+        """Languages of the words that it knows, as `primary_language` returns them; empty: all."""
         ...
 
     def estimate(

@@ -207,6 +207,7 @@ def transcript_message(rng: Rng, near_ns: int | None = None) -> SimpleNamespace:
         text=_text(rng),
         confidence=float(_pick(rng, (0.5, 1.0, -1.0, math.nan, math.inf, -math.inf, 1e300))),
         locale=_pick(rng, ('en', '', _text(rng))),
+        translation=_pick(rng, ('', _text(rng))),
         final=bool(rng.integers(2)),
         reason=_pick(rng, _REASONS),
     )

@@ -39,7 +39,13 @@ class OnnxTextEmotion(OnnxModel):
         self, entry: ModelEntry, threads: int = 1, providers: Sequence[str] = CPU
     ) -> None:
         self._builder = _load_builder(entry)
+        self._languages = entry.languages
         super().__init__(entry, threads, providers)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages that the model knows, as in the manifest."""
+        return self._languages
 
     def warm_up(self) -> None:
         """Answer once about any words."""

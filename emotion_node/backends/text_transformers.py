@@ -49,6 +49,8 @@ class TransformersTextEmotion:
             not in `label_table.KNOWN`.
         turns: past turns put before the utterance, joined by the tokenizer's separator. A turn
             that does not fit completely is left out with all before it.
+        languages: of the words that the classifier knows, as `primary_language` returns them;
+            empty for all.
         local_files_only: never download anything.
         threads: of torch in this process.
 
@@ -64,6 +66,7 @@ class TransformersTextEmotion:
         table: Mapping[str, str],
         *,
         turns: int = 0,
+        languages: Sequence[str] = (),
         local_files_only: bool = True,
         threads: int = 1,
     ) -> None:
@@ -76,6 +79,7 @@ class TransformersTextEmotion:
         self._multi_label = config.problem_type == 'multi_label_classification'
         self._matrix = label_matrix(labels, table)
         self._turns = turns
+        self._languages = tuple(languages)
         self._separator = self._tokenizer.sep_token_id
         if turns and self._separator is None:
             raise ModelError(
@@ -95,6 +99,11 @@ class TransformersTextEmotion:
     def info(self) -> ModelInfo:
         """Name and, of a model from the hub, the beginning of its revision."""
         return self._info
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages that the classifier knows; empty: all."""
+        return self._languages
 
     @property
     def labels(self) -> FloatArray:

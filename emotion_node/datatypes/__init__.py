@@ -18,6 +18,7 @@ from emotion_node.datatypes.emotion import (
     VocalCue,
 )
 from emotion_node.datatypes.inputs import AudioChunk, ClockSource, VideoFrame
+from emotion_node.datatypes.language import is_known, primary_language, primary_languages
 from emotion_node.datatypes.reports import (
     EmotionReport,
     FacesReport,
@@ -58,6 +59,9 @@ __all__ = [
     'NS_PER_MS',
     'NS_PER_SAMPLE',
     'SCORE_FLOOR',
+    'is_known',
+    'primary_language',
+    'primary_languages',
     'FloatArray',
     'ClockSource',
     'AudioChunk',

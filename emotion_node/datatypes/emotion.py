@@ -5,12 +5,16 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
 from emotion_node.datatypes.units import FloatArray
 from emotion_node.faces import FacePeak
 from emotion_node.labels import LABELS, Modality, valence_arousal
+
+TRANSLATION_LOCALE: Final = 'en'
+"""BCP 47 tag of the language that words are translated to."""
 
 
 class Reason(enum.StrEnum):
@@ -24,6 +28,8 @@ class Reason(enum.StrEnum):
     TOO_SHORT = 'too_short'
     NO_SPEECH_RECOGNISED = 'no_speech_recognised'
     LOW_CONFIDENCE = 'low_confidence'
+    LANGUAGE = 'language'
+    """The words are in a language that the text model does not know."""
     MODEL_OFF = 'model_off'
     TIMEOUT = 'timeout'
     ERROR = 'error'
@@ -64,6 +70,8 @@ class Transcript:
         final: False while the speaker is still speaking.
         reason: why there are no words, or why they cannot be used; `Reason.NONE` when they can.
         detail: what went wrong when `reason` is `Reason.ERROR`, in words for the user.
+        translation: the words in English, which the text model reads instead of `text`; empty
+            where there is none.
     """
 
     text: str
@@ -72,6 +80,17 @@ class Transcript:
     final: bool = True
     reason: Reason = Reason.NONE
     detail: str = ''
+    translation: str = ''
+
+    @property
+    def read_text(self) -> str:
+        """The words that the text model reads."""
+        return self.translation or self.text
+
+    @property
+    def read_locale(self) -> str:
+        """BCP 47 tag of the language of `read_text`; empty when unknown."""
+        return TRANSLATION_LOCALE if self.translation else self.locale
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +161,7 @@ class ModalityEmotion:
         vocal_cues: pitch, loudness and pace (voice only).
         facial_cues: facial movements (face only).
         detail: what went wrong when `reason` is `Reason.ERROR` or `Reason.NO_IMAGE`, in words for
-            the user.
+            the user; the language of the words when it is `Reason.LANGUAGE`.
     """
 
     modality: Modality

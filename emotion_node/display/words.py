@@ -27,6 +27,7 @@ REASON_WORDS: Final[Mapping[Reason, str]] = {
     Reason.TOO_SHORT: 'too short',
     Reason.NO_SPEECH_RECOGNISED: 'no words recognised',
     Reason.LOW_CONFIDENCE: 'confidence too low',
+    Reason.LANGUAGE: 'in a language that the model does not know',
     Reason.MODEL_OFF: 'no model',
     Reason.TIMEOUT: 'timed out',
     Reason.ERROR: 'failed',
@@ -36,8 +37,8 @@ REASON_WORDS: Final[Mapping[Reason, str]] = {
 def no_words(report: EmotionReport) -> str:
     """Return why a report has no words to show."""
     text = report.fused.text
-    # There were words that have an emotion, or of which the recogniser is not sure.
-    hidden = text.available or text.reason is Reason.LOW_CONFIDENCE
+    # There were words that have an emotion, or whose emotion is not known.
+    hidden = text.available or text.reason in (Reason.LOW_CONFIDENCE, Reason.LANGUAGE)
     return 'words hidden' if hidden else 'no words recognised'
 
 

@@ -70,6 +70,7 @@ def _report(record: Record) -> EmotionReport:
             record['locale'],
             final=record['trigger'] == Trigger.FINAL,
             reason=Reason.NONE if record['text'] else text.reason,
+            translation=record['translation'],
         ),
         fused=FusedScores(
             _scores(record['scores']),

@@ -26,7 +26,7 @@ def outgoing(report: Report, privacy: PrivacyConfig) -> Report | None:
             text = dataclasses.replace(text, detail=_HIDDEN)
         return dataclasses.replace(
             report,
-            transcript=dataclasses.replace(report.transcript, text='', detail=''),
+            transcript=dataclasses.replace(report.transcript, text='', detail='', translation=''),
             fused=dataclasses.replace(report.fused, text=text),
         )
     return report

@@ -158,6 +158,7 @@ class Encoder:
             arousal=fused.arousal,
             text=report.transcript.text,
             locale=report.transcript.locale,
+            translation=report.transcript.translation,
             speaker_confidence=report.speaker_confidence,
             start=self._time(report.start_ns),
             end=self._time(report.end_ns),
@@ -190,6 +191,7 @@ class Encoder:
             text=transcript.text,
             confidence=transcript.confidence,
             locale=transcript.locale,
+            translation=transcript.translation,
             final=transcript.final,
             reason=str(transcript.reason),
         )

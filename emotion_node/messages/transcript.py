@@ -35,6 +35,7 @@ def decode_transcript(message: Any, receipt_ns: int) -> TranscriptReport:
         bool(message.final),
         reason,
         detail,
+        message.translation.strip(),
     )
     stamp_ns = stamp_or_receipt_ns(message.header, receipt_ns)
     return TranscriptReport(message.utterance_id, stamp_ns, transcript)

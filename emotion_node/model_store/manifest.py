@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from emotion_node.datatypes import ModelInfo
+from emotion_node.datatypes import ModelInfo, primary_language
 from emotion_node.errors import ModelError
 from emotion_node.labels import LABELS
 from emotion_node.model_store.files import (
@@ -48,6 +48,8 @@ class ModelEntry:
         training_data: data sets behind it, with their terms.
         files: by role.
         figures: what was measured, by name.
+        languages: of the words that a text model knows, as BCP 47 tags without region; empty for
+            all, and where words play no part.
     """
 
     key: str
@@ -60,6 +62,7 @@ class ModelEntry:
     training_data: tuple[str, ...]
     files: Mapping[str, ModelFile]
     figures: Mapping[str, Any]
+    languages: tuple[str, ...] = ()
 
     @property
     def info(self) -> ModelInfo:
@@ -212,4 +215,17 @@ def _entry(path: Path, key: str, table: dict[str, Any]) -> ModelEntry:
                 for role, file in table['files'].items()
             },
             figures=dict(table['figures']),
+            languages=tuple(map(_language, table.get('languages', ()))),
         )
+
+
+def _language(value: object) -> str:
+    """Return a language's tag in lower case.
+
+    Raises:
+        ValueError: it is no tag, or one with a script or region.
+    """
+    tag = printable(value)
+    if not 2 <= len(tag) <= 3 or not tag.isalpha() or not tag.isascii():
+        raise ValueError(f'languages: {tag!r} is no language such as "en"')
+    return primary_language(tag)

@@ -274,6 +274,7 @@ def test_transcripts_are_taken_from_their_topic(tmp_path: Path, beginning: Sampl
             text='hello there',
             confidence=0.9,
             locale='en',
+            translation='',
             final=True,
             reason='',
         )

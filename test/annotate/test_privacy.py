@@ -31,6 +31,7 @@ def talk(tmp_path: Path) -> Path:
             text=SAID,
             confidence=0.9,
             locale='en',
+            translation='',
             final=True,
             reason='',
         )

@@ -21,6 +21,7 @@ def message(**changes: Any) -> SimpleNamespace:
         'text': ' so happy ',
         'confidence': 0.75,
         'locale': 'en',
+        'translation': ' glad ',
         'final': True,
         'reason': '',
     }
@@ -33,7 +34,7 @@ def decoded(**changes: Any) -> Transcript:
 
 def test_a_transcript_is_read_with_its_stamp_and_utterance() -> None:
     assert decode_transcript(message(), RECEIPT) == TranscriptReport(
-        'u3', 10_000_000_005, Transcript('so happy', 0.75, 'en', True, Reason.NONE)
+        'u3', 10_000_000_005, Transcript('so happy', 0.75, 'en', True, Reason.NONE, '', 'glad')
     )
 
 

@@ -137,3 +137,13 @@ def test_the_shipped_models_are_intact_and_within_their_sizes() -> None:
     for entry in read_manifest().values():
         assert entry.size <= limits[entry.modality]
         assert entry.labels[: len(LABELS)] == LABELS
+
+
+def test_a_model_names_the_languages_that_it_knows(tmp_path: Path) -> None:
+    assert find_model('text').languages == ('en',)
+    assert find_model('small', write_manifest(tmp_path)).languages == ()
+    # The last line of the manifest belongs to the same table.
+    folder = write_manifest(tmp_path, extra="languages = ['EN', 'de']")
+    assert find_model('small', folder).languages == ('en', 'de')
+    with pytest.raises(ModelError, match='languages'):
+        find_model('small', write_manifest(tmp_path, extra="languages = ['en-GB']"))

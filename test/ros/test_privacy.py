@@ -55,6 +55,7 @@ def test_no_message_has_the_words_and_the_emotion_of_the_text_remains(
 
     class Recording:
         info = model.info
+        languages = model.languages
 
         def estimate(
             self,
@@ -102,6 +103,7 @@ def test_a_fault_that_quotes_the_words_is_reported_without_them(
 
     class Faulty:
         info = ModelInfo()
+        languages = ()
 
         def estimate(
             self, text: str, history: Sequence[Turn] = (), speaker_id: str = ''

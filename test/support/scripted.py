@@ -122,6 +122,7 @@ class ScriptedText:
 
     asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     speakers: list[str] = field(default_factory=list)
+    languages: tuple[str, ...] = ('en',)
     info: ModelInfo = field(default_factory=lambda: ModelInfo('words', '1'))
 
     def estimate(

@@ -22,6 +22,7 @@ from emotion_node.datatypes import (
     FaceEstimate,
     FusedScores,
     ModalityEmotion,
+    Reason,
     Transcript,
     Trigger,
     Utterance,
@@ -132,7 +133,8 @@ def as_turn(report: EmotionReport) -> DialogueTurn:
         report.speaker_id,
         report.start_ns,
         report.end_ns,
-        report.transcript.text,
+        # Words that the text model does not know mean nothing to it in the dialogue either.
+        '' if report.fused.text.reason is Reason.LANGUAGE else report.transcript.read_text,
         report.fused.label,
         report.fused.scores,
         report.fused.valence,

@@ -61,7 +61,7 @@ class Speculation:
             return
         transcript = self._transcripts.peek(candidate)
         if transcript is not None:
-            self._text.prepare(transcript.text, self._speaker_id, candidate.start_ns)
+            self._text.prepare(transcript, self._speaker_id, candidate.start_ns)
 
     def end(self, utterance: Utterance) -> None:
         """Count whether the utterance that has ended was worked on."""

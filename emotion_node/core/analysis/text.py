@@ -8,7 +8,7 @@ from typing import Final
 from emotion_node.core.analysis.guard import Guard
 from emotion_node.core.analysis.reliability import adjust_text_reliability
 from emotion_node.core.dialogue.turns import Dialogue, DialogueTurn
-from emotion_node.datatypes import ModalityEmotion, Reason, Transcript
+from emotion_node.datatypes import ModalityEmotion, Reason, Transcript, is_known
 from emotion_node.interfaces import TextEmotion
 from emotion_node.labels import Modality
 
@@ -61,17 +61,21 @@ class TextEstimator:
             reason = Reason.NO_SPEECH_RECOGNISED
         if reason is Reason.NONE and transcript.confidence < self._min_confidence:
             reason = Reason.LOW_CONFIDENCE
+        detail = transcript.detail
+        if reason is Reason.NONE and not is_known(transcript.read_locale, self.model.languages):
+            reason, detail = Reason.LANGUAGE, transcript.read_locale
         if reason is not Reason.NONE:
-            return ModalityEmotion.absent(
-                Modality.TEXT, reason, transcript.detail, self.model.info
-            )
-        emotion = self._ask(self.model, transcript.text, speaker_id, start_ns)
+            return ModalityEmotion.absent(Modality.TEXT, reason, detail, self.model.info)
+        emotion = self._ask(self.model, transcript.read_text, speaker_id, start_ns)
         return adjust_text_reliability(emotion, transcript)
 
-    def prepare(self, text: str, speaker_id: str, start_ns: int) -> None:
-        """Ask the model in advance what `estimate` asks it if this is the final text."""
-        if self.model is not None and text.strip():
-            self._ask(self.model, text, speaker_id, start_ns)
+    def prepare(self, transcript: Transcript, speaker_id: str, start_ns: int) -> None:
+        """Ask the model in advance what `estimate` asks it if this is the final transcript."""
+        model = self.model
+        if model is None or not transcript.text.strip():
+            return
+        if is_known(transcript.read_locale, model.languages):
+            self._ask(model, transcript.read_text, speaker_id, start_ns)
 
     def estimate_text(self, text: str) -> ModalityEmotion:
         """Return the emotion of a text, of its first `MAX_CHARACTERS`, outside of the dialogue.

@@ -16,7 +16,8 @@ class DialogueTurn:
         utterance_id: as in its reports.
         speaker_id: who spoke; empty when unknown.
         start_ns, end_ns: when.
-        text: what was said; empty when no words were recognised.
+        text: what was said, as the text model reads it; empty when no words were recognised or it
+            does not know their language.
         label: its fused emotion; empty when unknown or below the minimum confidence.
         scores: (7,) fused probabilities; None when unknown.
         valence, arousal: -1..1.

@@ -209,6 +209,49 @@ def test_words_recognised_too_poorly_are_published_but_not_used() -> None:
     assert emotion.fused.text.reason is Reason.LOW_CONFIDENCE
 
 
+@pytest.mark.parametrize(
+    ('locale', 'translation', 'read'),
+    [
+        ('en', '', 'so froh'),
+        ('EN-us', '', 'so froh'),
+        ('', '', 'so froh'),
+        ('de', '', ''),
+        ('de-AT', '', ''),
+        ('de', 'so happy', 'so happy'),
+    ],
+)
+def test_the_text_model_reads_the_words_in_a_language_that_it_knows(
+    locale: str, translation: str, read: str
+) -> None:
+    text = ScriptedText()
+    config = make_config({'transcriber.backend': 'topic'})
+    analysis = make_analysis(config=config, text=text)
+    for number in (1, 2):
+        spoken = utterance(number, start_s=3.0 * number)
+        run(analysis, events(spoken))
+        said = Transcript('so froh', 0.9, locale, translation=translation)
+        reports = analysis.take_transcript(TranscriptReport('', spoken.end_ns, said))
+        (emotion,) = finals(reports)
+        assert (emotion.transcript.text, emotion.transcript.locale) == ('so froh', locale)
+    absent = emotion.fused.text
+    if read:
+        assert absent.available
+        assert text.asked[-1] == (read, (read,))
+    else:
+        assert (absent.reason, absent.detail) == (Reason.LANGUAGE, locale)
+        assert not text.asked
+
+
+def test_a_model_that_lists_no_language_reads_all() -> None:
+    text = ScriptedText(languages=())
+    config = make_config({'transcriber.backend': 'topic'})
+    analysis = make_analysis(config=config, text=text)
+    spoken = utterance()
+    run(analysis, events(spoken))
+    said = TranscriptReport('', spoken.end_ns, Transcript('iloisesti', 0.9, 'fi'))
+    assert finals(analysis.take_transcript(said))[0].fused.text.available
+
+
 def test_without_a_recogniser_the_text_is_off() -> None:
     (emotion,) = finals(run(make_analysis(), events(utterance())))
     assert emotion.fused.text.reason is Reason.MODEL_OFF
