@@ -547,6 +547,18 @@ class RobotConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class HriConfig:
+    """REP-155 (ROS4HRI)."""
+
+    publish: str = _p(
+        'auto',
+        'Whether faces and voices are published below /humans and persons are taken from there '
+        '(REP-155, ROS4HRI). "auto" does so where the package hri_msgs is installed.',
+        choices=('auto', 'on', 'off'),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class PrivacyConfig:
     """What may leave the node."""
 
@@ -628,6 +640,7 @@ class Config:
     speculation: SpeculationConfig = SpeculationConfig()
     dialogue: DialogueConfig = DialogueConfig()
     robot: RobotConfig = RobotConfig()
+    hri: HriConfig = HriConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     queue: QueueConfig = QueueConfig()
     diagnostics: DiagnosticsConfig = DiagnosticsConfig()

@@ -267,6 +267,10 @@ class Vision(Protocol):
         """Return the face of the speaker of an utterance, and its expression."""
         ...
 
+    def look(self, face_id: str, stamp_ns: int) -> ModalityEmotion:
+        """Return what a face expresses at a stamp, whether it speaks or not."""
+        ...
+
     def reset(self) -> None:
         """Forget all faces."""
         ...

@@ -32,7 +32,7 @@ from emotion_node.core.analysis.guard import Guard
 from emotion_node.core.hearing.rate_check import RateCheck, mismatch_text
 from emotion_node.core.hearing.stats import HearingStats
 from emotion_node.core.timings import Timings
-from emotion_node.datatypes import NS_PER_S, EmotionReport
+from emotion_node.datatypes import NS_PER_S, EmotionReport, VisionHealth
 from emotion_node.factory import Models, build_pipeline
 from emotion_node.labels import Modality
 from emotion_node.messages.audio import MessageError, decode_audio
@@ -226,7 +226,8 @@ def diagnose(
         parts.append(input_status('audio', audio, now_s, ''))
         if story.images:
             parts.append(input_status('image', image, now_s, ''))
-            add_vision(parts[-1], pipeline.analysis.vision_health)
+            vision = pipeline.analysis.vision
+            add_vision(parts[-1], VisionHealth() if vision is None else vision.health)
         for part in parts:
             findings |= _findings(part)
     pipeline.flush()

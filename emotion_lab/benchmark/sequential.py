@@ -17,6 +17,7 @@ from emotion_node.datatypes import (
     FaceEstimate,
     FacesReport,
     FloatArray,
+    ModalityEmotion,
     ModelInfo,
     SpeechEvent,
     Transcript,
@@ -127,6 +128,10 @@ class LateVision:
             if frame.stamp_ns >= utterance.start_ns - BEFORE_NS:
                 self._vision.update(frame)
         return self._vision.estimate(utterance)
+
+    def look(self, face_id: str, stamp_ns: int) -> ModalityEmotion:
+        """Return the expression of a face at a stamp."""
+        return self._vision.look(face_id, stamp_ns)
 
     def reset(self) -> None:
         """Forget all frames and faces."""

@@ -170,7 +170,8 @@ class Annotator:
                 outputs.write(push(pipeline, step.value))
             advance(outputs.time_ns - recording.start_ns)
         outputs.write(pipeline.flush())
-        outputs.vision = pipeline.analysis.vision_health
+        vision = pipeline.analysis.vision
+        outputs.vision = VisionHealth() if vision is None else vision.health
         return pipeline.hearing
 
     def _on_fault(self, stage: str, error: Exception) -> None:

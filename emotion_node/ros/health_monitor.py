@@ -9,6 +9,7 @@ from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
 
+from emotion_node.datatypes import VisionHealth
 from emotion_node.ros.diagnostics import Diagnostics
 from emotion_node.ros.node_state import NodeState
 from emotion_node.ros.node_status import (
@@ -113,7 +114,8 @@ class HealthMonitor:
             hint = '' if health.publishers else other_topics(self._node, name, health)
             status = input_status(name, health, now, hint)
             if name == 'image' and state.engine is not None:
-                add_vision(status, state.engine.analysis.vision_health)
+                vision = state.engine.analysis.vision
+                add_vision(status, VisionHealth() if vision is None else vision.health)
             statuses.append(status)
         if state.engine is not None:
             statuses.append(hearing_status(state.engine, state.audio_dropped_at, now))

@@ -18,7 +18,7 @@ from emotion_node.core.analysis.analysis import Analysis
 from emotion_node.core.analysis.guard import Guard
 from emotion_node.core.hearing.stream import Hearing
 from emotion_node.core.timings import Timings
-from emotion_node.datatypes import AudioChunk, VideoFrame
+from emotion_node.datatypes import AudioChunk, Report, VideoFrame
 from emotion_node.errors import ModelError
 from emotion_node.factory import Models, build_analysis, build_hearing, load_models
 from emotion_node.ros.audio_input import AudioInput
@@ -27,6 +27,7 @@ from emotion_node.ros.engine import Engine
 from emotion_node.ros.executable import run_node
 from emotion_node.ros.guarded_node import GuardedCallbacks
 from emotion_node.ros.health_monitor import HealthMonitor
+from emotion_node.ros.humans.humans import Humans, wants_humans
 from emotion_node.ros.image_input import ImageInput, image_topic
 from emotion_node.ros.node_state import NodeState
 from emotion_node.ros.outputs import Outputs
@@ -122,6 +123,7 @@ class EmotionNode(GuardedCallbacks, LifecycleNode):
                     f'{name} has no effect here: overrides are possible for history, depth and '
                     f'reliability of the subscriptions of {", ".join(self._input_topics())}'
                 )
+            wants_humans(self.config)
             models = self.load_models()
         except (ConfigError, ModelError) as error:
             logger.fatal(str(error))
@@ -147,10 +149,12 @@ class EmotionNode(GuardedCallbacks, LifecycleNode):
             self._hearing,
             self._analysis,
             self.config.queue,
-            outputs.publish,
-            self._draw_debug_image,
+            self._publish,
+            self._show_frame,
             self.state.faults,
         )
+        if wants_humans(self.config):
+            self.state.humans = Humans(self, self.config, outputs, engine)
         engine.start()
         self.state.engine = engine
         self.state.audio = AudioInput(self, self.config.audio, self._on_audio, self._on_frame_id)
@@ -217,9 +221,19 @@ class EmotionNode(GuardedCallbacks, LifecycleNode):
         assert self.state.outputs is not None
         self.state.outputs.encoder.frame_id = frame_id
 
-    def _draw_debug_image(self, frame: VideoFrame, header: Any) -> None:
-        """Draw what is known on a frame, if anybody subscribes; runs on the vision thread."""
+    def _publish(self, report: Report) -> None:
+        """Publish a report; runs on the threads of the engine."""
+        outputs, humans = self.state.outputs, self.state.humans
+        assert outputs is not None
+        shared = outputs.publish(report if humans is None else humans.identify(report))
+        if humans is not None and shared is not None:
+            humans.take(shared)
+
+    def _show_frame(self, frame: VideoFrame, header: Any) -> None:
+        """Publish the faces in a frame, and draw on it if anybody subscribes."""
         outputs, engine = self.state.outputs, self.state.engine
+        if self.state.humans is not None:
+            self.state.humans.take_frame(frame, header)
         if outputs is None or engine is None or not outputs.debug_image_wanted:
             return
         latest = outputs.latest
@@ -246,6 +260,9 @@ class EmotionNode(GuardedCallbacks, LifecycleNode):
                 'the node stops'
             )
         engine.stop()
+        if self.state.humans is not None:
+            self.state.humans.destroy()
+        self.state.humans = None
 
     def _release(self) -> None:
         if self._requests is not None:

@@ -10,6 +10,7 @@ from emotion_node.factory import Models
 from emotion_node.ros.audio_input import AudioInput
 from emotion_node.ros.engine import Engine
 from emotion_node.ros.faults import FaultLog
+from emotion_node.ros.humans.humans import Humans
 from emotion_node.ros.image_input import ImageInput
 from emotion_node.ros.outputs import Outputs
 from emotion_node.ros.topic_input import TopicInput
@@ -27,6 +28,7 @@ class NodeState:
         engine: None while the node is not active.
         audio: None while the node is not active.
         image: None while the node is not active or image.transport is "off".
+        humans: None while the node is not active or takes no part in REP-155.
         enabled: False after a call of ~/enable with false.
         robot_speaking: the last value on robot_speaking.
         robot_speaking_since_ns: when that became true, by the node's clock; None while it is not.
@@ -40,6 +42,7 @@ class NodeState:
     engine: Engine | None = None
     audio: AudioInput | None = None
     image: ImageInput | None = None
+    humans: Humans | None = None
     enabled: bool = True
     robot_speaking: bool = False
     robot_speaking_since_ns: int | None = None

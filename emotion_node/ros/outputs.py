@@ -90,11 +90,11 @@ class Outputs:
         self._debug_image = node.create_lifecycle_publisher(Image, 'debug_image', _IMAGE_QOS)
         self._lock = threading.Lock()
 
-    def publish(self, report: Report) -> None:
-        """Publish what may leave of a report on its topics."""
+    def publish(self, report: Report) -> Report | None:
+        """Publish what may leave of a report on its topics, and return it."""
         shared = outgoing(report, self._privacy)
         if shared is None:
-            return
+            return None
         report = shared
         latency_ns = None
         if isinstance(report, EmotionReport):
@@ -105,6 +105,7 @@ class Outputs:
             self.faces = report.faces
         for topic, message in self.encoder.encode(report, latency_ns):
             self._send(self._publishers[topic], message)
+        return report
 
     @property
     def debug_image_wanted(self) -> bool:

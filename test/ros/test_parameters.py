@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from rclpy.parameter import Parameter
 from support.robot import overrides
 
 from emotion_node.cli.parameters import as_yaml
-from emotion_node.config import PARAMETERS, Config, ConfigError
+from emotion_node.config import PARAMETERS, Config, ConfigError, HriConfig
+from emotion_node.ros.humans.humans import wants_humans
 from emotion_node.ros.parameters import Parameters
 
 YAML = Path(__file__).parents[2] / 'config' / 'emotion_node.yaml'
@@ -136,3 +138,11 @@ def test_parameters_of_ros_itself_are_not_unknown(node: Node) -> None:
 def test_a_language_that_yaml_takes_for_a_truth_value_gets_a_hint(node: Node) -> None:
     with pytest.raises(ConfigError, match='put it in quotes'):
         declare_config(node)
+
+
+@pytest.mark.skipif(find_spec('hri_msgs') is not None, reason='hri_msgs is installed here')
+def test_without_the_messages_of_rep_155_only_on_is_an_error() -> None:
+    for choice in ('auto', 'off'):
+        assert not wants_humans(Config(hri=HriConfig(choice)))
+    with pytest.raises(ConfigError, match=r'"on", but hri_msgs is not installed.*hri-msgs'):
+        wants_humans(Config(hri=HriConfig('on')))

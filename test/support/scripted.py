@@ -168,6 +168,9 @@ class ScriptedVision:
         absent = ModalityEmotion.absent(Modality.FACE, Reason.NO_FACE, model=self.info)
         return FaceEstimate(absent)
 
+    def look(self, face_id: str, stamp_ns: int) -> ModalityEmotion:
+        return ModalityEmotion.absent(Modality.FACE, Reason.NO_FACE, model=self.info)
+
     def reset(self) -> None:
         self.frames.clear()
 

@@ -38,7 +38,6 @@ from emotion_node.datatypes import (
     Trigger,
     Utterance,
     VideoFrame,
-    VisionHealth,
 )
 from emotion_node.interfaces import TextEmotion, Transcriber, Vision, VoiceEmotion
 
@@ -224,9 +223,9 @@ class Analysis:
             self._vision.reset()
 
     @property
-    def vision_health(self) -> VisionHealth:
-        """How far the frames can be used; may be read by any thread."""
-        return VisionHealth() if self._vision is None else self._vision.health
+    def vision(self) -> Vision | None:
+        """The faces in front of the camera; None where they are not tracked."""
+        return self._vision
 
     def analyze_text(self, text: str) -> ModalityEmotion:
         """Return the emotion of a text, without making it part of the dialogue."""

@@ -57,6 +57,8 @@ from emotion_node.faces import Box, FacePeak, FaceSequence, Image, SeenFace, Tra
 from emotion_node.interfaces import FaceEmotion
 from emotion_node.labels import Modality
 
+LOOK_NS: Final = NS_PER_S
+"""Expressions last for half a second and longer (Ekman, 2003), and cameras may be slow."""
 JUMP_BACK_NS: Final = NS_PER_S
 """Stamps that fall back by more mean that the clock was set back: everything is forgotten."""
 
@@ -219,6 +221,12 @@ class FaceVision:
             return FaceEstimate(_absent(Reason.NO_FACE), decision.face_id, decision.confidence)
         emotion, peaks = self._read_face(history)
         return FaceEstimate(emotion, decision.face_id, decision.confidence, peaks)
+
+    def look(self, face_id: str, stamp_ns: int) -> ModalityEmotion:
+        """Return what a face expresses at a stamp: in the `LOOK_NS` before it."""
+        with self._lock:
+            history = self._memory.history(face_id, stamp_ns - LOOK_NS, stamp_ns)
+        return _absent(Reason.NO_FACE) if history is None else self._read_face(history)[0]
 
     def reset(self) -> None:
         """Forget all faces; a frame that is being processed still belongs to those before."""

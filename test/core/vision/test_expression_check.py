@@ -206,6 +206,9 @@ class ConstantVision:
     def estimate(self, utterance: Utterance) -> FaceEstimate:
         return self._estimate
 
+    def look(self, face_id: str, stamp_ns: int) -> ModalityEmotion:
+        return self._estimate.emotion
+
     def reset(self) -> None:
         pass
 

@@ -1,0 +1,16 @@
+"""The messages of REP-155, for these tests alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.hri_messages import hri_messages
+
+
+@pytest.fixture(scope='package')
+def hri_msgs(request: pytest.FixtureRequest) -> Iterator[None]:
+    cache = request.config.cache
+    assert cache is not None
+    with hri_messages(cache.mkdir('hri_msgs')):
+        yield
