@@ -8,7 +8,7 @@ import pytest
 from support.hri_messages import hri_messages
 
 
-@pytest.fixture(scope='package')
+@pytest.fixture(scope='module')
 def hri_msgs(request: pytest.FixtureRequest) -> Iterator[None]:
     cache = request.config.cache
     assert cache is not None

@@ -82,7 +82,7 @@ def test_words_that_nobody_wants_do_not_wait_for_ever(stage: Stage) -> None:
 
 def test_a_voice_is_repeated_and_kept_for_a_while(stage: Stage) -> None:
     stage.voices.take(SpeechStarted('u1', 5, 6), 100.0)
-    for now_s in (100.0, 100.0 + REPEAT_S):
+    for now_s in (100.0, 100.01 + REPEAT_S):
         stage.voices.tick(now_s)
         assert stage.next(TRACKED).ids == ['anonymous_speaker']
     stage.voices.take(SpeechDropped('u1', 7, 8), 101.0)
