@@ -9,6 +9,7 @@ DEMO_VENV := .venv-demo
 DOCS_VENV := .venv-docs
 UV := uv==0.13.9
 SPEECH_MODEL := whisper-base
+FACE_MODEL := mediapipe-faces
 LOG := log/setup
 
 # A ROS that is sourced in the calling shell must not be seen here.
@@ -70,9 +71,11 @@ check: $(VENV)/.dev-installed docs ## Check format, lint, types, import walls an
 docs: $(DOCS_VENV)/.installed ## Build the documents into build/docs (a site of HTML)
 	$(DOCS_VENV)/bin/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
 
-setup: build ## Make the virtual environment, build both packages, fetch Whisper (demo and test do this first)
+setup: build ## Make the virtual environment, build both packages, fetch models (demo and test do this first)
 	@. ./env.sh && python -m emotion_node models fetch $(SPEECH_MODEL) || printf '%s\n' \
 		'Without $(SPEECH_MODEL), pocketsphinx recognises speech, and gets many words wrong. "make setup" tries again.'
+	@. ./env.sh && python -m emotion_node models fetch $(FACE_MODEL) || printf '%s\n' \
+		'Without $(FACE_MODEL), there are no faces. "make setup" tries again.'
 
 build: install/.emotion_node-built ## Build emotion_msgs and emotion_node into install/
 

@@ -15,7 +15,7 @@ import pytest
 from domain_coordinator import domain_id
 from hypothesis import settings
 
-from emotion_node.model_store.catalogue import WHISPER, cache_dir, fetch_command
+from emotion_node.model_store.catalogue import FACES, WHISPER, cache_dir, fetch_command
 
 SOURCE_ENV = (
     'emotion_msgs is not on the path. Run the tests with `make test`, or do `. ./env.sh` before '
@@ -39,11 +39,14 @@ for variable in ('ROS_LOCALHOST_ONLY', 'ROS_STATIC_PEERS', 'ROS_DISCOVERY_SERVER
 os.environ['ROS_LOG_DIR'] = _resources.enter_context(
     tempfile.TemporaryDirectory(prefix='emotion_node-log-')
 )
-# Models that the user has fetched do not affect the tests, except those that request them.
+# Models that the user has fetched do not affect the tests, except the one that finds faces and
+# those that tests request.
 _FETCHED = cache_dir()
 os.environ['EMOTION_MODELS_CACHE'] = _resources.enter_context(
     tempfile.TemporaryDirectory(prefix='emotion_node-models-')
 )
+if (_FETCHED / FACES).is_dir():
+    (cache_dir() / FACES).symlink_to(_FETCHED / FACES)
 
 settings.register_profile('repeatable', derandomize=True, deadline=None, print_blob=True)
 settings.load_profile('repeatable')

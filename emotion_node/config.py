@@ -382,7 +382,11 @@ class VoiceConfig:
 class FaceConfig:
     """Face tracking and expression."""
 
-    backend: str = _p('mediapipe', 'Face detection and landmarks.', choices=('mediapipe', 'off'))
+    backend: str = _p(
+        'onnx',
+        'Face detection and landmarks: "onnx" runs MediaPipe\'s networks, without MediaPipe.',
+        choices=('onnx', 'off'),
+    )
     expression: str = _p(
         'auto',
         'Expression model. "auto" takes the one in the manifest, if there is one; "landmarks" is '
@@ -398,7 +402,7 @@ class FaceConfig:
     landmarker: str = _p(
         '',
         'Path of a face_landmarker.task file of MediaPipe, for its landmarks and blendshapes; if '
-        'empty, the face mesh in the MediaPipe package is used.',
+        'empty, its face mesh is used.',
     )
     min_size: int = _p(
         80,

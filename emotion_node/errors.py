@@ -22,6 +22,10 @@ class ModelError(UserError):
     """A model cannot be used: the file is missing, damaged or of the wrong shape."""
 
 
+class MissingError(ModelError):
+    """A model is not on this machine."""
+
+
 class PassAbandoned(Exception):  # noqa: N818  no fault
     """A pass of a recogniser was ended early, since its words are of no use any more."""
 

@@ -18,7 +18,7 @@ from emotion_node.core.vision.face_points import read_points
 from emotion_node.core.vision.stream import FaceVision
 from emotion_node.core.vision.tracker import FaceTracker
 from emotion_node.datatypes import primary_languages
-from emotion_node.errors import ModelError
+from emotion_node.errors import MissingError, ModelError
 from emotion_node.interfaces import (
     FaceEmotion,
     FaceFinder,
@@ -264,12 +264,10 @@ def _load_voice(config: Config, providers: Sequence[str]) -> VoiceEmotion | None
 def _load_faces(config: Config, log: Log) -> FaceFinder | None:
     if config.face.backend == 'off' or config.image.transport == 'off':
         return None
-    from emotion_node.backends.faces_mediapipe import MediaPipeFaces
-    from emotion_node.backends.mediapipe_graph import MissingError
+    from emotion_node.backends.faces_onnx import open_faces
 
-    path = config.face.landmarker
     try:
-        return MediaPipeFaces(Path(path).expanduser() if path else None)
+        return open_faces(config.face.landmarker)
     except MissingError as error:
         log(f'Faces are off: {error}')
         return None

@@ -14,15 +14,11 @@ trap 'rm -rf "$scratch"' EXIT
 lock() {
   "$uv" pip compile --quiet --no-header --no-annotate --no-emit-index-url \
     --no-emit-find-links --python-version "$1" --python-platform x86_64-manylinux_2_28 \
-    --overrides "$overrides" $hashes \
+    $hashes \
     --output-file "$scratch/$1" "$name.in" > /dev/null
 }
 
 for name in "$@"; do
-  case $name in
-    robot | runtime) overrides=robot.overrides ;;
-    *) overrides=/dev/null ;;
-  esac
   case $name in
     # torch brings CUDA packages of its own, which differ from build to build and so cannot be
     # locked; pip takes hashes for all packages or for none.

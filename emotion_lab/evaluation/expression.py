@@ -21,7 +21,7 @@ from rich.table import Table
 
 from emotion_lab.data.ferplus import read_ferplus
 from emotion_node.backends.face_image import SIDE
-from emotion_node.backends.faces_mediapipe import MediaPipeFaces
+from emotion_node.backends.faces_onnx import open_faces
 from emotion_node.core.vision.expression_check import check
 from emotion_node.core.vision.facial_cues import NeutralFace, read_cues
 from emotion_node.core.vision.facial_cues import measure as measure_face
@@ -96,14 +96,14 @@ def _share(label: str, faces: list[tuple[FacialCue, ...]]) -> float | None:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that `run` takes."""
-    parser.add_argument('--landmarker', type=Path, help='a face_landmarker.task file')
+    parser.add_argument('--landmarker', default='', help='a face_landmarker.task file')
     parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
     parser.add_argument('--json', action='store_true', help='print one JSON object')
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Return what `expression_figures` does, for these arguments."""
-    return expression_figures(MediaPipeFaces(args.landmarker), args.data)
+    return expression_figures(open_faces(args.landmarker), args.data)
 
 
 def run(args: argparse.Namespace) -> int:

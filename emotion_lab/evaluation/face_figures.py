@@ -23,7 +23,7 @@ from emotion_lab.data.metrics import (
 from emotion_lab.data.speaker_clips import Talker
 from emotion_lab.evaluation.face_conditions import CONDITIONS, SCENES, Degrade
 from emotion_node.backends.face_onnx import EXPRESSIONS, OnnxFaceEmotion
-from emotion_node.backends.faces_mediapipe import MediaPipeFaces
+from emotion_node.backends.faces_onnx import open_faces
 from emotion_node.config import FaceConfig
 from emotion_node.core.vision.stream import FaceVision
 from emotion_node.core.vision.tracker import FaceTracker
@@ -102,7 +102,7 @@ def talking_figures(backend: OnnxFaceEmotion, talkers: Sequence[Talker]) -> dict
     """Return how often neutral talkers are estimated as neutral, and each estimate."""
     neutral: dict[str, list[bool]] = {}
     rows = []
-    console, finder = Console(stderr=True), MediaPipeFaces()
+    console, finder = Console(stderr=True), open_faces()
     pairs = [(talker, scene) for talker in talkers for scene in SCENES]
     for talker, scene in track(pairs, 'talkers', console=console, transient=True):
         emotion = estimate_talker(talker, finder, backend, SCENES[scene][1]).emotion
@@ -140,7 +140,7 @@ def centre_frames(talker: Talker) -> list[Image]:
 
 def time_figures(backend: OnnxFaceEmotion, talker: Talker) -> dict[str, float]:
     """Return the time of tracking one face, and of its expression, per frame."""
-    tracker = FaceTracker(FaceConfig(), MediaPipeFaces())
+    tracker = FaceTracker(FaceConfig(), open_faces())
     images = centre_frames(talker)
     track_ns, expression_ns = [], []
     for number in range(FRAMES):

@@ -24,7 +24,7 @@ from emotion_lab.data.speaker_clips import make_clips, read_talkers
 from emotion_lab.data.speaker_scenes import SEED
 from emotion_lab.evaluation.speaker_demo import TRUTH, demo_figures
 from emotion_lab.evaluation.speaker_figures import Score, score_scenes, speaker_figures
-from emotion_node.backends.faces_mediapipe import MediaPipeFaces
+from emotion_node.backends.faces_onnx import open_faces
 from emotion_node.config import Config
 from emotion_node.factory import load_vad
 
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Path('demo/conversation'),
         help='a bag with its truth file; default %(default)s',
     )
-    parser.add_argument('--landmarker', type=Path, help='a face_landmarker.task file')
+    parser.add_argument('--landmarker', default='', help='a face_landmarker.task file')
     parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
     parser.add_argument('--json', action='store_true', help='print one JSON object')
 
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> tuple[dict[str, Score], dict[str, Any]]:
-    finder = MediaPipeFaces(args.landmarker)
+    finder = open_faces(args.landmarker)
     talkers = read_talkers(data_root(args.data) / 'grid')
     clips = make_clips(talkers, finder, SEED)
     vad = load_vad(Config())

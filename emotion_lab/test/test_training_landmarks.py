@@ -282,7 +282,6 @@ def test_it_is_selected_by_its_folder_or_by_key(models: Path) -> None:
     for way in ways:
         config = make_config(
             {
-                'face.backend': 'mediapipe',
                 'face.expression': 'landmarks',
                 'text.backend': 'off',
                 'voice.backend': 'off',

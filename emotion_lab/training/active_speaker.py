@@ -26,7 +26,7 @@ from emotion_lab.data.datasets import data_root
 from emotion_lab.data.metrics import Array
 from emotion_lab.data.speaker_clips import Clip, Talker, make_clips, read_talkers
 from emotion_lab.data.speaker_scenes import SEED, Clips, Scene, make_scenes
-from emotion_node.backends.faces_mediapipe import MediaPipeFaces
+from emotion_node.backends.faces_onnx import open_faces
 from emotion_node.core.vision.active_speaker import MAX_WEIGHT_S, Jaw, measure_sync
 from emotion_node.core.vision.geometry import find_head, jaw_drop
 from emotion_node.core.voice.level import LevelMeter
@@ -176,7 +176,7 @@ def main(args: Sequence[str] | None = None) -> int:
     parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
     given = parser.parse_args(args)
     talkers = read_talkers(data_root(given.data) / 'grid')
-    moments = make_moments(talkers, make_clips(talkers, MediaPipeFaces(), SEED))
+    moments = make_moments(talkers, make_clips(talkers, open_faces(), SEED))
     print('all:', describe(fit(moments)))
     held_out = []
     for talker in talkers:

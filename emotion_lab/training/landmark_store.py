@@ -6,7 +6,7 @@ Every clip goes through the node's own hearing and vision: voice activity detect
 utterance, active speaker detection its face, so a model is trained on what it gets in the node.
 Of several utterances in a clip, the one with the most frames of the speaker's face is kept; a
 clip without any is kept with the reason. Clips in the store are not read again. Needs
-MediaPipe and no torch.
+no torch.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from tqdm import tqdm
 from emotion_lab.data.datasets import DatasetError
 from emotion_lab.training.landmark_clips import WAYS, LabelledClip, read_clips
 from emotion_node.backends.face_landmarks_onnx import count_frames
+from emotion_node.backends.faces_onnx import open_faces
 from emotion_node.config import Config
 from emotion_node.core.vision.face_points import WIDTH, read_points
 from emotion_node.core.vision.stream import FaceVision
@@ -87,15 +88,13 @@ class ClipReader:
     """Finds the speaker's face in clips, with the node's hearing and vision.
 
     Raises:
-        ModelError: MediaPipe or the voice activity detector is missing.
+        ModelError: the face networks are missing.
     """
 
     def __init__(self) -> None:
-        # MediaPipe is needed only where a clip is read.
-        from emotion_node.backends.faces_mediapipe import MediaPipeFaces
-
         self._config = Config()
-        self._models = Models(load_vad(self._config), None, None, faces=MediaPipeFaces())
+        faces = open_faces()
+        self._models = Models(load_vad(self._config), None, None, faces=faces)
 
     def read(self, path: Path) -> Sighting:
         """Return the speaker's face in a clip."""
@@ -201,7 +200,7 @@ def fill_store(store: Path, clips: Sequence[LabelledClip], workers: int = 1) -> 
         workers: number of processes.
 
     Raises:
-        ModelError: MediaPipe or the voice activity detector is missing.
+        ModelError: the face networks are missing.
     """
     missing = [clip for clip in clips if not place_of(store, clip).is_file()]
     if missing:

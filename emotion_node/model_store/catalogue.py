@@ -28,6 +28,8 @@ ENVIRONMENT_VARIABLE: Final = 'EMOTION_MODELS_CACHE'
 LIST: Final = 'fetchable.toml'
 WHISPER: Final = 'whisper-base'
 """The recommended speech recogniser."""
+FACES: Final = 'mediapipe-faces'
+"""Face detector and face mesh."""
 _KIND: Final = 'list of models'
 
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytest
+from support.face_scenes import finder
 from support.recordings import CONVERSATION
 
-from emotion_node.backends.faces_mediapipe import MediaPipeFaces
 from emotion_node.config import Config
 from emotion_node.core.analysis.analysis import Analysis, AnalysisModels
 from emotion_node.core.analysis.guard import Guard
@@ -56,7 +56,7 @@ def seen() -> Seen:
     with Bag(CONVERSATION) as bag:
         recording = BagRecording(bag, CONFIG.audio, TopicNames(), True, False, False)
         inputs = [step.value for step in recording.steps() if step.value is not None]
-    tracker = FaceTracker(CONFIG.face, MediaPipeFaces(None))
+    tracker = FaceTracker(CONFIG.face, finder())
     faces = {
         one.stamp_ns: tracker.update(one.stamp_ns, one.decode())
         for one in inputs

@@ -34,7 +34,6 @@ from emotion_node.recordings.recording import Step
 LENGTH_NS = 6_200_000_000
 """Of the conversation: its second utterance is over by then, and the end of it decided."""
 PARAMETERS: dict[str, object] = {
-    'face.backend': 'mediapipe',
     'transcriber.backend': 'off',
     'image.transport': 'compressed',
     'interim.enabled': False,

@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from emotion_node.backends.faces_mediapipe import MediaPipeFaces
+from emotion_node.backends.faces_onnx import OnnxFaces, open_faces
 from emotion_node.config import AudioConfig
 from emotion_node.core.vision.geometry import box_of
 from emotion_node.datatypes import NS_PER_MS, FloatArray, ModelInfo, VideoFrame
@@ -27,9 +27,9 @@ Place = Callable[[float], tuple[float, float] | None]
 
 
 @cache
-def finder() -> MediaPipeFaces:
-    """Return MediaPipe's models, loaded once."""
-    return MediaPipeFaces()
+def finder() -> OnnxFaces:
+    """Return the networks that find faces, loaded once."""
+    return open_faces()
 
 
 def recorded_frames(count: int | None = None) -> Iterator[VideoFrame]:

@@ -1,10 +1,10 @@
-"""Real faces, found by MediaPipe's models in the recorded conversation."""
+"""Real faces, found by MediaPipe's networks in the recorded conversation."""
 
 from __future__ import annotations
 
-import importlib.util
+import contextlib
 import json
-import sys
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,15 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.face_scenes import finder, recorded_frames
 from support.recordings import CONVERSATION
 
-from emotion_node.backends.faces_mediapipe import MediaPipeFaces
+from emotion_node.backends.face_networks import DETECTOR, MESH, TASK_MEMBERS
+from emotion_node.backends.faces_onnx import OnnxFaces
+from emotion_node.backends.tflite_file import TfliteError, read_tflite
+from emotion_node.backends.tflite_image import ImageConverter
 from emotion_node.config import FaceConfig, make_config
 from emotion_node.core.vision.geometry import box_of, find_head, region_of, region_of_detection
 from emotion_node.core.vision.tracker import FaceTracker
@@ -23,9 +28,12 @@ from emotion_node.datatypes import FloatArray
 from emotion_node.errors import ModelError
 from emotion_node.faces import Box, FaceRegion, Image
 from emotion_node.factory import load_models
+from emotion_node.model_store.catalogue import FACES as FACES_MODEL
+from emotion_node.model_store.catalogue import find_fetchable
 
 TASK = Path(__file__).parents[3] / 'shared' / 'reference' / 'face_landmarker.task'
 FRAME_NS = 80_000_000
+FILES = find_fetchable(FACES_MODEL).files
 
 
 @pytest.fixture(scope='module')
@@ -34,7 +42,7 @@ def image() -> Image:
     return frame.decode()
 
 
-FACES: dict[str, object] = {'face.backend': 'mediapipe', 'transcriber.backend': 'off'}
+FACES: dict[str, object] = {'transcriber.backend': 'off'}
 
 
 def people() -> list[dict[str, Any]]:
@@ -66,7 +74,7 @@ def test_both_faces_and_their_mouths_are_where_they_are(image: Image) -> None:
         assert detection.confidence > 0.7
         mesh = finder().fit(image, region_of_detection(detection.box))
         assert mesh is not None
-        assert mesh.landmarks.shape == (478, 3)
+        assert mesh.landmarks.shape == (468, 3)
         assert mesh.landmarks.dtype == np.float32
         again = finder().fit(image, region_of(mesh.landmarks))
         assert again is not None
@@ -125,7 +133,7 @@ def test_a_face_of_80_pixels_in_a_large_image_is_found_within_three_frames(
 
 @pytest.mark.skipif(not TASK.is_file(), reason=f'{TASK.name} is not on this machine')
 def test_a_landmarker_file_gives_blendshapes(image: Image) -> None:
-    landmarker = MediaPipeFaces(TASK)
+    landmarker = OnnxFaces(FILES, TASK)
     (one, _) = landmarker.detect(image, whole(image))
     mesh = landmarker.fit(image, region_of_detection(one.box))
     assert mesh is not None
@@ -134,55 +142,73 @@ def test_a_landmarker_file_gives_blendshapes(image: Image) -> None:
     assert all(0 <= value <= 1 for value in mesh.blendshapes.values())
     plain = finder().fit(image, region_of_detection(one.box))
     assert plain is not None
-    assert np.abs(plain.landmarks - mesh.landmarks)[:, :2].mean() < 5
+    assert np.abs(plain.landmarks - mesh.landmarks[:468])[:, :2].mean() < 5
 
 
 def test_a_missing_or_wrong_landmarker_file_is_an_error_at_start_up(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r'missing\.task cannot be read'):
-        MediaPipeFaces(tmp_path / 'missing.task')
+        OnnxFaces(FILES, tmp_path / 'missing.task')
     text = tmp_path / 'text.task'
     text.write_text('no archive')
     with pytest.raises(ModelError, match=r'text\.task is no face_landmarker\.task'):
-        MediaPipeFaces(text)
+        OnnxFaces(FILES, text)
     other = tmp_path / 'other.task'
     with zipfile.ZipFile(other, 'w') as archive:
         archive.writestr('hand_landmarks_detector.tflite', b'')
     with pytest.raises(ModelError, match='or is damaged'):
-        MediaPipeFaces(other)
+        OnnxFaces(FILES, other)
     damaged = tmp_path / 'damaged.task'
     with zipfile.ZipFile(damaged, 'w') as archive:
-        for name in ('face_landmarks_detector.tflite', 'face_blendshapes.tflite'):
+        for name in TASK_MEMBERS:
             archive.writestr(name, b'nonsense')
-    with pytest.raises(ModelError, match='MediaPipe rejects a model'):
-        MediaPipeFaces(damaged)
+    with pytest.raises(ModelError, match='it is no TensorFlow Lite model'):
+        OnnxFaces(FILES, damaged)
+    swapped = tmp_path / 'swapped.task'
+    with zipfile.ZipFile(swapped, 'w') as archive:
+        for name in TASK_MEMBERS:
+            archive.writestr(name, FILES[MESH].read())
+    with pytest.raises(ModelError, match='the network has no output Identity'):
+        OnnxFaces(FILES, swapped)
     config = make_config({**FACES, 'face.landmarker': str(text)})
     with pytest.raises(ModelError, match=r'text\.task'):
         load_models(config, print)
 
 
-def test_without_mediapipe_a_log_line_says_so_and_the_other_models_load(
-    monkeypatch: pytest.MonkeyPatch,
+def test_without_the_networks_a_log_line_says_so_and_the_other_models_load(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    real = importlib.util.find_spec
-
-    def hidden(name: str, package: str | None = None) -> Any:
-        return None if name == 'mediapipe' else real(name, package)
-
-    monkeypatch.delitem(sys.modules, 'mediapipe')
-    monkeypatch.setattr(importlib.util, 'find_spec', hidden)
+    monkeypatch.setenv('EMOTION_MODELS_CACHE', str(tmp_path))
     logged: list[str] = []
     models = load_models(make_config(FACES), logged.append)
     assert models.faces is None
     assert models.describe()['faces'] == 'off'
-    assert any('MediaPipe, which finds faces, is not installed' in text for text in logged)
+    assert any('models fetch mediapipe-faces' in text for text in logged)
+
+
+def test_damaged_networks_are_an_error_at_start_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv('EMOTION_MODELS_CACHE', str(tmp_path))
+    folder = shutil.copytree(FILES[MESH].path.parent, tmp_path / FACES_MODEL)
+    content = bytearray(FILES[MESH].read())
+    content[100_000] ^= 1
+    (folder / MESH).write_bytes(content)
+    with pytest.raises(ModelError, match='is damaged'):
+        load_models(make_config(FACES), print)
+
+
+@given(st.data())
+def test_a_changed_file_is_read_or_rejected(data: st.DataObject) -> None:
+    content = bytearray(FILES[DETECTOR].read())
+    for _ in range(data.draw(st.integers(1, 4))):
+        # The tables are at the end of the file, behind the weights.
+        content[-data.draw(st.integers(1, 60_000))] = data.draw(st.integers(0, 255))
+    outputs = {'Identity': 'boxes', 'Identity_1': 'scores'}
+    with contextlib.suppress(TfliteError):
+        ImageConverter(read_tflite(bytes(content)), 'changed', outputs).model()
 
 
 @pytest.mark.parametrize('change', [{'face.backend': 'off'}, {'image.transport': 'off'}])
 def test_no_face_models_are_loaded_where_faces_are_off(change: dict[str, object]) -> None:
     config = make_config({**FACES, 'text.backend': 'off', **change})
     assert load_models(config, print).faces is None
-
-
-def test_mediapipe_is_loaded_without_matplotlib_and_jax() -> None:
-    finder()
-    assert not {'matplotlib', 'jax', 'sentencepiece'} & set(sys.modules)
