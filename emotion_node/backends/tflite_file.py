@@ -184,7 +184,7 @@ def _expand(flat: Array, shape: tuple[int, ...], sparsity: _Table) -> Array:
     order = [int(one) for one in sparsity.numbers(0, _INT32)]
     blocks = [int(one) for one in sparsity.numbers(1, _INT32)]
     # Place of each value at the levels so far, and its position in the list of them.
-    places = np.zeros((1, 0), np.int64)
+    places: npt.NDArray[np.int64] = np.zeros((1, 0), np.int64)
     positions = np.zeros(1, np.int64)
     sizes = []
     for level in sparsity.tables(2):

@@ -22,6 +22,8 @@ REGION_SCALE: Final = 1.5
 trained."""
 DETECTION_SCALE: Final = 1.5
 """Likewise relative to the longer side of a detection."""
+STILL: Final = 0.04
+"""A face has hardly moved when its region has by less, in sides, radians and logarithms of scale."""
 LEFT_EYE, RIGHT_EYE = 33, 263
 """Outer corners."""
 CHIN, NOSE_TIP = 152, 1
@@ -119,6 +121,18 @@ def region_of(landmarks: FloatArray) -> FaceRegion:
     low, high = turned.min(axis=0), turned.max(axis=0)
     x, y = upright @ ((low + high) / 2)
     return FaceRegion(float(x), float(y), float(np.max(high - low)) * REGION_SCALE, angle)
+
+
+def steady(last: FaceRegion, expected: FaceRegion) -> FaceRegion:
+    """Return where to search for a face: where it was searched last, if it has hardly moved.
+
+    Landmarks change by a fraction of a pixel with the region in which they are found, and the
+    region with the landmarks: while a head is still, the same region ends this.
+    """
+    moved = np.hypot(expected.x - last.x, expected.y - last.y) / last.side
+    turned = abs(expected.angle - last.angle)
+    grown = abs(np.log(expected.side / last.side))
+    return last if max(moved, turned, grown) <= STILL else expected
 
 
 def region_of_detection(box: Box) -> FaceRegion:

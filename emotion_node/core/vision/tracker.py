@@ -11,7 +11,7 @@ import numpy as np
 from emotion_node.config import FaceConfig
 from emotion_node.core.vision.assignment import assign
 from emotion_node.core.vision.face_track import FaceTrack, matching_cost, present_similarity
-from emotion_node.core.vision.geometry import box_of, region_of, region_of_detection
+from emotion_node.core.vision.geometry import box_of, region_of, region_of_detection, steady
 from emotion_node.core.vision.scene_cuts import CutDetector
 from emotion_node.core.vision.views import MIN_DETECTABLE, SearchSchedule
 from emotion_node.datatypes import NS_PER_S
@@ -97,7 +97,7 @@ class FaceTracker:
         if track.mesh is None:
             return track
         expected = track.expected(stamp_ns)
-        mesh = self._finder.fit(image, expected)
+        mesh = self._finder.fit(image, steady(track.mesh.region, expected))
         if mesh is None or not _is_inside(box_of(mesh.landmarks), image):
             return track.lost()
         region = region_of(mesh.landmarks)
