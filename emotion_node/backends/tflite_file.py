@@ -195,10 +195,10 @@ def _expand(flat: Array, shape: tuple[int, ...], sparsity: _Table) -> Array:
             positions = np.repeat(positions, size) * size + inside
         else:
             segments, indices = (_index_vector(level, field) for field in (3, 5))
-            counts = (segments[1:] - segments[:-1])[positions]
+            counts = np.diff(segments)[positions]
             parents = np.repeat(np.arange(len(positions)), counts)
             firsts = np.repeat(segments[positions] - np.cumsum(counts) + counts, counts)
-            positions = firsts + np.arange(counts.sum())
+            positions = np.asarray(firsts + np.arange(counts.sum()), np.int64)
             inside = indices[positions]
             size = 0
         places = np.column_stack([places[parents], inside])

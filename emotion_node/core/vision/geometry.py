@@ -23,7 +23,7 @@ trained."""
 DETECTION_SCALE: Final = 1.5
 """Likewise relative to the longer side of a detection."""
 STILL: Final = 0.04
-"""A face has hardly moved when its region has by less, in sides, radians and logarithms of scale."""
+"""Movement of the region of a still face, at most: in sides, radians and logarithms of scale."""
 LEFT_EYE, RIGHT_EYE = 33, 263
 """Outer corners."""
 CHIN, NOSE_TIP = 152, 1
