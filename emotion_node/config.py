@@ -529,7 +529,7 @@ class DialogueConfig:
     )
     half_life: float = _p(
         60.0,
-        'Half-life of past emotions in the transition prior and in get_reaction.',
+        'Half-life of past emotions in the transition prior, get_reaction and get_speaker_state.',
         's',
         0.1,
         1e6,

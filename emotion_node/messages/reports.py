@@ -25,6 +25,7 @@ from emotion_node.datatypes import (
 )
 from emotion_node.faces import SeenFace
 from emotion_node.labels import LABELS
+from emotion_node.messages.context import Contexts
 from emotion_node.messages.stamps import ns_to_stamp
 
 OUTPUT_TOPICS: Final[Mapping[str, str]] = {
@@ -33,6 +34,7 @@ OUTPUT_TOPICS: Final[Mapping[str, str]] = {
     'emotion/text': 'emotion_msgs/msg/ModalityEmotion',
     'emotion/voice': 'emotion_msgs/msg/ModalityEmotion',
     'emotion/face': 'emotion_msgs/msg/ModalityEmotion',
+    'emotion/context': 'std_msgs/msg/String',
     'transcript': 'emotion_msgs/msg/Transcript',
     'speech_activity': 'emotion_msgs/msg/SpeechActivity',
     'faces': 'emotion_msgs/msg/FaceArray',
@@ -63,6 +65,7 @@ class Encoder:
 
     def __init__(self, make: MessageMaker, frame_id: str = '') -> None:
         self._make = make
+        self._contexts = Contexts()
         self.frame_id = frame_id
 
     def encode(self, report: Report, total_latency_ns: int | None = None) -> list[tuple[str, Any]]:
@@ -180,7 +183,8 @@ class Encoder:
             (f'emotion/{one.modality}', part)
             for one, part in zip(fused.modalities, parts, strict=True)
         ]
-        return [*topics, ('emotion', emotion)]
+        context = self._make('std_msgs/msg/String', data=self._contexts.line(report))
+        return [*topics, ('emotion/context', context), ('emotion', emotion)]
 
     def _transcript(self, report: TranscriptReport) -> Any:
         transcript = report.transcript

@@ -10,8 +10,9 @@ from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from emotion_msgs.msg import Transcript as TranscriptMessage
-from emotion_msgs.srv import AnalyzeText, GetReaction
-from emotion_node.datatypes import Reason
+from emotion_msgs.srv import AnalyzeText, GetReaction, GetSpeakerState
+from emotion_node.datatypes import NS_PER_S, Reason
+from emotion_node.display.sentences import describe_state
 from emotion_node.messages.stamps import stamp_to_ns
 from emotion_node.messages.transcript import decode_transcript
 from emotion_node.ros.node_state import NodeState
@@ -40,6 +41,7 @@ class Requests:
                 (Trigger, '~/reset', self._reset),
                 (AnalyzeText, '~/analyze_text', self._analyze_text),
                 (GetReaction, '~/get_reaction', self._get_reaction),
+                (GetSpeakerState, '~/get_speaker_state', self._get_speaker_state),
             )
         ]
         self._subscriptions = [
@@ -104,6 +106,23 @@ class Requests:
         response.strength = reaction.strength
         response.evidence_before = list(reaction.before.utterance_ids)
         response.evidence_after = list(reaction.after.utterance_ids)
+        return response
+
+    def _get_speaker_state(self, request: Any, response: Any) -> Any:
+        engine = self._state.engine
+        if engine is None:
+            response.message = _INACTIVE
+            return response
+        state = engine.analysis.speaker_state(self._state.audio_now_ns(), request.speaker_id)
+        response.success = True
+        response.speaker_id = state.speaker_id
+        response.label = state.label or GetSpeakerState.Response.LABEL_UNKNOWN
+        response.confidence = state.confidence
+        response.valence, response.arousal = state.valence, state.arousal
+        response.trend = str(state.trend)
+        response.age = -1.0 if state.age_ns is None else state.age_ns / NS_PER_S
+        response.summary = describe_state(state)
+        response.evidence = list(state.utterance_ids)
         return response
 
     def _robot_speaking(self, message: Any) -> None:

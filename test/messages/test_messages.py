@@ -24,6 +24,7 @@ from support.scripted import (
 )
 
 from emotion_node.config import AudioConfig, Config
+from emotion_node.core.dialogue.speaker_state import Trend
 from emotion_node.datatypes import (
     AudibleOrVisible,
     ClockSource,
@@ -364,6 +365,7 @@ def test_constants_of_messages_are_the_members_of_the_enums() -> None:
         | named(AudibleOrVisible),
         'ModalityEmotion.msg': named(Modality) | named(Reason),
         'SpeechActivity.msg': named(SpeechState),
+        'GetSpeakerState.srv': {'LABEL_UNKNOWN': 'unknown'} | named(Trend, 'TREND_'),
     }
     found = {file.name: constants(file) for file in sorted(MESSAGES.glob('*/*.*'))}
     assert {name: one for name, one in found.items() if one} == expected

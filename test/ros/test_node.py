@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import weakref
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
 from support.active_node import CHUNK, WORDS, Bench, listening_node
 from support.robot import (
@@ -25,7 +26,7 @@ from support.robot import (
 )
 
 from emotion_msgs.msg import Emotion, SpeechActivity, Transcript
-from emotion_msgs.srv import AnalyzeText, GetReaction
+from emotion_msgs.srv import AnalyzeText, GetReaction, GetSpeakerState
 from emotion_node import datatypes
 from emotion_node.interfaces import Turn
 from emotion_node.labels import LABELS
@@ -162,6 +163,28 @@ def test_the_reaction_since_the_robot_spoke_is_returned_on_request(
     assert first.utterance_id not in found.evidence_after
     assert 0.0 <= found.strength <= 1.0
     assert ask(0).success
+
+
+def test_a_dialogue_manager_reads_the_line_and_asks_for_the_state(
+    bench: Bench, speech: Samples
+) -> None:
+    bench.robot.listen(String, 'emotion/context')
+    bench.robot.until(lambda: bench.node.count_subscribers('emotion/context'), 'the robot listens')
+    emotion = bench.emotion(speech, bench.new_day())
+    line = json.loads(bench.next('emotion/context', 0).data)
+    assert (line['utterance_id'], line['text']) == (emotion.utterance_id, emotion.text)
+    assert line['label'] == emotion.label
+    assert line['tagged'].endswith(WORDS)
+    request = GetSpeakerState.Request(speaker_id=emotion.speaker_id)
+    state = bench.robot.call(GetSpeakerState, 'emotion_node/get_speaker_state', request)
+    assert (state.success, state.label) == (True, emotion.label)
+    assert emotion.utterance_id in state.evidence
+    assert 0.0 <= state.age < 60.0
+    assert state.summary.endswith('.')
+    request = GetSpeakerState.Request(speaker_id='nobody')
+    state = bench.robot.call(GetSpeakerState, 'emotion_node/get_speaker_state', request)
+    assert (state.label, state.age) == (GetSpeakerState.Response.LABEL_UNKNOWN, -1.0)
+    assert state.summary == 'nobody has not been heard.'
 
 
 def test_reset_ends_the_utterance_under_way(bench: Bench, speech: Samples) -> None:

@@ -18,6 +18,7 @@ from emotion_node.core.analysis.text import TextEstimator
 from emotion_node.core.analysis.transcription import TranscriptSource
 from emotion_node.core.analysis.utterance_so_far import UtteranceSoFar
 from emotion_node.core.dialogue.reaction import Reaction, find_reaction
+from emotion_node.core.dialogue.speaker_state import SpeakerState, find_state
 from emotion_node.core.dialogue.turns import Dialogue
 from emotion_node.core.hearing.endpointing import Endpointing, gather_evidence
 from emotion_node.datatypes import (
@@ -237,6 +238,13 @@ class Analysis:
         May be called by another thread than the rest.
         """
         return find_reaction(self._dialogue.turns, since_ns, speaker_id, self._half_life_ns)
+
+    def speaker_state(self, now_ns: int, speaker_id: str = '') -> SpeakerState:
+        """Return how a speaker seems to feel at a moment, as `find_state` does.
+
+        May be called by another thread than the rest.
+        """
+        return find_state(self._dialogue.turns, now_ns, speaker_id, self._half_life_ns)
 
     def _take_audio(self, audio: SpeechAudio, load: Load) -> list[Report]:
         under_way = self._under_way

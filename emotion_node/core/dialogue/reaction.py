@@ -93,8 +93,8 @@ def find_reaction(
     own = [turn for turn in turns if turn.speaker_id == whose]
     earlier = [turn for turn in own if turn.end_ns <= since_ns]
     after = [turn for turn in own if turn.end_ns > since_ns]
-    old = _average(earlier, half_life_ns)
-    new = _average(after, half_life_ns)
+    old = average_emotion(earlier, half_life_ns)
+    new = average_emotion(after, half_life_ns)
     problem = ''
     if new.scores is None:
         problem = (
@@ -115,13 +115,22 @@ def find_reaction(
     )
 
 
-def _average(turns: Sequence[DialogueTurn], half_life_ns: int) -> AverageEmotion:
-    """Return the average emotion of utterances, weighted by how recent they are."""
+def average_emotion(
+    turns: Sequence[DialogueTurn], half_life_ns: int, later_turn: float = 1.0
+) -> AverageEmotion:
+    """Return the average emotion of utterances, weighted by how recent they are.
+
+    Args:
+        turns: the utterances, oldest first.
+        half_life_ns: age, relative to the last one, by which the weight of an utterance halves.
+        later_turn: how much more an utterance weighs than the one before it.
+    """
     known = [turn for turn in turns if turn.scores is not None]
     if not known:
         return AverageEmotion()
     last_ns = max(turn.end_ns for turn in known)
     weights = np.array([0.5 ** ((last_ns - turn.end_ns) / half_life_ns) for turn in known])
+    weights *= later_turn ** np.arange(1.0 - len(known), 1.0)
     weights /= weights.sum()
     scores = np.asarray(weights @ np.array([turn.scores for turn in known]), np.float64)
     return AverageEmotion(
