@@ -133,7 +133,12 @@ def run(args: argparse.Namespace) -> int:
         report = compare(
             comparison, args.train_env, args.only or (_QUICK if args.quick else PARTS)
         )
-    report |= {'load_before': load, 'took_s': time.monotonic() - begin, 'quick': args.quick}
+    report |= {
+        'load_before': load,
+        'took_s': time.monotonic() - begin,
+        'quick': args.quick,
+        'partial': bool(args.only),
+    }
     for table in tables(report):
         console.print(table)
     for name, reason in report['not_measured'].items():

@@ -171,6 +171,8 @@ def _targets(report: Mapping[str, Any]) -> RenderableType:
         table.add_column(text, justify='left' if text in ('\nfigure', '') else 'right')
     for text, name, wanted, must, goal, unit in _TARGETS:
         value = report.get(name)
+        if value is None and report.get('partial'):
+            continue
         measured = _NOTHING if value is None else f'{value:.3g} {unit}'.rstrip()
         if value is not None and abs(value) >= 100:
             measured = f'{value:.0f} {unit}'.rstrip()
