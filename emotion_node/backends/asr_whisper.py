@@ -31,8 +31,10 @@ MIN_PEAK: Final = 1e-4
 
 INTERIM_WINDOW_S: Final = 10.0
 """With a much shorter window, Whisper writes everything twice."""
-FRAMES_PER_SECOND: Final = 100
-MARGIN_FRAMES: Final = 50
+MAX_WINDOW_S: Final = 30.0
+"""The window that Whisper was trained with, and its longest."""
+MARGIN_S: Final = 0.5
+"""Silence after the audio at least."""
 
 MAX_TOKENS: Final = 440
 """Whisper's decoder ends at 448, prompt included."""
@@ -75,7 +77,7 @@ class WhisperTranscriber:
         language: BCP 47 tag of the language spoken, of which only the first part is used; if
             empty, Whisper detects the language, which takes a second pass over every utterance.
         threads: of the CPU.
-        window: minimum audio window of the final pass in s, zero-padded. Whisper was trained
+        window: minimum audio window of the final pass in s; silence fills it. Whisper was trained
             with 30 s; its cost grows with the window. Interim passes use `INTERIM_WINDOW_S`.
 
     Raises:
@@ -91,7 +93,7 @@ class WhisperTranscriber:
         device: str = 'cpu',
         language: str = 'en',
         threads: int = 2,
-        window: float = 30.0,
+        window: float = 15.0,
     ) -> None:
         folder = get_whisper_folder(model, local_files_only)
         from faster_whisper import WhisperModel
@@ -158,7 +160,11 @@ class WhisperTranscriber:
         )
 
     def segments(
-        self, samples: FloatArray, final: bool, wanted: Callable[[], bool] = always
+        self,
+        samples: FloatArray,
+        final: bool,
+        wanted: Callable[[], bool] = always,
+        task: str = 'transcribe',
     ) -> tuple[list[Segment], str]:
         """Return Whisper's segments, hallucinations included, and the tag of the language.
 
@@ -166,12 +172,14 @@ class WhisperTranscriber:
             samples: (n,) float32 at `SAMPLE_RATE`, n at least `MIN_SAMPLES`.
             final: as in `transcribe`.
             wanted: likewise.
+            task: "transcribe", or "translate" for English words.
         """
         seconds = len(samples) / SAMPLE_RATE
         window_s = self._window_s if final else INTERIM_WINDOW_S
-        found, about = _with_window(self.model, window_s, wanted).transcribe(
-            samples,
+        found, about = _encoding_sound_alone(self.model, wanted).transcribe(
+            _with_silence(samples, window_s),
             language=self.language or None,
+            task=task,
             beam_size=5 if final else 1,
             temperature=0.0,
             condition_on_previous_text=False,
@@ -186,22 +194,31 @@ class WhisperTranscriber:
         return list(found), _locale(about.language)
 
 
-def _with_window(model: WhisperModel, seconds: float, wanted: Callable[[], bool]) -> WhisperModel:
+def _with_silence(samples: FloatArray, window_s: float) -> FloatArray:
+    """Return audio with silence up to the window after it, `MARGIN_S` at least.
+
+    Whisper was trained on silence after the words. The zeros that faster-whisper puts after the
+    spectrum instead are no silence, and the last words are lost with them where the window is
+    short.
+    """
+    seconds = len(samples) / SAMPLE_RATE
+    length = round(min(max(window_s, seconds + MARGIN_S), MAX_WINDOW_S) * SAMPLE_RATE)
+    return np.pad(samples, (0, max(0, length - len(samples))))
+
+
+def _encoding_sound_alone(model: WhisperModel, wanted: Callable[[], bool]) -> WhisperModel:
     """Return the same weights with an encoder that takes less than 30 s where audio is shorter.
 
-    The encoder's cost grows with its input, and after an utterance there is only padding.
+    The encoder's cost grows with its input, and after the audio there is only padding.
 
     Args:
         model: the weights.
-        seconds: minimum window in s; longer audio is taken whole.
         wanted: asked after the encoder; where it returns False, `PassAbandoned` is raised.
     """
-    frames = round(seconds * FRAMES_PER_SECOND)
 
     def encode(features: FloatArray) -> Any:
-        sounding = np.flatnonzero(np.any(features != 0.0, axis=0))  # padding is exactly zero
-        needed = int(sounding[-1]) + 1 + MARGIN_FRAMES if len(sounding) else 0
-        encoded = model.encode(features[:, : max(frames, needed)])
+        given = np.flatnonzero(np.any(features != 0.0, axis=0))  # padding is exactly zero
+        encoded = model.encode(features[:, : int(given[-1]) + 1 if len(given) else 1])
         if not wanted():
             raise PassAbandoned
         return encoded

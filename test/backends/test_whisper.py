@@ -20,7 +20,7 @@ from support.speech import feed, noise, silence, tone
 from emotion_node.backends import asr_whisper
 from emotion_node.backends.asr_whisper import WhisperTranscriber
 from emotion_node.backends.hallucinations import evidence, hallucinated
-from emotion_node.datatypes import FloatArray, Reason, Transcript
+from emotion_node.datatypes import SAMPLE_RATE, FloatArray, Reason, Transcript
 from emotion_node.errors import ModelError
 from emotion_node.interfaces import always
 
@@ -85,7 +85,7 @@ def test_whisper_returns_the_words_so_far_during_an_utterance(
     monkeypatch.setattr(babble, 'transcribe', counting)
     stream = babble.stream()
     assert stream.partial().reason is Reason.NO_SPEECH_RECOGNISED
-    stream.accept(noise(0.8))
+    stream.accept(noise(1.2))
     partial = stream.partial()
     assert partial.text
     assert not partial.final
@@ -96,7 +96,7 @@ def test_whisper_returns_the_words_so_far_during_an_utterance(
     stream.partial()
     assert len(runs) == 1
     assert stream.finish() == feed(
-        babble.stream(), np.concatenate([noise(0.8), noise(0.4, seed=1)])
+        babble.stream(), np.concatenate([noise(1.2), noise(0.4, seed=1)])
     )
 
 
@@ -156,7 +156,8 @@ def test_whisper_in_a_loop_gives_no_words(tiny_whisper: Callable[..., Path]) -> 
 
 def test_whisper_detects_the_language_if_none_is_given(tiny_whisper: Callable[..., Path]) -> None:
     transcriber = WhisperTranscriber(str(tiny_whisper('babble')), language='', threads=1)
-    _, about = transcriber.model.transcribe(noise(1.0))
+    # The window, filled with silence.
+    _, about = transcriber.model.transcribe(np.pad(noise(1.0), (0, 14 * SAMPLE_RATE)))
     transcript = feed(transcriber.stream(), noise(1.0))
     assert transcript.locale == about.language
     assert transcript.text
