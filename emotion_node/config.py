@@ -246,24 +246,6 @@ class SegmenterConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class EndpointingConfig:
-    """Adaptive end of speech: the silence required, by the words and sound before the pause."""
-
-    adaptive: bool = _p(
-        False,
-        'End an utterance sooner where it sounds complete and later in mid-sentence, between '
-        'endpointing.min_silence and endpointing.max_silence. If false, an utterance always ends '
-        'after segmenter.min_silence_duration.',
-    )
-    min_silence: float = _p(
-        0.2, 'Adaptive only: shortest silence that ends an utterance.', 's', 0.1, 3.0
-    )
-    max_silence: float = _p(
-        0.6, 'Adaptive only: silence that always ends an utterance.', 's', 0.1, 3.0
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class TranscriberConfig:
     """Speech recognition."""
 
@@ -633,7 +615,6 @@ class Config:
     image: ImageConfig = ImageConfig()
     vad: VadConfig = VadConfig()
     segmenter: SegmenterConfig = SegmenterConfig()
-    endpointing: EndpointingConfig = EndpointingConfig()
     transcriber: TranscriberConfig = TranscriberConfig()
     inference: InferenceConfig = InferenceConfig()
     text: TextConfig = TextConfig()
@@ -655,12 +636,6 @@ class Config:
             raise ConfigError(
                 'segmenter.deactivation_threshold must not exceed segmenter.activation_threshold '
                 f'({segmenter.deactivation_threshold} > {segmenter.activation_threshold})'
-            )
-        endpointing = self.endpointing
-        if endpointing.min_silence > endpointing.max_silence:
-            raise ConfigError(
-                'endpointing.min_silence must not exceed endpointing.max_silence '
-                f'({endpointing.min_silence} > {endpointing.max_silence})'
             )
 
 

@@ -24,7 +24,7 @@ SEQUENTIAL: Final = 'sequential'
 
 _BACKEND: Final = 'transcriber.backend'
 _SILENCE: Final = 'segmenter.min_silence_duration'
-_SWITCHED_OFF: Final = ('interim.enabled', 'speculation.enabled', 'endpointing.adaptive')
+_SWITCHED_OFF: Final = ('interim.enabled', 'speculation.enabled')
 _MODEL: Final = 'text-model'
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from emotion_lab.data.datasets import DatasetError
 from emotion_lab.evaluation.concatenated import make_dialogues
 from emotion_lab.evaluation.endpointing_figures import endpointing_figures, endpointing_only
-from emotion_node.config import make_config
+from emotion_node.config import Config
 from emotion_node.factory import load_models
 
 DIALOGUES: Final = 10
@@ -26,7 +26,7 @@ def evaluated_cut_off_rate(count: int = DIALOGUES) -> tuple[float | None, str]:
         dialogues = make_dialogues('test', count, None)
     except DatasetError as error:
         return None, str(error)
-    config = endpointing_only(make_config({'transcriber.backend': 'pocketsphinx'}))
+    config = endpointing_only(Config())
     models = load_models(config, lambda text: None)
     figures = endpointing_figures(dialogues, config, models)
     return (

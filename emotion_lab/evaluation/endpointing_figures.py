@@ -85,8 +85,9 @@ def endpointing_figures(
     """Return how often ends are decided wrongly, and how long right decisions take.
 
     Returns:
-        `pauses` inside utterances, `cut_off_rate` of them; `utterances`, `merged_rate` of them;
-        `delay_ms_p50`, `delay_ms_p95` and `delay_ms_mean` from the true end to the decision.
+        `pauses` inside utterances, `cut_offs` among them and `cut_off_rate`; `utterances`,
+        `merged_rate` of them; `delay_ms_p50`, `delay_ms_p95` and `delay_ms_mean` from the true
+        end to the decision.
     """
     pauses = cut_offs = 0
     delays_ns: list[int | None] = []
@@ -99,6 +100,7 @@ def endpointing_figures(
     p50, p95 = np.percentile(known, (50, 95)) if known else (None, None)
     return {
         'pauses': pauses,
+        'cut_offs': cut_offs,
         'cut_off_rate': cut_offs / pauses,
         'utterances': len(delays_ns),
         'merged_rate': 1 - len(known) / len(delays_ns),
@@ -112,7 +114,6 @@ def with_fixed_silence(config: Config, silence: float) -> Config:
     """Return the parameters with a fixed end-of-speech silence of so many seconds."""
     return dataclasses.replace(
         config,
-        endpointing=dataclasses.replace(config.endpointing, adaptive=False),
         segmenter=dataclasses.replace(config.segmenter, min_silence_duration=silence),
     )
 
@@ -121,6 +122,7 @@ def endpointing_only(config: Config) -> Config:
     """Return the parameters with everything off that endpointing does not need."""
     return dataclasses.replace(
         config,
+        transcriber=dataclasses.replace(config.transcriber, backend='off'),
         text=dataclasses.replace(config.text, backend='off'),
         voice=dataclasses.replace(config.voice, backend='off'),
         face=dataclasses.replace(config.face, backend='off'),

@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from emotion_lab.data.datasets import DatasetError, data_root
 from emotion_lab.data.recordings import MELD_FOLDERS, read_samples
-from emotion_lab.evaluation.concatenated import make_dialogues
+from emotion_lab.evaluation.concatenated import ConcatenatedDialogue, Span, make_dialogues
 from emotion_node.config import SegmenterConfig
 from emotion_node.datatypes import NS_PER_SAMPLE, SAMPLE_RATE, FloatArray
 from emotion_node.interfaces import Vad
@@ -225,9 +225,7 @@ def acted_pauses(
             for path in (base / folder).rglob('*')
             if path.suffix in {'.wav', '.flac', '.opus', '.ogg'} and re.match(r'\w', path.stem)
         )
-        pauses += sentence_pauses(
-            corpus, language, paths[:: every * sparse], speaker, vad, config
-        )
+        pauses += sentence_pauses(corpus, language, paths[:: every * sparse], speaker, vad, config)
     return pauses
 
 
@@ -245,7 +243,8 @@ def made_pauses(
         samples = dialogue.samples
         for gap in find_gaps(samples, vad, config):
             turn = [
-                one for one in dialogue.utterances
+                one
+                for one in dialogue.utterances
                 if one[0] // NS_PER_SAMPLE <= gap.start + tolerance
             ]
             if not turn:
@@ -263,3 +262,57 @@ def made_pauses(
                 continue
             pauses.append(Pause(f'made, {half}', str(number), 'en', samples, begin, gap, kind))
     return pauses
+
+
+def marked_turns(root: Path | None = None) -> list[ConcatenatedDialogue]:
+    """Return the marked recordings with their turns and the pauses inside them.
+
+    Raises:
+        DatasetError: a recording is missing.
+    """
+    marks = read_marks()
+    found = []
+    for name, recording in read_marked(root).items():
+        samples = with_quiet(recording)
+        last = len(samples) / SAMPLE_RATE - LEAD_S
+        turns: list[Span] = []
+        begin = 0.0
+        for mark in marks[name]:
+            if mark.kind == END:
+                turns.append(_stamps(begin, mark.start))
+                begin = mark.end or last
+        pauses = tuple(
+            _stamps(mark.start, mark.end or last) for mark in marks[name] if mark.kind != END
+        )
+        found.append(ConcatenatedDialogue(samples, tuple(turns), pauses))
+    return found
+
+
+def _stamps(start: float, end: float) -> Span:
+    first, last = (round((LEAD_S + one) * SAMPLE_RATE) * NS_PER_SAMPLE for one in (start, end))
+    return first, last
+
+
+def cut_sentences(pauses: Sequence[Pause], silences: Sequence[float]) -> dict[str, Any]:
+    """Return by corpus the number of `sentences`, and by silence the share that is `cut_off`.
+
+    Args:
+        pauses: of files that hold one sentence each.
+        silences: after which an utterance ends, in s.
+    """
+    figures = {}
+    for corpus in dict.fromkeys(pause.corpus for pause in pauses):
+        own = [pause for pause in pauses if pause.corpus == corpus]
+        count = sum(pause.ends for pause in own)
+        inside = [pause for pause in own if not pause.ends]
+        cut = {
+            f'{silence:g}': len(
+                {id(one.samples) for one in inside if one.gap.silence_s >= silence}
+            )
+            for silence in silences
+        }
+        figures[corpus] = {
+            'sentences': count,
+            'cut_off': {silence: number / count for silence, number in cut.items()},
+        }
+    return figures

@@ -31,7 +31,6 @@ _HELP: Final[Mapping[str, str]] = {
     'speaker-embedding': 'make the table by which voices are distinguished',
     'active-speaker': 'fit the weights of the active speaker detection',
     'transitions': 'count how emotions follow each other',
-    'endings': 'count the words that end sentences',
     'sound-alikes': 'make the table of words that a recogniser may confuse',
 }
 

@@ -11,7 +11,6 @@ from emotion_node.datatypes import (
     AudioChunk,
     Report,
     SpeechEvent,
-    SpeechPaused,
     TranscriptReport,
     VideoFrame,
 )
@@ -33,7 +32,9 @@ class Pipeline:
     def push_audio(self, chunk: AudioChunk) -> list[Report]:
         """Take the next chunk of audio."""
         self._audio_ns = chunk.stamp_ns + chunk.duration_ns
-        return self._analyse(self.analysis.timings.drain('hearing', self.hearing.process(chunk)))
+        with self.analysis.timings.measure('hearing'):
+            events = self.hearing.push(chunk)
+        return self._analyse(events)
 
     def push_frame(self, frame: VideoFrame) -> list[Report]:
         """Take the next frame."""
@@ -60,10 +61,6 @@ class Pipeline:
     def _analyse(self, events: Iterable[SpeechEvent]) -> list[Report]:
         reports: list[Report] = []
         for event in events:
-            if isinstance(event, SpeechPaused):
-                answer = self.analysis.required_silence(event)
-                if answer is not None:
-                    self.hearing.require_silence(answer)
             reports += self.analysis.handle(event)
         if self.hearing.heard_ns is not None:
             reports += self.analysis.tick(self.hearing.heard_ns)

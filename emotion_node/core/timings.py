@@ -6,13 +6,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from emotion_node.datatypes import NS_PER_S
-
-T = TypeVar('T')
 
 Clock = Callable[[], int]
 """Returns a monotonic time in nanoseconds; handed in, since the core does not read clocks."""
@@ -57,15 +54,6 @@ class Timings:
             yield
         finally:
             self.add(stage, self.clock() - begin)
-
-    def drain(self, stage: str, items: Iterator[T]) -> Iterator[T]:
-        """Yield `items`, and record the time to make them, without the time to use them."""
-        spent, begin = 0, self.clock()
-        for item in items:
-            spent += self.clock() - begin
-            yield item
-            begin = self.clock()
-        self.add(stage, spent + self.clock() - begin)
 
     def summary(self) -> Mapping[str, StageSummary]:
         """Return what was measured, by stage, in the order in which stages first ran."""

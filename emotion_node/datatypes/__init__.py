@@ -29,7 +29,6 @@ from emotion_node.datatypes.reports import (
 from emotion_node.datatypes.speech import (
     ClockSetBack,
     EndReason,
-    SilenceRequired,
     SpeechAudio,
     SpeechDropped,
     SpeechEnded,
@@ -75,7 +74,6 @@ __all__ = [
     'SpeechDropped',
     'ClockSetBack',
     'SpeechEvent',
-    'SilenceRequired',
     'SpeechState',
     'Reason',
     'ExpressionCheck',

@@ -172,19 +172,6 @@ SpeechEvent = (
 utterance; between utterances, that the clock was set back."""
 
 
-@dataclass(frozen=True, slots=True)
-class SilenceRequired:
-    """The reply to a `SpeechPaused`: how long this pause must last to end the utterance.
-
-    Attributes:
-        utterance_id: of the utterance.
-        silence_ns: from the end of speech on.
-    """
-
-    utterance_id: str
-    silence_ns: int
-
-
 class SpeechState(enum.IntEnum):
     """What a speech activity message reports."""
 

@@ -18,11 +18,9 @@ from emotion_node.datatypes import (
     AudioChunk,
     ClockSetBack,
     Report,
-    SilenceRequired,
     SpeechDropped,
     SpeechEnded,
     SpeechEvent,
-    SpeechPaused,
     SpeechStarted,
     TranscriptReport,
     VideoFrame,
@@ -177,15 +175,14 @@ class Engine:
     def _process_audio(self, item: HearingItem) -> None:
         match item:
             case AudioChunk():
-                events = self.hearing.process(item)
-                self._pass_on(self.analysis.timings.drain('hearing', events))
+                with self.analysis.timings.measure('hearing'):
+                    events = self.hearing.push(item)
+                self._pass_on(events)
                 if self.hearing.heard_ns is not None and not self._tick_pending:
                     self._tick_pending = True
                     self.speech_queue.put(Tick(self.hearing.heard_ns))
             case Mute():
                 self._pass_on(self.hearing.set_muted(item.stamp_ns, item.muted))
-            case SilenceRequired():
-                self.hearing.require_silence(item)
             case Flush():
                 self._pass_on(self.hearing.flush())
                 self.speech_queue.put(item)
@@ -222,13 +219,7 @@ class Engine:
                 if isinstance(item, ClockSetBack):
                     self._wait_for_words()
                     reports = self._take_recognised()
-                load = self.load
-                if isinstance(item, SpeechPaused) and load is Load.NORMAL:
-                    # Live, the answer may come too late; then the fixed silence applies.
-                    answer = self.analysis.required_silence(item)
-                    if answer is not None:
-                        self.audio_queue.put(answer)
-                reports += self.analysis.handle(item, load)
+                reports += self.analysis.handle(item, self.load)
         for report in reports:
             self._publish(report)
         if isinstance(item, Flush):

@@ -11,7 +11,6 @@ from emotion_node.datatypes import (
     SAMPLE_RATE,
     AudioChunk,
     ClockSetBack,
-    SilenceRequired,
     SpeechAudio,
     SpeechDropped,
     SpeechEnded,
@@ -59,7 +58,7 @@ class Found:
     """The recogniser has found something; the engine has it."""
 
 
-HearingItem = AudioChunk | Mute | SilenceRequired | Flush | Reset
+HearingItem = AudioChunk | Mute | Flush | Reset
 AnalysisItem = (
     SpeechStarted
     | SpeechAudio

@@ -20,7 +20,6 @@ from emotion_node.core.analysis.utterance_so_far import UtteranceSoFar
 from emotion_node.core.dialogue.reaction import Reaction, find_reaction
 from emotion_node.core.dialogue.speaker_state import SpeakerState, find_state
 from emotion_node.core.dialogue.turns import Dialogue
-from emotion_node.core.hearing.endpointing import Endpointing, gather_evidence
 from emotion_node.datatypes import (
     NS_PER_S,
     ClockSetBack,
@@ -28,7 +27,6 @@ from emotion_node.datatypes import (
     ModalityEmotion,
     Reason,
     Report,
-    SilenceRequired,
     SpeechAudio,
     SpeechDropped,
     SpeechEnded,
@@ -96,9 +94,6 @@ class Analysis:
         self._speculation = Speculation(
             config.speculation, self._transcripts, self._perception, self.text, guard
         )
-        self._endpointing = (
-            Endpointing(config.endpointing) if config.endpointing.adaptive else None
-        )
         self.change(config.fusion, config.interim)
         self._under_way: UtteranceSoFar | None = None
         self._ended = EndedUtterances(self._reporter, self._dialogue, guard)
@@ -146,23 +141,6 @@ class Analysis:
                 self.reset()
                 self._guard.count('clock_set_back')
                 return reports
-
-    def required_silence(self, pause: SpeechPaused) -> SilenceRequired | None:
-        """Return how long a pause must last to end the utterance; None for the usual time.
-
-        Call it before `handle` is given the pause.
-        """
-        if self._endpointing is None:
-            return None
-        utterance = pause.utterance
-        with self.timings.measure('endpointing'):
-            self._transcripts.pause(utterance)
-            words = self._transcripts.peek(utterance) or self._transcripts.partial(
-                utterance.utterance_id, utterance.start_ns
-            )
-            evidence = gather_evidence(utterance, words)
-        silence_ns = self._endpointing.required_silence(evidence)
-        return SilenceRequired(utterance.utterance_id, silence_ns)
 
     def take_frame(self, frame: VideoFrame) -> list[Report]:
         """Take the next frame and return what is in it; without `vision` it is not decoded.

@@ -84,7 +84,6 @@ class OpenUtterance:
         paused: whether speech has paused.
         provisional: the utterance as it is if the present pause is its end; None until the pause
             has been reported.
-        required_ns: silence after which the present pause ends the utterance.
     """
 
     def __init__(
@@ -104,7 +103,6 @@ class OpenUtterance:
         self.start_ns = start_ns
         self.paused = paused
         self.provisional: Utterance | None = None
-        self.required_ns = durations.min_silence_ns
         self._buffer = buffer
         self._durations = durations
         self._samples_start_ns = samples_start_ns
@@ -122,7 +120,6 @@ class OpenUtterance:
         self._voiced.append(voiced)
         if voiced:
             self.provisional = None
-            self.required_ns = self._durations.min_silence_ns
 
     def voiced_from(self, frame: int) -> list[bool]:
         """Return for each frame from an index on whether it holds speech."""

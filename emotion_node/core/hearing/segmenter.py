@@ -22,8 +22,8 @@ class SpeechSegmenter:
     Speech begins when the probability reaches `activation_threshold` and does not fall below
     `deactivation_threshold` for `min_speech_duration`. It pauses when the probability falls below
     `deactivation_threshold`, until it reaches `activation_threshold` again. A pause of
-    `min_silence_duration` ends the utterance, unless `require_silence` sets another length for
-    it. A pause that outlasts `padding` is reported, with the utterance as it is if it ends there.
+    `min_silence_duration` ends the utterance. A pause that outlasts `padding` is reported, with
+    the utterance as it is if it ends there.
 
     An utterance that reaches `max_utterance_duration` is cut where its last third is quietest;
     what comes after the cut is the next utterance, whatever its length.
@@ -79,22 +79,6 @@ class SpeechSegmenter:
             return self._wait_for_speech(start_ns, probability)
         end_ns = start_ns + self._durations.frame_ns
         return self._continue_speech(self._speech, end_ns, probability)
-
-    def require_silence(self, utterance_id: str, silence_ns: int) -> bool:
-        """Set the silence after which the pause reported last ends its utterance.
-
-        Args:
-            utterance_id: of the utterance.
-            silence_ns: from the end of speech on.
-
-        Returns:
-            Whether it takes effect: not when the utterance has ended or speech has resumed.
-        """
-        speech = self._speech
-        if speech is None or speech.utterance_id != utterance_id or speech.provisional is None:
-            return False
-        speech.required_ns = silence_ns
-        return True
 
     def end(self, at_ns: int, decided_ns: int, end_reason: EndReason) -> list[SpeechEvent]:
         """End the utterance under way, if any, at `at_ns` and start afresh from there.
@@ -153,7 +137,7 @@ class SpeechSegmenter:
         threshold = self._activation if speech.paused else self._deactivation
         speech.append(probability >= threshold)
         events: list[SpeechEvent] = [*speech.new_audio(end_ns)]
-        if speech.paused and end_ns - speech.speech_end(end_ns) >= speech.required_ns:
+        if speech.paused and end_ns - speech.speech_end(end_ns) >= self._durations.min_silence_ns:
             events.append(speech.close(end_ns, end_ns, EndReason.SILENCE))
             self.begin(speech.samples_end(end_ns))
         elif end_ns - speech.start_ns >= self._durations.max_utterance_ns:

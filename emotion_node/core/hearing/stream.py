@@ -29,7 +29,6 @@ from emotion_node.datatypes import (
     ClockSetBack,
     EndReason,
     FloatArray,
-    SilenceRequired,
     SpeechDropped,
     SpeechEnded,
     SpeechEvent,
@@ -106,20 +105,11 @@ class Hearing:
 
     def push(self, chunk: AudioChunk) -> list[SpeechEvent]:
         """Process a chunk and return its speech events."""
-        return list(self.process(chunk))
-
-    def process(self, chunk: AudioChunk) -> Iterator[SpeechEvent]:
-        """Process a chunk lazily and yield its speech events.
-
-        Processing advances only as events are consumed. So `require_silence` in answer to a pause
-        takes effect from the next frame on, however the audio is cut into chunks.
-        """
         self.stats.chunks += 1
         if not len(chunk.samples):
             self.stats.empty_chunks += 1
-            return
-        for one in self._reorder.push(chunk):
-            yield from self._process(one)
+            return []
+        return [event for one in self._reorder.push(chunk) for event in self._process(one)]
 
     def _process(self, chunk: AudioChunk) -> Iterator[SpeechEvent]:
         samples = self.channels.select(chunk.samples)
@@ -173,14 +163,6 @@ class Hearing:
         for start in range(0, len(mono), step):
             self._buffer.append(self._resampler.process(mono[start : start + step]))
             yield from self._process_frames()
-
-    def require_silence(self, answer: SilenceRequired) -> bool:
-        """Set the silence after which the pause of a `SpeechPaused` ends its utterance.
-
-        Returns:
-            Whether it takes effect: not when the utterance has ended or speech has resumed.
-        """
-        return self._segmenter.require_silence(answer.utterance_id, answer.silence_ns)
 
     def set_mute_release(self, mute_release: float) -> None:
         """Change how long after `set_muted(..., False)` the microphone is still ignored, in s.

@@ -109,7 +109,7 @@ def test_under_load_pauses_are_not_speculated_on() -> None:
     room = Room(speculate=True)
     hearing = room.pipeline.hearing
     for chunk in chunks(sound((0.5, 0.0), (1.0, 0.1), (1.0, 0.0))):
-        for event in hearing.process(chunk):
+        for event in hearing.push(chunk):
             load = Load.NO_INTERIM if isinstance(event, SpeechPaused) else Load.NORMAL
             room.analysis.handle(event, load)
     assert room.analysis.counters['utterances'] == 1

@@ -13,7 +13,6 @@ from emotion_node.core.hearing.audio_buffer import AudioBuffer
 from emotion_node.core.hearing.segmenter import SpeechSegmenter, required_capacity
 from emotion_node.datatypes import (
     NS_PER_MS,
-    NS_PER_S,
     NS_PER_SAMPLE,
     SAMPLE_RATE,
     ClockSource,
@@ -21,7 +20,6 @@ from emotion_node.datatypes import (
     FloatArray,
     SpeechAudio,
     SpeechDropped,
-    SpeechEnded,
     SpeechEvent,
     SpeechPaused,
     SpeechStarted,
@@ -36,12 +34,8 @@ def segment(
     samples: FloatArray | None = None,
     config: SegmenterConfig = CONFIG,
     delays_ns: tuple[int, int] = (0, 0),
-    required_s: float | None = None,
 ) -> list[SpeechEvent]:
-    """Return the events for one probability per 10 ms, and check what always holds.
-
-    Each pause that is reported ends its utterance after `required_s`, if given.
-    """
+    """Return the events for one probability per 10 ms, and check what always holds."""
     buffer = AudioBuffer(required_capacity(config))
     buffer.begin(STAMP, ClockSource.HEADER)
     frame_ns = FRAME * NS_PER_SAMPLE
@@ -52,11 +46,7 @@ def segment(
     events: list[SpeechEvent] = []
     for n, probability in enumerate(probabilities):
         buffer.append(samples[n * FRAME : (n + 1) * FRAME])
-        new = segmenter.push_frame(STAMP + n * frame_ns, probability)
-        events += new
-        if required_s is not None and new and isinstance(new[-1], SpeechPaused):
-            required_ns = round(required_s * NS_PER_S)
-            assert segmenter.require_silence(new[-1].utterance.utterance_id, required_ns)
+        events += segmenter.push_frame(STAMP + n * frame_ns, probability)
     events += segmenter.end(buffer.end_ns, buffer.end_ns, EndReason.END)
     check_order(events)
     return events
@@ -231,28 +221,3 @@ def test_a_pause_is_not_reported_when_shorter_than_the_padding_or_after_too_litt
     hasty = replace(CONFIG, min_silence_duration=0.2)
     assert not pauses(segment(script((1, 0), (1, 1), (1, 0)), config=hasty))
     assert not pauses(segment(script((1, 0), (0.15, 1), (1, 0))))
-
-
-def test_a_pause_can_be_set_to_end_its_utterance_sooner_or_later() -> None:
-    for required_s in (0.25, 0.4, 0.9):
-        events = segment(script((1, 0), (1, 1), (0.3, 0), (1, 1), (1, 0)), required_s=required_s)
-        ends = [seconds(one.decided_ns - one.end_ns, 0) for one in utterances(events)]
-        assert ends == ([0.25, 0.25] if required_s < 0.3 else [required_s])
-        assert reported_audio(events, 'u1').tolist() == utterances(events)[0].samples.tolist()
-
-
-def test_the_silence_required_of_one_pause_does_not_apply_to_the_next() -> None:
-    buffer = AudioBuffer(required_capacity(CONFIG))
-    buffer.begin(STAMP, ClockSource.HEADER)
-    segmenter = SpeechSegmenter(CONFIG, buffer, FRAME * NS_PER_SAMPLE, 0, 0, iter(['u1', 'u2']))
-    events: list[SpeechEvent] = []
-    for n, probability in enumerate(script((1, 0), (1, 1), (0.6, 0), (1, 1), (1, 0))):
-        buffer.append(np.zeros(FRAME, np.float32))
-        new = segmenter.push_frame(STAMP + n * FRAME * NS_PER_SAMPLE, probability)
-        if pauses(new) and not pauses(events):
-            segmenter.require_silence('u1', NS_PER_S)
-        events += new
-    (utterance,) = utterances(events)
-    assert seconds(utterance.decided_ns) == 4.0
-    assert isinstance(events[-1], SpeechEnded)
-    assert not segmenter.require_silence('u1', NS_PER_S)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emotion_lab.training.endings import count_endings, words_and_ends
+from emotion_lab.evaluation.endings import count_endings, words_and_ends
 
 
 def test_a_sentence_ends_at_its_punctuation_and_not_where_it_trails_off() -> None:

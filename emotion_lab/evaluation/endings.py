@@ -1,6 +1,4 @@
-"""Count in MELD train after which words a sentence ends; prints `core/hearing/endings.tsv`.
-
-python -m emotion_lab train endings > emotion_node/core/hearing/endings.tsv
+"""After which words sentences end, counted in MELD train: evidence that a speaker has finished.
 
 A sentence ends at a full stop, a question or exclamation mark, and at the end of an utterance,
 but not at an ellipsis within one ("...").
@@ -8,14 +6,11 @@ but not at an ellipsis within one ("...").
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from emotion_lab.data.datasets import read_meld
 from emotion_lab.data.noise import plain_text
 
 MIN_COUNT: Final = 8
@@ -51,17 +46,3 @@ def count_endings(texts: Iterable[str]) -> dict[str, float]:
         for word in sorted(ends.keys() | inner.keys())
         if ends[word] + inner[word] >= MIN_COUNT
     }
-
-
-def main(args: Sequence[str] | None = None) -> int:
-    """Print the table."""
-    parser = argparse.ArgumentParser(
-        prog='python -m emotion_lab train endings',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
-    given = parser.parse_args(args)
-    for word, odds in count_endings(row.text for row in read_meld('train', given.data)).items():
-        print(f'{word}\t{odds:.2f}')
-    return 0
