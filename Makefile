@@ -34,7 +34,7 @@ COLCON := $(VENV)/bin/python -m colcon --log-base log build --paths . emotion_ms
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build demo live test train-test bench soak fuzz check docs lock train-setup clean
+.PHONY: help setup build demo live test train-test bench soak fuzz check types style docs lock train-setup clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,8 @@ live: setup ## Perceive whoever sits in front of this machine (LIVE_ARGS='--came
 	@. ./env.sh && exec python -m emotion_node live $(LIVE_ARGS)
 
 test: setup $(VENV)/.dev-installed ## Run the tests of the product and of emotion_lab (PYTEST_ARGS='-k name'; data: EMOTION_DATA)
-	@. ./env.sh && exec python -m pytest $(PYTEST_ARGS)
+	@. ./env.sh && exec python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile \
+		--no-loadscope-reorder $(PYTEST_ARGS)
 
 train-test: setup $(VENV)/.dev-installed train-setup ## Run the tests that need torch
 	@. ./env.sh && PYTHONPATH="$$PYTHONPATH:$$(echo $(CURDIR)/$(TRAIN_VENV)/lib/python*/site-packages)" \
@@ -61,10 +62,15 @@ soak: setup ## Run for a few minutes and print how memory, latency, threads and 
 fuzz: setup ## Put random and damaged inputs into the product, with counts (FUZZ_ARGS='--seconds 600 --seed 7')
 	@. ./env.sh && exec python -m emotion_lab fuzz $(FUZZ_ARGS)
 
-check: $(VENV)/.dev-installed docs ## Check format, lint, types, import walls and documents
+check: ## Check format, lint, types, import walls and documents
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types style docs
+
+types: $(VENV)/.dev-installed
+	$(VENV)/bin/mypy
+
+style: $(VENV)/.dev-installed
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
-	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/python -m tools.check_documents
 

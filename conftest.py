@@ -12,7 +12,6 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
-from domain_coordinator import domain_id
 from hypothesis import settings
 
 from emotion_node.model_store.catalogue import FACES, WHISPER, cache_dir, fetch_command
@@ -22,6 +21,18 @@ SOURCE_ENV = (
     'pytest (in a ROS workspace: `. install/setup.bash`).'
 )
 
+ROS_FOUND = importlib.util.find_spec('rclpy') is not None
+NEED_ROS = [
+    'emotion_lab',
+    'test/cli/test_demo.py',
+    'test/messages/test_emotion.py',
+    'test/ros',
+    'test/test_network.py',
+    'test/test_setup.py',
+    'test/test_walls.py',
+]
+"""Tests of what needs ROS, or is done in the environment with ROS only."""
+
 # A shell starts background jobs with SIGINT ignored, and the processes that tests start would
 # inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -29,10 +40,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Isolates the tests from nodes of other tests, runs and robots. This must be in the environment
 # before anything initialises rclpy; processes that tests start inherit it.
 _resources = contextlib.ExitStack()
-_candidates = itertools.count(os.getpid())
-os.environ['ROS_DOMAIN_ID'] = str(
-    _resources.enter_context(domain_id(lambda: next(_candidates) % 100 + 1))
-)
+if ROS_FOUND:
+    from domain_coordinator import domain_id
+
+    _candidates = itertools.count(os.getpid())
+    os.environ['ROS_DOMAIN_ID'] = str(
+        _resources.enter_context(domain_id(lambda: next(_candidates) % 100 + 1))
+    )
+else:
+    collect_ignore = NEED_ROS
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 for variable in ('ROS_LOCALHOST_ONLY', 'ROS_STATIC_PEERS', 'ROS_DISCOVERY_SERVER'):
     os.environ.pop(variable, None)
@@ -41,7 +57,8 @@ os.environ['ROS_LOG_DIR'] = _resources.enter_context(
 )
 # Models that the user has fetched do not affect the tests, except the one that finds faces and
 # those that tests request.
-_FETCHED = cache_dir()
+# A worker of pytest-xdist gets the environment of the run that started it.
+_FETCHED = Path(os.environ.setdefault('EMOTION_TESTS_FETCHED', str(cache_dir())))
 os.environ['EMOTION_MODELS_CACHE'] = _resources.enter_context(
     tempfile.TemporaryDirectory(prefix='emotion_node-models-')
 )
@@ -65,6 +82,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_report_header() -> str:
+    if not ROS_FOUND:
+        return 'ROS: there is no rclpy, so only the tests that need none run'
     return f'ROS: domain {os.environ["ROS_DOMAIN_ID"]}, this machine only' + (
         '' if messages_found() else f'\n{SOURCE_ENV}'
     )

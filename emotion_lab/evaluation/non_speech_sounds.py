@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -51,10 +51,14 @@ class NonSpeechSound:
     samples: FloatArray
 
 
-def non_speech_sounds() -> Iterator[NonSpeechSound]:
-    """Yield `CLIPS_PER_KIND` sounds of each kind, quantised to 16 bits as by a microphone."""
+def non_speech_sounds(clips: Sequence[int] = range(CLIPS_PER_KIND)) -> Iterator[NonSpeechSound]:
+    """Yield sounds of each kind, quantised to 16 bits as by a microphone.
+
+    Args:
+        clips: which of each kind, 0 to `CLIPS_PER_KIND` - 1. A clip depends on no other.
+    """
     for number, (kind, make) in enumerate(KINDS.items()):
-        for clip in range(CLIPS_PER_KIND):
+        for clip in clips:
             rng = np.random.default_rng((SEED, number, clip))
             count = round(rng.uniform(*LENGTHS_S) * SAMPLE_RATE)
             sound = make(count, rng)

@@ -15,7 +15,7 @@ from emotion_lab.data.speaker_clips import read_talkers
 from emotion_lab.data.speech import find_speech, read_audio, read_ravdess
 from emotion_lab.data.voice_conditions import CONDITIONS
 from emotion_lab.evaluation.hallucinations import noises
-from emotion_lab.evaluation.non_speech_sounds import non_speech_sounds
+from emotion_lab.evaluation.non_speech_sounds import NonSpeechSound, non_speech_sounds
 from emotion_lab.evaluation.text import evaluate_text
 from emotion_lab.evaluation.voice_figures import (
     as_utterance,
@@ -106,16 +106,26 @@ def test_clipped_speech_still_sounds_aroused(voice: OnnxVoiceEmotion, angry: Flo
     assert emotion.arousal > 0
 
 
-def test_an_unreliable_voice_estimate_is_flat(voice: OnnxVoiceEmotion) -> None:
-    for sound in list(non_speech_sounds())[::7]:
+@pytest.fixture(scope='module')
+def sounds() -> list[NonSpeechSound]:
+    """Sounds without speech, which take a while to make."""
+    return list(non_speech_sounds())
+
+
+def test_an_unreliable_voice_estimate_is_flat(
+    voice: OnnxVoiceEmotion, sounds: list[NonSpeechSound]
+) -> None:
+    for sound in sounds[::7]:
         if len(sound.samples) > SAMPLE_RATE:
             scores, affect, reliability = voice.run(sound.samples)
             assert scores.max() <= reliability + (1 - reliability) / len(LABELS) + 1e-5
             assert max(map(abs, affect)) <= reliability + 1e-5
 
 
-def test_non_speech_sounds_cause_few_false_alarms(voice: OnnxVoiceEmotion) -> None:
-    assert false_alarm_figures(voice, non_speech_sounds())['rate'] <= 0.05
+def test_non_speech_sounds_cause_few_false_alarms(
+    voice: OnnxVoiceEmotion, sounds: list[NonSpeechSound]
+) -> None:
+    assert false_alarm_figures(voice, sounds)['rate'] <= 0.05
 
 
 @pytest.mark.parametrize(
@@ -131,9 +141,13 @@ def test_pocketsphinx_understands_calm_people(clip: str, words: str) -> None:
     assert common_words(words_of(words), words_of(transcript.text)) >= 4
 
 
+@pytest.fixture(scope='module')
+def whisper(whisper_base: Path) -> WhisperTranscriber:
+    return WhisperTranscriber(str(whisper_base))
+
+
 @pytest.mark.parametrize('kind', ['hum', 'knocks', 'music'])
-def test_whisper_finds_no_words_in_noise(kind: str, whisper_base: Path) -> None:
-    whisper = WhisperTranscriber(str(whisper_base))
+def test_whisper_finds_no_words_in_noise(kind: str, whisper: WhisperTranscriber) -> None:
     for sound in noises(kind, 2, np.random.default_rng(3)):
         assert feed(whisper.stream(), sound).reason is Reason.NO_SPEECH_RECOGNISED
 

@@ -119,10 +119,16 @@ def test_outliers_have_lengths_within_the_range(recording: FloatArray, family: s
 
 
 def test_non_speech_sounds_are_many_and_always_the_same() -> None:
-    first, again = ([one.samples for one in non_speech_sounds()] for _ in range(2))
-    assert len(first) == CLIPS_PER_KIND * len(KINDS)
-    sums = [[zlib.crc32(samples.tobytes()) for samples in sounds] for sounds in (first, again)]
-    assert sums[0] == sums[1]
-    assert all(np.abs(samples).max() <= 1 for samples in first)
-    silent = [samples for samples in first if not samples.any()]
+    sounds = [one.samples for one in non_speech_sounds()]
+    assert len(sounds) == CLIPS_PER_KIND * len(KINDS)
+    assert len({zlib.crc32(samples.tobytes()) for samples in sounds}) > 0.9 * len(sounds)
+    assert all(np.abs(samples).max() <= 1 for samples in sounds)
+    silent = [samples for samples in sounds if not samples.any()]
     assert 0 < len(silent) < CLIPS_PER_KIND
+    some = range(3, CLIPS_PER_KIND, 8)
+    again = [one.samples for one in non_speech_sounds(some)]
+    for kind in range(len(KINDS)):
+        for place, clip in enumerate(some):
+            np.testing.assert_array_equal(
+                again[kind * len(some) + place], sounds[kind * CLIPS_PER_KIND + clip]
+            )
