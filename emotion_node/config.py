@@ -312,17 +312,12 @@ class InferenceConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class TextConfig:
-    """Emotion from the words."""
+class ModelConfig:
+    """What the three emotion models have in common."""
 
-    backend: str = _p(
-        'onnx',
-        'Text emotion model. "transformers" is any sequence classifier of Hugging Face; it '
-        'requires torch and transformers.',
-        choices=('onnx', 'transformers', 'off'),
-    )
-    model: str = _p('text', 'ONNX only: name of the model in the manifest.')
-    threads: int = _p(1, 'Number of threads of the text model.', '', 1, 64)
+    backend: str = ''
+    model: str = _p('', 'ONNX only: name of the model in the manifest.')
+    threads: int = _p(1, 'Number of threads of the model.', '', 1, 64)
     transformers_model: str = _p('', 'Transformers only: folder or hub id of the classifier.')
     transformers_local_files_only: bool = _p(
         True, 'Transformers only: never download a model when the node starts.'
@@ -332,6 +327,24 @@ class TextConfig:
         'Transformers only: emotions of labels whose names are not known, e.g. "LABEL_0=anger, '
         'LABEL_1=joy, irony="; nothing after the equals sign excludes a label.',
     )
+    transformers_device: str = _p(
+        'auto',
+        'Transformers only: where it runs. "auto" takes a GPU if torch can use one.',
+        choices=('auto', 'cpu', 'cuda'),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TextConfig(ModelConfig):
+    """Emotion from the words."""
+
+    backend: str = _p(
+        'onnx',
+        'Text emotion model. "transformers" is any sequence classifier of Hugging Face; it '
+        'requires torch and transformers.',
+        choices=('onnx', 'transformers', 'off'),
+    )
+    model: str = _p('text', 'ONNX only: name of the model in the manifest.')
     transformers_turns: int = _p(
         0,
         'Transformers only: number of past utterances placed before the current one, joined by '
@@ -348,20 +361,21 @@ class TextConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class VoiceConfig:
+class VoiceConfig(ModelConfig):
     """Emotion from the voice."""
 
     backend: str = _p(
         'auto',
-        'Voice emotion model. "auto" takes the one in the manifest, if there is one.',
-        choices=('auto', 'onnx', 'off'),
+        'Voice emotion model. "auto" takes the one in the manifest, if there is one; '
+        '"transformers" is any audio classifier of Hugging Face, such as of the wav2vec 2.0 or '
+        'WavLM kind; it requires torch and transformers, and a GPU to be fast.',
+        choices=('auto', 'onnx', 'transformers', 'off'),
     )
-    model: str = _p('voice', 'Name of the model in the manifest.')
-    threads: int = _p(1, 'Number of threads of the voice model.', '', 1, 64)
+    model: str = _p('voice', 'ONNX only: name of the model in the manifest.')
 
 
 @dataclass(frozen=True, slots=True)
-class FaceConfig:
+class FaceConfig(ModelConfig):
     """Face tracking and expression."""
 
     backend: str = _p(
@@ -369,18 +383,20 @@ class FaceConfig:
         'Face detection and landmarks: "onnx" runs MediaPipe\'s networks, without MediaPipe.',
         choices=('onnx', 'off'),
     )
-    expression: str = _p(
-        'auto',
-        'Expression model. "auto" takes the one in the manifest, if there is one; "landmarks" is '
-        'a model over landmark sequences, which you train yourself.',
-        choices=('auto', 'onnx', 'landmarks', 'off'),
-    )
     model: str = _p(
         'face',
         'Name of the expression model in the manifest. For "landmarks" also the path of its '
         'folder, beside which its own manifest is.',
     )
     threads: int = _p(1, 'Number of threads of the expression model.', '', 1, 64)
+    expression: str = _p(
+        'auto',
+        'Expression model. "auto" takes the one in the manifest, if there is one; "landmarks" is '
+        'a model over landmark sequences, which you train yourself; "transformers" is any image '
+        'classifier of Hugging Face over faces; it requires torch and transformers, and a GPU to '
+        'be fast.',
+        choices=('auto', 'onnx', 'landmarks', 'transformers', 'off'),
+    )
     landmarker: str = _p(
         '',
         'Path of a face_landmarker.task file of MediaPipe, for its landmarks and blendshapes; if '

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emotion_node.backends.label_table import parse_table
 from emotion_node.backends.resampler_soxr import SoxrResampler
-from emotion_node.config import Config, TextConfig, TranscriberConfig
+from emotion_node.config import Config, TranscriberConfig
 from emotion_node.core.analysis.analysis import Analysis, AnalysisModels
 from emotion_node.core.analysis.guard import Guard
 from emotion_node.core.hearing.stream import Hearing
@@ -17,7 +17,6 @@ from emotion_node.core.vision.face_points import WIDTH as POINTS_WIDTH
 from emotion_node.core.vision.face_points import read_points
 from emotion_node.core.vision.stream import FaceVision
 from emotion_node.core.vision.tracker import FaceTracker
-from emotion_node.datatypes import primary_languages
 from emotion_node.errors import MissingError, ModelError
 from emotion_node.interfaces import (
     FaceEmotion,
@@ -27,7 +26,6 @@ from emotion_node.interfaces import (
     Vad,
     VoiceEmotion,
 )
-from emotion_node.labels import LABELS
 from emotion_node.model_store.manifest import find_model, read_manifest
 
 Log = Callable[[str], None]
@@ -87,9 +85,9 @@ def load_models(config: Config, log: Log) -> Models:
         vad=load_vad(config),
         transcriber=load_transcriber(config.transcriber, log),
         text=_load_text(config, log, providers),
-        voice=_load_voice(config, providers),
+        voice=_load_voice(config, log, providers),
         faces=(faces := _load_faces(config, log)),
-        face=_load_expression(config, providers) if faces else None,
+        face=_load_expression(config, log, providers) if faces else None,
         providers=providers,
     )
 
@@ -221,38 +219,33 @@ def _load_text(config: Config, log: Log, providers: Sequence[str]) -> TextEmotio
         case 'off':
             return None
         case 'transformers':
-            return _load_transformers(config.text, log)
+            with _optional_packages('text.backend'):
+                from emotion_node.backends.text_transformers import TransformersTextEmotion
+            return TransformersTextEmotion(config.text, log)
     from emotion_node.backends.text_onnx import OnnxTextEmotion
 
     entry = find_model(config.text.model, config.models_dir)
     return OnnxTextEmotion(entry, config.text.threads, providers)
 
 
-def _load_transformers(config: TextConfig, log: Log) -> TextEmotion:
-    table = parse_table(config.transformers_labels)
-    # The packages are optional.
+@contextlib.contextmanager
+def _optional_packages(parameter: str) -> Iterator[None]:
+    """Name the packages that are missing for what a parameter asks for."""
     try:
-        from emotion_node.backends.text_transformers import TransformersTextEmotion
+        yield
     except ModuleNotFoundError as error:
         raise ModelError(
-            f'text.backend "transformers" needs the Python package {error.name}: '
-            'pip install torch transformers, or set text.backend to onnx or off'
+            f'{parameter} "transformers" needs the Python package {error.name}: '
+            'pip install torch transformers pillow, or choose another one'
         ) from error
-    model = TransformersTextEmotion(
-        config.transformers_model,
-        table,
-        turns=config.transformers_turns,
-        languages=primary_languages(config.transformers_languages),
-        local_files_only=config.transformers_local_files_only,
-        threads=config.threads,
-    )
-    if never := [label for label, n in zip(LABELS, model.labels.sum(0), strict=True) if not n]:
-        log(f'Text emotion by {model.info.name}, which never answers {", ".join(never)}')
-    return model
 
 
-def _load_voice(config: Config, providers: Sequence[str]) -> VoiceEmotion | None:
+def _load_voice(config: Config, log: Log, providers: Sequence[str]) -> VoiceEmotion | None:
     voice = config.voice
+    if voice.backend == 'transformers':
+        with _optional_packages('voice.backend'):
+            from emotion_node.backends.voice_transformers import TransformersVoiceEmotion
+        return TransformersVoiceEmotion(voice, log)
     if voice.backend == 'off' or _lacks(config, voice.backend, voice.model):
         return None
     from emotion_node.backends.voice_onnx import OnnxVoiceEmotion
@@ -273,8 +266,12 @@ def _load_faces(config: Config, log: Log) -> FaceFinder | None:
         return None
 
 
-def _load_expression(config: Config, providers: Sequence[str]) -> FaceEmotion | None:
+def _load_expression(config: Config, log: Log, providers: Sequence[str]) -> FaceEmotion | None:
     face, folder, key = config.face, config.models_dir, config.face.model
+    if face.expression == 'transformers':
+        with _optional_packages('face.expression'):
+            from emotion_node.backends.face_transformers import TransformersFaceEmotion
+        return TransformersFaceEmotion(face, log)
     if face.expression == 'off' or _lacks(config, face.expression, key):
         return None
     if face.expression == 'landmarks':

@@ -20,15 +20,10 @@ from emotion_lab.training.face_model import FaceNet, FaceTraining
 from emotion_lab.training.text_model import TextTraining
 from emotion_lab.training.voice_model import PacedVoice, VoiceNet, VoiceTraining
 from emotion_node.backends.face_image import SIDE, face_image
-from emotion_node.backends.face_onnx import (
-    EXPRESSIONS,
-    FLOOR,
-    MIN_FRAMES,
-    PERIOD_NS,
-    pool_expressions,
-)
+from emotion_node.backends.face_onnx import EXPRESSIONS, PERIOD_NS
+from emotion_node.backends.face_pooling import FLOOR, MIN_FRAMES, pool_expressions
 from emotion_node.backends.voice_features import log_mel
-from emotion_node.backends.voice_onnx import MAX_SAMPLES, MIN_SPEECH_NS
+from emotion_node.backends.voice_input import MAX_SAMPLES, MIN_SPEECH_NS
 from emotion_node.datatypes import (
     SAMPLE_RATE,
     FloatArray,

@@ -5,7 +5,7 @@ Training uses the images of FER+ as they are; faces are aligned to where eyes an
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -38,21 +38,34 @@ def face_image(mesh: FaceMesh) -> npt.NDArray[np.uint8]:
     Raises:
         ValueError: eyes and mouth coincide.
     """
-    grey = cv2.cvtColor(mesh.crop, cv2.COLOR_BGR2GRAY)
+    return _aligned(cv2.cvtColor(mesh.crop, cv2.COLOR_BGR2GRAY), mesh, SIDE)
+
+
+def face_colour_image(mesh: FaceMesh, side: int) -> npt.NDArray[np.uint8]:
+    """Return the face as a (`side`, `side`, 3) uint8 RGB image, aligned as `face_image` does.
+
+    Raises:
+        ValueError: eyes and mouth coincide.
+    """
+    return _aligned(cv2.cvtColor(mesh.crop, cv2.COLOR_BGR2RGB), mesh, side)
+
+
+def _aligned(crop: npt.NDArray[Any], mesh: FaceMesh, side: int) -> npt.NDArray[np.uint8]:
+    aim = (_AIM + 0.5) * side / SIDE - 0.5
     # Halved by areas while it is much too large: interpolation alone would skip pixels.
     points = _in_crop(mesh)
     while True:
-        to_places = fit_similarity(points, _AIM)
+        to_places = fit_similarity(points, aim)
         if to_places is None:
             raise ValueError('eyes and mouth of a face coincide; its landmarks are broken')
-        if to_places.scale > 0.55 or len(grey) < 2 * SIDE:
+        if to_places.scale > 0.55 or len(crop) < 2 * side:
             break
-        grey = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        crop = cv2.resize(crop, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         points = points / 2 - 0.25
     image = cv2.warpAffine(
-        grey,
+        crop,
         to_places.matrix(),
-        (SIDE, SIDE),
+        (side, side),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Final
 
 import numpy as np
 
 from emotion_node.backends.face_image import SIDE, face_image
+from emotion_node.backends.face_pooling import expression_row, pool_emotion
 from emotion_node.backends.onnx import LABEL_COUNT, OnnxModel, Signature
-from emotion_node.datatypes import NS_PER_S, FloatArray, ModalityEmotion, Reason
+from emotion_node.datatypes import NS_PER_S, FloatArray, ModalityEmotion
 from emotion_node.faces import FaceMesh, FaceSequence, Image
-from emotion_node.labels import LABELS, Modality
+from emotion_node.labels import LABELS
 
 EXPRESSIONS: Final = (*LABELS, 'contempt')
-"""Classes of the model. Contempt is none of the seven labels: its share is left out and
-lowers the reliability, and where it is above one half there is no answer."""
+"""Classes of the model. Contempt is none of the seven labels (see `pool_emotion`)."""
 
 INPUT: Final = 'faces'
 """(batch, `SIDE`, `SIDE`) float32 brightness, 0..255, as `face_image` makes them."""
@@ -27,11 +26,6 @@ SIGNATURE: Final = Signature(
 
 PERIOD_NS: Final = 2 * NS_PER_S // 25
 """Expressions last for half a second and longer (Ekman, 2003): 12.5 frames per second suffice."""
-MIN_FRAMES: Final = 2
-MIN_VISIBILITY: Final = 0.05
-"""Mean visibility below which the face is too far away or turned too far."""
-FLOOR: Final = 1e-4
-"""Minimum probability of an expression in one frame."""
 
 
 class OnnxFaceEmotion(OnnxModel):
@@ -55,37 +49,8 @@ class OnnxFaceEmotion(OnnxModel):
 
     def observe(self, mesh: FaceMesh) -> FloatArray:
         """Return (8,) logarithms of the probabilities of `EXPRESSIONS`."""
-        scores = np.maximum(self.run(face_image(mesh)), FLOOR)
-        return np.asarray(np.log(scores), np.float32)
+        return expression_row(self.run(face_image(mesh)))
 
     def estimate(self, seen: FaceSequence) -> ModalityEmotion:
-        """Return the emotion that a face shows over an utterance.
-
-        It is absent when there are too few frames (`too_short`), and when the face is too
-        small or turned too far in them, or shows contempt (`low_confidence`).
-        """
-        if len(seen.rows) < MIN_FRAMES:
-            return ModalityEmotion.absent(Modality.FACE, Reason.TOO_SHORT, model=self.info)
-        visible = float(seen.quality.mean())
-        if visible < MIN_VISIBILITY:
-            return ModalityEmotion.absent(
-                Modality.FACE, Reason.LOW_CONFIDENCE, model=self.info, reliability=visible
-            )
-        pooled = pool_expressions(seen)
-        contempt = float(pooled[-1])
-        reliability = visible * (1 - contempt)
-        if contempt > 0.5:
-            return ModalityEmotion.absent(
-                Modality.FACE, Reason.LOW_CONFIDENCE, model=self.info, reliability=reliability
-            )
-        scores = pooled[:-1] / (1 - pooled[-1])
-        emotion = ModalityEmotion.from_scores(Modality.FACE, scores, self.info, len(seen.rows))
-        return dataclasses.replace(emotion, reliability=reliability)
-
-
-def pool_expressions(seen: FaceSequence) -> FloatArray:
-    """Return (8,) probabilities over the frames of an utterance, weighted by their quality."""
-    weights = seen.quality / seen.quality.sum()
-    logits = weights @ seen.rows
-    scores = np.exp(logits - logits.max())
-    return np.asarray(scores / scores.sum(), np.float32)
+        """Return the emotion that a face shows over an utterance, as `pool_emotion` does."""
+        return pool_emotion(seen, self.info)

@@ -11,12 +11,10 @@ from emotion_node.datatypes import FloatArray
 from emotion_node.errors import ModelError
 from emotion_node.labels import LABELS
 
-PARAMETER: Final = 'text.transformers_labels'
-
 KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
-    'neutral': ('neutral', 'no emotion'),
+    'neutral': ('neutral', 'no emotion', 'neu', 'calm'),
     'joy': (
-        *('joy', 'joyful', 'happy', 'happiness'),
+        *('joy', 'joyful', 'happy', 'happiness', 'hap'),
         *('admiration', 'amusement', 'approval', 'caring', 'desire', 'excitement', 'gratitude'),
         *('love', 'optimism', 'pride', 'relief'),
     ),
@@ -24,7 +22,7 @@ KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
         *('sadness', 'sad'),
         *('disappointment', 'embarrassment', 'grief', 'remorse'),
     ),
-    'anger': ('anger', 'angry', 'annoyance', 'disapproval'),
+    'anger': ('anger', 'angry', 'ang', 'annoyance', 'disapproval'),
     'surprise': (
         *('surprise', 'surprised'),
         *('confusion', 'curiosity', 'realization'),
@@ -32,14 +30,19 @@ KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
     'fear': ('fear', 'fearful', 'scared', 'afraid', 'nervousness'),
     'disgust': ('disgust', 'disgusted'),
 }
-"""Synonyms of the seven labels, and the finer labels of GoEmotions, grouped as in its paper into
-Ekman's emotions (Demszky et al., "GoEmotions: A Dataset of Fine-Grained Emotions", ACL 2020)."""
+"""Synonyms and short forms of the seven labels, and the finer labels of GoEmotions, grouped as in
+its paper into Ekman's emotions (Demszky et al., "GoEmotions: A Dataset of Fine-Grained Emotions",
+ACL 2020)."""
 
 _KNOWN: Final = {name: label for label, names in KNOWN.items() for name in names}
 
 
-def parse_table(text: str) -> dict[str, str]:
+def parse_table(text: str, parameter: str) -> dict[str, str]:
     """Parse a label table such as "LABEL_0=anger, love=joy, irony=".
+
+    Args:
+        text: the table.
+        parameter: its name, for error messages.
 
     Returns:
         One of `labels.LABELS` for each named label; empty where it is mapped to nothing.
@@ -51,17 +54,17 @@ def parse_table(text: str) -> dict[str, str]:
     for entry in filter(None, (part.strip() for part in text.split(','))):
         theirs, equals, ours = (part.strip() for part in entry.rpartition('='))
         if not equals or not theirs:
-            raise ModelError(f'{PARAMETER}: expected "label=emotion", got {entry!r}')
+            raise ModelError(f'{parameter}: expected "label=emotion", got {entry!r}')
         if ours and ours not in LABELS:
             raise ModelError(
-                f'{PARAMETER}: {theirs!r} is mapped to {ours!r}; expected one of '
+                f'{parameter}: {theirs!r} is mapped to {ours!r}; expected one of '
                 f'{", ".join(LABELS)}, or nothing'
             )
         table[theirs] = ours
     return table
 
 
-def label_matrix(labels: Sequence[str], table: Mapping[str, str]) -> FloatArray:
+def label_matrix(labels: Sequence[str], table: Mapping[str, str], parameter: str) -> FloatArray:
     """Return which of the seven each label of a classifier is mapped to.
 
     Names are compared without regard to case; the table takes precedence over `KNOWN`.
@@ -69,6 +72,7 @@ def label_matrix(labels: Sequence[str], table: Mapping[str, str]) -> FloatArray:
     Args:
         labels: (n,) the classifier's labels in the order of its outputs.
         table: as `parse_table` returns it.
+        parameter: name of the table, for error messages.
 
     Returns:
         (n, 7) float32 with a single 1 in each row, or none where a label is mapped to nothing:
@@ -81,13 +85,13 @@ def label_matrix(labels: Sequence[str], table: Mapping[str, str]) -> FloatArray:
     places = {label.casefold() for label in labels}
     if strange := [name for name in table if name.casefold() not in places]:
         raise ModelError(
-            f'{PARAMETER} names {", ".join(strange)}; the model has {", ".join(labels)}'
+            f'{parameter} names {", ".join(strange)}; the model has {", ".join(labels)}'
         )
     known = _KNOWN | {name.casefold(): ours for name, ours in table.items()}
     if unmapped := [label for label in labels if label.casefold() not in known]:
         raise ModelError(
             f'the model has labels of unknown meaning: {", ".join(unmapped)}; map each in '
-            f'{PARAMETER} to one of {", ".join(LABELS)}, or to nothing, e.g. '
+            f'{parameter} to one of {", ".join(LABELS)}, or to nothing, e.g. '
             f'"{unmapped[0]}=joy, ..." or "{unmapped[0]}=, ..."'
         )
     matrix = np.zeros((len(labels), len(LABELS)), np.float32)
@@ -95,5 +99,5 @@ def label_matrix(labels: Sequence[str], table: Mapping[str, str]) -> FloatArray:
         if ours := known[label.casefold()]:
             row[LABELS.index(ours)] = 1.0
     if not matrix.any():
-        raise ModelError(f'{PARAMETER} maps every label of the model to nothing')
+        raise ModelError(f'{parameter} maps every label of the model to nothing')
     return matrix

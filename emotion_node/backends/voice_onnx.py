@@ -8,8 +8,8 @@ import numpy as np
 
 from emotion_node.backends.onnx import LABEL_COUNT, OnnxModel, Signature
 from emotion_node.backends.voice_features import MELS, is_silent, log_mel
+from emotion_node.backends.voice_input import voice_samples
 from emotion_node.datatypes import (
-    NS_PER_S,
     SAMPLE_RATE,
     FloatArray,
     ModalityEmotion,
@@ -30,10 +30,6 @@ SIGNATURE: Final = Signature(
     dict(zip(OUTPUTS, (('batch', LABEL_COUNT), ('batch', 2), ('batch',)), strict=True)),
 )
 
-MIN_SPEECH_NS: Final = NS_PER_S // 2
-"""Minimum duration of the speech."""
-MAX_SAMPLES: Final = 15 * SAMPLE_RATE
-"""Of longer utterances, the last samples are used."""
 MIN_RELIABILITY: Final = 0.1
 """Below this the sound is not taken for a voice."""
 
@@ -59,15 +55,9 @@ class OnnxVoiceEmotion(OnnxModel):
         Raises:
             ValueError: some samples are not finite.
         """
-        if utterance.end_ns - utterance.start_ns < MIN_SPEECH_NS or not len(utterance.samples):
+        samples = voice_samples(utterance)
+        if samples is None:
             return ModalityEmotion.absent(Modality.VOICE, Reason.TOO_SHORT, model=self.info)
-        samples = utterance.samples[-MAX_SAMPLES:]
-        broken = int(np.count_nonzero(~np.isfinite(samples)))
-        if broken:
-            raise ValueError(
-                f'{broken} of {len(samples)} audio samples are not finite; the audio driver or '
-                'a filter before the node is broken'
-            )
         reliability = 0.0
         if not is_silent(samples):
             scores, (valence, arousal), reliability = self.run(samples)

@@ -8,12 +8,8 @@ import pytest
 from support.manifests import with_file
 
 from emotion_node.backends.face_image import PLACES, SIDE, face_image
-from emotion_node.backends.face_onnx import (
-    EXPRESSIONS,
-    MIN_FRAMES,
-    OnnxFaceEmotion,
-    pool_expressions,
-)
+from emotion_node.backends.face_onnx import EXPRESSIONS, OnnxFaceEmotion
+from emotion_node.backends.face_pooling import MIN_FRAMES, pool_expressions
 from emotion_node.backends.vad_silero import find_silero
 from emotion_node.datatypes import NS_PER_S, FloatArray, ModalityEmotion, Reason
 from emotion_node.errors import ModelError

@@ -20,8 +20,11 @@ HARTMANN = ('anger', 'disgust', 'fear', 'joy', 'neutral', 'sadness', 'surprise')
 DAIR = ('sadness', 'joy', 'love', 'anger', 'fear', 'surprise')
 
 
+TABLE = 'voice.transformers_labels'
+
+
 def counted_as(labels: tuple[str, ...], table: str = '') -> list[str]:
-    matrix = label_matrix(labels, parse_table(table))
+    matrix = label_matrix(labels, parse_table(table, TABLE), TABLE)
     return [LABELS[int(row.argmax())] if row.any() else '' for row in matrix]
 
 
@@ -57,9 +60,9 @@ def test_the_table_takes_precedence_over_known_labels() -> None:
 def test_a_label_is_left_out_only_if_the_table_says_so() -> None:
     assert counted_as(('joy', 'irony'), 'irony=') == ['joy', '']
     with pytest.raises(ModelError, match=r'unknown meaning: irony, LABEL_7; map each in'):
-        label_matrix(('joy', 'irony', 'LABEL_7'), {})
+        label_matrix(('joy', 'irony', 'LABEL_7'), {}, TABLE)
     with pytest.raises(ModelError, match='maps every label of the model to nothing'):
-        label_matrix(('joy', 'sad'), parse_table('joy=, sad='))
+        label_matrix(('joy', 'sad'), parse_table('joy=, sad=', TABLE), TABLE)
 
 
 @pytest.mark.parametrize(
@@ -71,13 +74,13 @@ def test_a_label_is_left_out_only_if_the_table_says_so() -> None:
     ],
 )
 def test_a_malformed_table_is_rejected(table: str, message: str) -> None:
-    with pytest.raises(ModelError, match=message):
-        parse_table(table)
+    with pytest.raises(ModelError, match=rf'^{TABLE}: .*{message}'):
+        parse_table(table, TABLE)
 
 
 def test_a_table_for_another_model_is_rejected() -> None:
     with pytest.raises(ModelError, match='names LABEL_0; the model has joy, sad'):
-        label_matrix(('joy', 'sad'), {'LABEL_0': 'joy'})
+        label_matrix(('joy', 'sad'), {'LABEL_0': 'joy'}, TABLE)
 
 
 @given(
@@ -86,7 +89,7 @@ def test_a_table_for_another_model_is_rejected() -> None:
 )
 def test_sums_keep_all_probability_but_that_of_labels_left_out(ours: list[str], seed: int) -> None:
     labels = [f'LABEL_{n}' for n in range(len(ours))]
-    matrix = label_matrix(labels, dict(zip(labels, ours, strict=True)))
+    matrix = label_matrix(labels, dict(zip(labels, ours, strict=True)), TABLE)
     given_scores = np.random.default_rng(seed).dirichlet(np.ones(len(ours)))
     found = given_scores @ matrix
     for place, label in enumerate(LABELS):

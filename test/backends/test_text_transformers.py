@@ -14,9 +14,8 @@ from support.recordings import CONVERSATION, write_media
 from support.scripted import PastTurn
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from emotion_node.backends.label_table import parse_table
 from emotion_node.cli.main import main
-from emotion_node.config import make_config
+from emotion_node.config import TextConfig, make_config
 from emotion_node.datatypes import ModalityEmotion, Reason
 from emotion_node.errors import ModelError
 from emotion_node.factory import Models, load_models
@@ -83,7 +82,11 @@ def build(
 
 
 def load(folder: Path | str, table: str = '', **options: Any) -> Any:
-    return backend.TransformersTextEmotion(str(folder), parse_table(table), **options)
+    config = TextConfig(
+        transformers_model=str(folder), transformers_labels=table, transformers_device='cpu',
+        **options,
+    )  # fmt: skip
+    return backend.TransformersTextEmotion(config, lambda text: None)
 
 
 def scores(emotion: ModalityEmotion) -> dict[str, float]:
@@ -165,7 +168,7 @@ def test_it_answers_as_transformers_does(folder: Path, model: Any) -> None:
 
 
 def test_past_turns_are_joined_if_the_parameter_says_so(folder: Path) -> None:
-    one, all_of_them = load(folder, turns=1), load(folder, turns=9)
+    one, all_of_them = load(folder, transformers_turns=1), load(folder, transformers_turns=9)
     expected = answer(folder, 'oh no! [SEP] so sad')
     assert list(scores(one.estimate('so sad', PAST)).values()) == pytest.approx(expected)
     expected = answer(folder, 'hi! [SEP] oh no! [SEP] so sad')
@@ -174,7 +177,7 @@ def test_past_turns_are_joined_if_the_parameter_says_so(folder: Path) -> None:
 
 
 def test_turns_that_do_not_fit_are_left_out(folder: Path) -> None:
-    model = load(folder, turns=3)
+    model = load(folder, transformers_turns=3)
     room = LENGTH - 2 - 2
     whole = 'a' * room
     alone = scores(model.estimate(whole))
@@ -281,7 +284,7 @@ def test_past_turns_need_a_separator(tmp_path: Path) -> None:
     build(tmp_path, LABELS, separator=False)
     assert load(tmp_path).estimate('oh no').available
     with pytest.raises(ModelError, match=r'no separator .*set text\.transformers_turns to 0'):
-        load(tmp_path, turns=2)
+        load(tmp_path, transformers_turns=2)
 
 
 def test_an_output_that_is_not_finite_is_a_fault_not_an_emotion(tmp_path: Path) -> None:
@@ -312,9 +315,7 @@ def test_parameters_select_it_and_the_log_names_the_labels_it_never_answers(
     assert models.describe()['text emotion'] == 'moods'
     assert models.text is not None
     assert models.text.estimate('ah').label == 'disgust'
-    assert logged == [
-        'Text emotion by moods, which never answers joy, sadness, anger, surprise, fear'
-    ]
+    assert logged == ['Emotion of the text by moods, never joy, sadness, anger, surprise, fear']
 
 
 def test_annotate_uses_it_for_a_recording(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from support.recordings import conversation_utterances
 from support.scripted import utterance
 
 from emotion_node.backends.vad_silero import find_silero
-from emotion_node.backends.voice_onnx import MAX_SAMPLES, MIN_RELIABILITY, OnnxVoiceEmotion
+from emotion_node.backends.voice_input import MAX_SAMPLES
+from emotion_node.backends.voice_onnx import MIN_RELIABILITY, OnnxVoiceEmotion
 from emotion_node.config import make_config
 from emotion_node.datatypes import (
     NS_PER_SAMPLE,
