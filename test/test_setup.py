@@ -46,7 +46,7 @@ def _pins(name: str) -> Iterator[tuple[str, str, list[str]]]:
             yield found[1], found[2], re.findall(r'sha256:(\w+)', found[3])
 
 
-OPTIONAL = {PACKAGE / 'backends' / 'text_transformers.py'}
+OPTIONAL = {*(PACKAGE / 'backends').glob('*transformers*.py')}
 """Modules that are imported only when somebody asks for them."""
 
 
