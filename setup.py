@@ -26,8 +26,12 @@ def share(*folders: str) -> list[tuple[str, list[str]]]:
     return list(by_folder.items())
 
 
-EXTRAS = {'page': ['nicegui']}
-"""What a user may add: the live page."""
+EXTRAS = {
+    'page': ['nicegui'],
+    'export': ['pympi-ling', 'webvtt-py'],
+    'corpora': ['distributed'],
+}
+"""What a user may add: the live page, formats of `annotate --export`, and its `--jobs`."""
 
 setup(
     name=NAME,

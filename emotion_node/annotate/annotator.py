@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from emotion_node.annotate.annotation import Annotation
+from emotion_node.annotate.exports.formats import FORMATS
 from emotion_node.annotate.outputs import BagCopy, JsonLines
 from emotion_node.annotate.plan import Job
 from emotion_node.annotate.summary import Result
@@ -124,6 +125,10 @@ class Annotator:
                 problems[channels_cancel(hearing.channels.fallback)] = 1
             if outputs.bag is not None:
                 problems.update(dict.fromkeys(outputs.bag.left_out, 1))
+            for name, path in job.exports.items():
+                text = FORMATS[name](job.path, outputs.finals)
+                with open_output(path) as export:
+                    export.write(text)
             problems.update(dict.fromkeys(recording.remarks, 1))
             return Result(
                 job.path,
@@ -249,7 +254,7 @@ def open_output(output: str | Path) -> Iterator[IO[str]]:
         return
     path = Path(output)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, 'w', encoding='utf-8', opener=open_private) as file:
+    with open(path, 'w', encoding='utf-8', newline='\n', opener=open_private) as file:
         yield file
 
 

@@ -14,6 +14,7 @@ from typing import IO
 from rich.console import Console
 
 from emotion_node.annotate.annotator import Annotator, Options, open_output
+from emotion_node.annotate.exports.formats import FORMATS, read_formats
 from emotion_node.annotate.frames import report_rows
 from emotion_node.annotate.plan import plan
 from emotion_node.annotate.report import Row, html_report
@@ -50,6 +51,10 @@ A line has the fields of the message emotion_msgs/Emotion, with times as whole n
 before them "source" (the recording) and "start_s", "end_s": the position in seconds from the
 first sample of a bag's audio, or from the beginning of a file.
 
+--export writes, for each input, FOLDER/NAME.eaf (ELAN: a tier of words per speaker, with tiers of
+emotions below it), .vtt and .srt (subtitles), .rttm (who speaks when) and .csv (a row per
+utterance).
+
 --report FILE.html writes a table for human readers: for each utterance the words, the emotion,
 the facial cues of the speaker, whether the face shows the emotion, and the frame at the peak of
 the expression. Images are stored only in this report. For it, the recordings are read a second
@@ -60,6 +65,7 @@ Examples:
   python -m emotion_node annotate rosbag2_2025_06_01 -o annotated --audio-topic /mic/audio
   python -m emotion_node annotate *.wav -o emotions.jsonl -p transcriber.backend:=off
   python -m emotion_node annotate talk.mp4 -o talk.jsonl --report talk.html
+  python -m emotion_node annotate talk.mp4 -o annotated --export eaf,vtt
 """
 
 _WIDTH = 100
@@ -76,6 +82,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar='FILE.html',
         help='write a table for human readers, with images of the speakers',
+    )
+    parser.add_argument(
+        '--export',
+        default='',
+        metavar='FORMATS',
+        help=f'also write these, separated by commas, into the folder: {",".join(FORMATS)}',
     )
     parser.add_argument('--force', action='store_true', help='replace existing outputs')
     parser.add_argument(
@@ -134,7 +146,8 @@ def run(args: argparse.Namespace) -> int:
     console = Console(stderr=True, quiet=args.quiet)
     if not console.is_terminal:
         console.width = _WIDTH
-    jobs = plan(args.inputs, args.output, args.force, args.report)
+    formats = read_formats(args.export)
+    jobs = plan(args.inputs, args.output, args.force, args.report, formats)
     models = load_models(config, lambda text: console.print(text, style='dim'))
     topics = TopicNames(
         args.audio_topic, args.image_topic, args.robot_speaking_topic, args.transcript_in_topic

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from emotion_node.errors import UserError
@@ -24,14 +24,22 @@ class Job:
         path: the input.
         jsonl: file for its JSON lines; None where all inputs share one.
         bag: folder for its copy with the emotion topics added; None where there is none.
+        exports: files in other formats, by format.
     """
 
     path: Path
     jsonl: Path | None = None
     bag: Path | None = None
+    exports: Mapping[str, Path] = field(default_factory=dict)
 
 
-def plan(paths: Sequence[Path], output: str, force: bool, report: Path | None = None) -> list[Job]:
+def plan(
+    paths: Sequence[Path],
+    output: str,
+    force: bool,
+    report: Path | None = None,
+    formats: Sequence[str] = (),
+) -> list[Job]:
     """Return the outputs of each input, after making way for them.
 
     Args:
@@ -39,6 +47,7 @@ def plan(paths: Sequence[Path], output: str, force: bool, report: Path | None = 
         output: "-", a name ending in .jsonl, or a folder.
         force: replace outputs that exist.
         report: file for the HTML report.
+        formats: of further files, one for each input; `output` is a folder then.
 
     Raises:
         OutputError: an input is missing, or an output would replace something.
@@ -51,6 +60,10 @@ def plan(paths: Sequence[Path], output: str, force: bool, report: Path | None = 
             raise OutputError(f'{report} is a folder; the report is a file such as talk.html')
         _clear(report, force, paths)
     if output == '-' or output.endswith('.jsonl'):
+        if formats:
+            raise OutputError(
+                f'--export writes a file for each recording: name a folder with -o, not {output}'
+            )
         if output != '-':
             _clear(Path(output), force, paths)
         return [Job(path) for path in paths]
@@ -67,8 +80,9 @@ def plan(paths: Sequence[Path], output: str, force: bool, report: Path | None = 
     jobs = []
     for path in paths:
         target = folder / path.resolve().stem
-        job = Job(path, Path(f'{target}.jsonl'), target if is_bag(path) else None)
-        for written in filter(None, (job.jsonl, job.bag)):
+        exports = {one: Path(f'{target}.{one}') for one in formats}
+        job = Job(path, Path(f'{target}.jsonl'), target if is_bag(path) else None, exports)
+        for written in filter(None, (job.jsonl, job.bag, *exports.values())):
             _clear(written, force, paths)
         jobs.append(job)
     folder.mkdir(parents=True, exist_ok=True)

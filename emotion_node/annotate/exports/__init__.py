@@ -1,0 +1,1 @@
+"""The emotions of a recording in the formats of other tools."""
