@@ -7,6 +7,7 @@ No wheel holds them. These definitions follow the text of the REP and have the n
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import hashlib
 import importlib
 import importlib.util
@@ -127,7 +128,9 @@ def hri_messages(cache: Path) -> Iterator[None]:
     if importlib.util.find_spec('hri_msgs') is not None:
         yield
         return
-    prefix = build(cache)
+    with (cache / 'lock').open('w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several test processes, one builds
+        prefix = build(cache)
     packages = str(next(prefix.glob('lib/python*/site-packages')))
     sys.path.insert(0, packages)
     # The middleware finds the type support in here, and the libraries each other by their names.
