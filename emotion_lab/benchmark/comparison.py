@@ -12,7 +12,7 @@ from typing import Any, Final
 from rich.progress import Progress
 
 from emotion_lab.benchmark import arrangements, timeline
-from emotion_lab.benchmark.cut_offs import evaluated_cut_off_rate
+from emotion_lab.benchmark.cut_offs import cut_off_figures
 from emotion_lab.benchmark.figures import Figures, match, ratio
 from emotion_lab.benchmark.offline import annotate_speed
 from emotion_lab.benchmark.play import Arrangement, Play, Scene, play
@@ -168,17 +168,17 @@ def _node_figures(comparison: Comparison) -> Figures:
 
 def _cut_off_figures(comparison: Comparison, in_dialogues: bool) -> Figures:
     """Return the rate in concatenated dialogues; without these, that in the recording."""
-    rate, source = None, 'the concatenated dialogues are left out'
+    found, source = None, 'the concatenated dialogues are left out'
     if in_dialogues:
         comparison.step('Counting cut-offs in concatenated dialogues')
-        rate, source = evaluated_cut_off_rate()
-        if rate is None:
+        found, source = cut_off_figures()
+        if found is None:
             comparison.missing['cut-offs in concatenated dialogues'] = source
-    if rate is None:
+    if found is None:
         ours = comparison.figures(arrangements.NODE) or {}
-        rate = ours.get('cut_off_rate_demo')
+        found = {'cut_off_rate': ours.get('cut_off_rate_demo')}
         source = f'utterances of {comparison.scene.bag.name} that were cut in two, as {source}'
-    return {'cut_off_rate': rate, 'cut_off_source': source}
+    return {**found, 'cut_off_source': source}
 
 
 def _ratio_figures(comparison: Comparison) -> Figures:

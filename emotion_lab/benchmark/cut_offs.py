@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from emotion_lab.benchmark.figures import Figures
 from emotion_lab.data.datasets import DatasetError
 from emotion_lab.evaluation.concatenated import make_dialogues
 from emotion_lab.evaluation.endpointing_figures import endpointing_figures, endpointing_only
@@ -14,10 +15,12 @@ DIALOGUES: Final = 10
 """As many as `evaluate endpointing` takes by default."""
 
 
-def evaluated_cut_off_rate(count: int = DIALOGUES) -> tuple[float | None, str]:
-    """Return the share of pauses inside utterances at which one was ended, and where it is from.
+def cut_off_figures(count: int = DIALOGUES) -> tuple[Figures | None, str]:
+    """Return how often an utterance was ended in a pause inside it, and where that is from.
 
-    The rate is None where there are no data, and the text then says what is missing.
+    The figures are `cut_off_rate`, the share of such pauses, and `cut_off_delay_ms_mean`, from
+    the true end of an utterance to the decision. They are None where there are no data, and the
+    text then says what is missing.
 
     Args:
         count: number of dialogues, each run through the pipeline offline.
@@ -30,6 +33,9 @@ def evaluated_cut_off_rate(count: int = DIALOGUES) -> tuple[float | None, str]:
     models = load_models(config, lambda text: None)
     figures = endpointing_figures(dialogues, config, models)
     return (
-        figures['cut_off_rate'],
+        {
+            'cut_off_rate': figures['cut_off_rate'],
+            'cut_off_delay_ms_mean': figures['delay_ms_mean'],
+        },
         f'{figures["pauses"]} pauses inside utterances, in {count} concatenated dialogues',
     )

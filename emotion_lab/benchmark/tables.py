@@ -65,6 +65,7 @@ _TARGETS: Final = (
     ('  without transcription', 'cpu_cores_without_asr', '<', 0.25, 0.25, 'cores'),
     ('latency in the long talk, last minute by first', 'talk_growth', '<', 1.1, 1.0, ''),
     ('wrong cut-offs', 'cut_off_rate', '<', 0.05, 0.02, ''),
+    ('  mean delay of the decision', 'cut_off_delay_ms_mean', '', 0, 0, 'ms'),
     ('sequential arrangement: delay', 'sequential_ratio', '', 0, 0, 'times'),
     ('  at the same silence', 'sequential_ratio_same_silence', '', 0, 0, 'times'),
     ('  and with frames processed as they come', _SAME_EARLIER, '', 0, 0, 'times'),
