@@ -275,7 +275,17 @@ class TranscriberConfig:
     whisper_compute_type: str = _p('int8', 'Whisper only: CTranslate2 compute type.')
     whisper_device: str = _p('cpu', 'Whisper only: device.', choices=('cpu', 'cuda', 'auto'))
     language: str = _p(
-        'en', 'Language spoken, as a BCP 47 tag; if empty, Whisper detects the language.'
+        'en',
+        'Language spoken, as a BCP 47 tag. If "auto" or empty, Whisper settles on a language by '
+        'the first utterances, and asks again when the words of several in a row have a low '
+        'confidence.',
+    )
+    emotion_text: str = _p(
+        'auto',
+        'Whisper only: words that the text model reads. "original" is what was said, "translate" '
+        'an English translation by Whisper, "auto" a translation where the text model does not '
+        'know the language. Messages keep the original words beside it.',
+        choices=('auto', 'original', 'translate'),
     )
     threads: int = _p(2, 'Number of threads of the recogniser.', '', 1, 64)
     partial_share: float = _p(

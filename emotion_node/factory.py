@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,8 +83,8 @@ def load_models(config: Config, log: Log) -> Models:
     providers = choose_providers(config.inference.providers, log)
     return Models(
         vad=load_vad(config),
-        transcriber=load_transcriber(config.transcriber, log),
-        text=_load_text(config, log, providers),
+        text=(text := _load_text(config, log, providers)),
+        transcriber=load_transcriber(config.transcriber, log, text.languages if text else ()),
         voice=_load_voice(config, log, providers),
         faces=(faces := _load_faces(config, log)),
         face=_load_expression(config, log, providers) if faces else None,
@@ -107,7 +107,9 @@ def load_vad(config: Config) -> Vad:
     return SileroVad()
 
 
-def load_transcriber(config: TranscriberConfig, log: Log) -> Transcriber | None:
+def load_transcriber(
+    config: TranscriberConfig, log: Log, languages: Collection[str] = ()
+) -> Transcriber | None:
     """Load the speech recogniser that the parameters ask for.
 
     "auto" is Whisper if its model is on this machine (or may be downloaded and can be), otherwise
@@ -117,6 +119,7 @@ def load_transcriber(config: TranscriberConfig, log: Log) -> Transcriber | None:
     Args:
         config: parameters of the recogniser.
         log: takes one sentence about what was chosen and what would be better.
+        languages: that the text model knows, as in `TextEmotion`.
 
     Returns:
         None where no recogniser runs in this process: "topic" and "off".
@@ -128,7 +131,7 @@ def load_transcriber(config: TranscriberConfig, log: Log) -> Transcriber | None:
         case 'topic' | 'off':
             return None
         case 'whisper':
-            return _load_whisper(config, log)
+            return _load_whisper(config, log, languages)
         case 'pocketsphinx':
             return _load_pocketsphinx(config.language)
     from emotion_node.backends.whisper_files import find_whisper_folder, get_whisper_folder
@@ -138,7 +141,7 @@ def load_transcriber(config: TranscriberConfig, log: Log) -> Transcriber | None:
             get_whisper_folder(config.whisper_model, config.whisper_local_files_only)
         except ModelError as error:
             return _fall_back(config.language, log, error)
-    return _load_whisper(config, log)
+    return _load_whisper(config, log, languages)
 
 
 def _fall_back(language: str, log: Log, why: ModelError) -> Transcriber:
@@ -162,8 +165,9 @@ def _load_pocketsphinx(language: str) -> Transcriber:
     return PocketsphinxTranscriber(language)
 
 
-def _load_whisper(config: TranscriberConfig, log: Log) -> Transcriber:
+def _load_whisper(config: TranscriberConfig, log: Log, languages: Collection[str]) -> Transcriber:
     from emotion_node.backends.asr_whisper import WhisperTranscriber, choose_device
+    from emotion_node.backends.whisper_language import translation_rule
 
     device, compute_type = choose_device(config.whisper_device, config.whisper_compute_type, log)
     transcriber = WhisperTranscriber(
@@ -174,9 +178,9 @@ def _load_whisper(config: TranscriberConfig, log: Log) -> Transcriber:
         language=config.language,
         threads=config.threads,
         window=config.whisper_window,
+        translates=translation_rule(config.emotion_text, languages),
     )
-    info = transcriber.info
-    log(f'Speech recognition by {info.name} ({info.version}, {device})')
+    log(f'Speech recognition by {transcriber.info} ({device})')
     return transcriber
 
 

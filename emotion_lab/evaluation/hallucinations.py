@@ -21,28 +21,22 @@ from rich.progress import track
 from emotion_lab.data.datasets import data_root
 from emotion_lab.data.metrics import word_errors
 from emotion_lab.data.sounds import BABBLE, NOISES, make_noise, scaled
+from emotion_lab.data.splitting import Splitter
 from emotion_lab.evaluation.mixtures import FLOOR_DB
 from emotion_lab.evaluation.transcription import add_source_arguments, sources
 from emotion_node.backends.asr_whisper import WhisperTranscriber
 from emotion_node.backends.hallucinations import evidence, hallucinated
-from emotion_node.config import Config, TranscriberConfig
+from emotion_node.config import TranscriberConfig
 from emotion_node.datatypes import (
-    NS_PER_SAMPLE,
     SAMPLE_RATE,
-    AudioChunk,
     FloatArray,
-    SpeechEnded,
-    Utterance,
 )
-from emotion_node.factory import Models, build_hearing, load_vad
 from emotion_node.recordings.truth import words_of
 
 SECONDS: Final = (0.6, 4.0)
 """Range of the lengths of synthetic sounds, in s."""
 LEVELS_DB: Final = (-45.0, -15.0)
 """Range of the levels of synthetic sounds, in dB of full scale."""
-MIN_BETWEEN: Final = 0.5
-"""Shortest stretch between utterances that counts, in s."""
 SEED: Final = 1
 
 
@@ -92,34 +86,6 @@ def _length(rng: np.random.Generator) -> int:
     return round(rng.uniform(*SECONDS) * SAMPLE_RATE)
 
 
-class Splitter:
-    """Splits recordings into speech and non-speech, by the node's hearing."""
-
-    def __init__(self) -> None:
-        self._config = Config()
-        self._models = Models(load_vad(self._config), None, None)
-
-    def utterances(self, samples: FloatArray) -> list[FloatArray]:
-        """Return the samples of each utterance, with the padding that the recogniser gets."""
-        return [utterance.samples for utterance in self._find(samples)]
-
-    def between(self, samples: FloatArray) -> Iterator[FloatArray]:
-        """Yield the samples before, between and after the utterances."""
-        begin = 0
-        found = [(one.start_ns, one.end_ns) for one in self._find(samples)]
-        for start_ns, end_ns in (*found, (len(samples) * NS_PER_SAMPLE, 0)):
-            start = start_ns // NS_PER_SAMPLE
-            if start - begin >= MIN_BETWEEN * SAMPLE_RATE:
-                yield samples[begin:start]
-            begin = end_ns // NS_PER_SAMPLE
-
-    def _find(self, samples: FloatArray) -> list[Utterance]:
-        hearing = build_hearing(self._config, self._models)
-        chunk = AudioChunk(0, samples[:, None], SAMPLE_RATE)
-        events = (*hearing.push(chunk), *hearing.flush())
-        return [event.utterance for event in events if isinstance(event, SpeechEnded)]
-
-
 def tally(
     sound: str, clips: Sequence[tuple[str, Sequence[FloatArray]]], transcriber: WhisperTranscriber
 ) -> Tally:
@@ -135,7 +101,7 @@ def tally(
         everything: list[str] = []
         believed: list[str] = []
         for samples in stretches:
-            segments, _ = transcriber.segments(samples, final=True)
+            segments = transcriber.segments(samples, final=True)
             said = [one for one in segments if words_of(one.text)]
             kept = [one for one in said if not hallucinated(one, len(samples) / SAMPLE_RATE)]
             total.stretches += 1

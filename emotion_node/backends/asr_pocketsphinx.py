@@ -21,7 +21,14 @@ import numpy as np
 import numpy.typing as npt
 import pocketsphinx
 
-from emotion_node.datatypes import SAMPLE_RATE, FloatArray, ModelInfo, Reason, Transcript
+from emotion_node.datatypes import (
+    SAMPLE_RATE,
+    FloatArray,
+    ModelInfo,
+    Reason,
+    Transcript,
+    primary_language,
+)
 from emotion_node.errors import ModelError
 from emotion_node.interfaces import always
 
@@ -60,7 +67,7 @@ class PocketsphinxTranscriber:
     """
 
     def __init__(self, language: str = LOCALE) -> None:
-        if language and re.split('[-_]', language)[0].lower() != LOCALE:
+        if primary_language(language) not in ('', LOCALE):
             raise ModelError(
                 f'pocketsphinx supports English only, not {language!r}: set '
                 'transcriber.backend to whisper or off'

@@ -6,18 +6,25 @@ the utterance and transcribed on request.
 
 from __future__ import annotations
 
-import copy
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from emotion_node.backends.hallucinations import evidence, hallucinated, without_notes
 from emotion_node.backends.whisper_files import HOW_TO_GET, get_whisper_folder, is_path
-from emotion_node.datatypes import SAMPLE_RATE, FloatArray, ModelInfo, Reason, Transcript
-from emotion_node.errors import ModelError, PassAbandoned, first_line
+from emotion_node.backends.whisper_language import SpokenLanguage
+from emotion_node.backends.whisper_pass import WhisperPass
+from emotion_node.datatypes import (
+    SAMPLE_RATE,
+    FloatArray,
+    ModelInfo,
+    Reason,
+    Transcript,
+    primary_language,
+)
+from emotion_node.errors import ModelError, first_line
 from emotion_node.interfaces import always
 
 if TYPE_CHECKING:
@@ -31,15 +38,6 @@ MIN_PEAK: Final = 1e-4
 
 INTERIM_WINDOW_S: Final = 10.0
 """With a much shorter window, Whisper writes everything twice."""
-MAX_WINDOW_S: Final = 30.0
-"""The window that Whisper was trained with, and its longest."""
-MARGIN_S: Final = 0.5
-"""Silence after the audio at least."""
-
-MAX_TOKENS: Final = 440
-"""Whisper's decoder ends at 448, prompt included."""
-TOKENS_PER_SECOND: Final = 24
-"""More than speech needs in any script; a loop ends here and not only at `MAX_TOKENS`."""
 
 
 def count_cuda_devices() -> int:
@@ -75,10 +73,12 @@ class WhisperTranscriber:
         compute_type: CTranslate2's, e.g. "int8".
         device: "cpu", "cuda" or "auto".
         language: BCP 47 tag of the language spoken, of which only the first part is used; if
-            empty, Whisper detects the language, which takes a second pass over every utterance.
+            empty, each stream settles on a language by its first utterances (`SpokenLanguage`).
         threads: of the CPU.
         window: minimum audio window of the final pass in s; silence fills it. Whisper was trained
             with 30 s; its cost grows with the window. Interim passes use `INTERIM_WINDOW_S`.
+        translates: whether words in a language, by its BCP 47 tag, are translated into English
+            too. The same encoded audio serves both.
 
     Raises:
         ModelError: the model is missing or cannot be used, or does not know the language.
@@ -94,6 +94,7 @@ class WhisperTranscriber:
         language: str = 'en',
         threads: int = 2,
         window: float = 15.0,
+        translates: Callable[[str], bool] = lambda tag: False,
     ) -> None:
         folder = get_whisper_folder(model, local_files_only)
         from faster_whisper import WhisperModel
@@ -109,6 +110,9 @@ class WhisperTranscriber:
             ) from error
         self._window_s = window
         self.language = _whisper_language(language)
+        if not self.model.model.is_multilingual:
+            self.language = self.language or 'en'
+        self._translates = translates
         if self.language and self.language not in self.model.supported_languages:
             raise ModelError(
                 f'Whisper model {model!r} does not know language {language!r}; it knows: '
@@ -130,102 +134,77 @@ class WhisperTranscriber:
         return WhisperStream(self)
 
     def transcribe(
-        self, samples: FloatArray, final: bool, wanted: Callable[[], bool] = always
+        self,
+        samples: FloatArray,
+        final: bool,
+        wanted: Callable[[], bool] = always,
+        spoken: SpokenLanguage | None = None,
     ) -> Transcript:
-        """Return the words of one utterance.
+        """Return the words of one utterance, and their translation where one is made.
 
-        One pass at temperature 0: the same audio gives the same words, in bounded time. The
-        confidence is the segments' `evidence`, weighted by their numbers of tokens.
+        One pass at temperature 0: the same audio gives the same words, in bounded time.
 
         Args:
             samples: (n,) float32 at `SAMPLE_RATE`.
             final: search with five beams instead of one.
             wanted: asked whether the words are still of use, once the audio is encoded.
+            spoken: chooses the language where none is given; None for that of the audio alone.
 
         Raises:
             PassAbandoned: they are not.
         """
         if len(samples) < MIN_SAMPLES or float(np.abs(samples).max()) < MIN_PEAK:
             return _nothing(_locale(self.language), final)
-        found, locale = self.segments(samples, final, wanted)
         seconds = len(samples) / SAMPLE_RATE
-        kept = [segment for segment in found if not hallucinated(segment, seconds)]
+        one_pass = WhisperPass(
+            self.model, samples, self._window_s if final else INTERIM_WINDOW_S, wanted
+        )
+        language = self.language or (spoken or SpokenLanguage()).choose(
+            one_pass.languages, seconds
+        )
+        locale = _locale(language)
+        kept = _believed(one_pass.decode(language, 'transcribe', final), seconds)
         if not kept:
             return _nothing(locale, final)
+        translation = ''
+        if self._translates(locale):
+            translation = _text(_believed(one_pass.decode(language, 'translate', final), seconds))
         return Transcript(
-            ' '.join(without_notes(segment.text) for segment in kept),
-            confidence=_confidence(kept),
-            locale=locale,
-            final=final,
+            _text(kept), _confidence(kept), locale, final=final, translation=translation
         )
 
     def segments(
-        self,
-        samples: FloatArray,
-        final: bool,
-        wanted: Callable[[], bool] = always,
-        task: str = 'transcribe',
-    ) -> tuple[list[Segment], str]:
-        """Return Whisper's segments, hallucinations included, and the tag of the language.
+        self, samples: FloatArray, final: bool, language: str = '', task: str = 'transcribe'
+    ) -> list[Segment]:
+        """Return Whisper's segments, hallucinations included.
 
         Args:
             samples: (n,) float32 at `SAMPLE_RATE`, n at least `MIN_SAMPLES`.
             final: as in `transcribe`.
-            wanted: likewise.
+            language: BCP 47 tag of the language spoken; empty for that of the transcriber, or the
+                one that is detected.
             task: "transcribe", or "translate" for English words.
         """
-        seconds = len(samples) / SAMPLE_RATE
+        one_pass = self._pass(samples, final)
+        code = _whisper_language(language) or self.language
+        if not code:
+            code = SpokenLanguage().choose(one_pass.languages, len(samples) / SAMPLE_RATE)
+        return one_pass.decode(code, task, final)
+
+    def language_probabilities(self, samples: FloatArray) -> dict[str, float]:
+        """Return the probability of each language by its BCP 47 tag, from the audio alone.
+
+        Args:
+            samples: (n,) float32 at `SAMPLE_RATE`, n at least `MIN_SAMPLES`.
+        """
+        found = self._pass(samples, final=True).languages()
+        return {_locale(code): chance for code, chance in found.items()}
+
+    def _pass(
+        self, samples: FloatArray, final: bool, wanted: Callable[[], bool] = always
+    ) -> WhisperPass:
         window_s = self._window_s if final else INTERIM_WINDOW_S
-        found, about = _encoding_sound_alone(self.model, wanted).transcribe(
-            _with_silence(samples, window_s),
-            language=self.language or None,
-            task=task,
-            beam_size=5 if final else 1,
-            temperature=0.0,
-            condition_on_previous_text=False,
-            suppress_blank=True,
-            without_timestamps=True,
-            # `hallucinated` rejects segments instead.
-            compression_ratio_threshold=None,
-            log_prob_threshold=None,
-            no_speech_threshold=None,
-            max_new_tokens=min(16 + int(TOKENS_PER_SECOND * seconds), MAX_TOKENS),
-        )
-        return list(found), _locale(about.language)
-
-
-def _with_silence(samples: FloatArray, window_s: float) -> FloatArray:
-    """Return audio with silence up to the window after it, `MARGIN_S` at least.
-
-    Whisper was trained on silence after the words. The zeros that faster-whisper puts after the
-    spectrum instead are no silence, and the last words are lost with them where the window is
-    short.
-    """
-    seconds = len(samples) / SAMPLE_RATE
-    length = round(min(max(window_s, seconds + MARGIN_S), MAX_WINDOW_S) * SAMPLE_RATE)
-    return np.pad(samples, (0, max(0, length - len(samples))))
-
-
-def _encoding_sound_alone(model: WhisperModel, wanted: Callable[[], bool]) -> WhisperModel:
-    """Return the same weights with an encoder that takes less than 30 s where audio is shorter.
-
-    The encoder's cost grows with its input, and after the audio there is only padding.
-
-    Args:
-        model: the weights.
-        wanted: asked after the encoder; where it returns False, `PassAbandoned` is raised.
-    """
-
-    def encode(features: FloatArray) -> Any:
-        given = np.flatnonzero(np.any(features != 0.0, axis=0))  # padding is exactly zero
-        encoded = model.encode(features[:, : int(given[-1]) + 1 if len(given) else 1])
-        if not wanted():
-            raise PassAbandoned
-        return encoded
-
-    same = copy.copy(model)
-    same.encode = encode
-    return same
+        return WhisperPass(self.model, samples, window_s, wanted)
 
 
 class WhisperStream:
@@ -236,6 +215,7 @@ class WhisperStream:
         self._chunks: list[FloatArray] = []
         self._partial: Transcript | None = None
         self._final: Transcript | None = None
+        self._spoken = SpokenLanguage()
 
     def accept(self, samples: FloatArray) -> None:
         """Take the next (n,) float32 samples at `SAMPLE_RATE`."""
@@ -246,28 +226,39 @@ class WhisperStream:
     def partial(self, wanted: Callable[[], bool] = always) -> Transcript:
         """Return the words so far; computed once for the same audio."""
         if self._partial is None:
-            self._partial = self._transcriber.transcribe(self._samples(), False, wanted)
+            self._partial = self._transcribe(False, wanted)
         return self._partial
 
     def peek_final(self, wanted: Callable[[], bool] = always) -> Transcript:
         """Return what `finish` returns if no more audio follows."""
         if self._final is None:
-            self._final = self._transcriber.transcribe(self._samples(), True, wanted)
+            self._final = self._transcribe(True, wanted)
         return self._final
 
     def finish(self) -> Transcript:
         """Return the words of the utterance, and be ready for the next one."""
         transcript = self.peek_final()
+        self._spoken.commit(transcript.confidence)
         self.reset()
         return transcript
 
     def reset(self) -> None:
-        """Discard the current utterance."""
+        """Discard the current utterance; the language of the earlier ones remains."""
+        self._spoken.discard()
         self._chunks = []
         self._partial = self._final = None
 
-    def _samples(self) -> FloatArray:
-        return np.concatenate([np.zeros(0, np.float32), *self._chunks])
+    def _transcribe(self, final: bool, wanted: Callable[[], bool]) -> Transcript:
+        samples = np.concatenate([np.zeros(0, np.float32), *self._chunks])
+        return self._transcriber.transcribe(samples, final, wanted, self._spoken)
+
+
+def _believed(segments: Sequence[Segment], seconds: float) -> list[Segment]:
+    return [segment for segment in segments if not hallucinated(segment, seconds)]
+
+
+def _text(segments: Sequence[Segment]) -> str:
+    return ' '.join(without_notes(segment.text) for segment in segments)
 
 
 def _confidence(segments: Sequence[Segment]) -> float:
@@ -281,7 +272,7 @@ def _nothing(locale: str, final: bool) -> Transcript:
 
 
 def _whisper_language(tag: str) -> str:
-    code = re.split('[-_]', tag.strip())[0].lower()
+    code = primary_language(tag)
     return 'jw' if code == 'jv' else code
 
 

@@ -10,9 +10,11 @@ def primary_language(tag: str) -> str:
     """Return the language of a BCP 47 tag in lower case, without script and region.
 
     Args:
-        tag: such as "en", "de-AT" or "pt_BR"; empty when unknown, which gives an empty result.
+        tag: such as "en", "de-AT" or "pt_BR"; empty or "auto" when unknown, which gives an empty
+            result.
     """
-    return re.split('[-_]', tag.strip())[0].lower()
+    language = re.split('[-_]', tag.strip())[0].lower()
+    return '' if language == 'auto' else language
 
 
 def primary_languages(tags: str) -> tuple[str, ...]:

@@ -22,7 +22,6 @@ from emotion_node.backends.asr_whisper import WhisperTranscriber
 from emotion_node.backends.hallucinations import evidence, hallucinated
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray, Reason, Transcript
 from emotion_node.errors import ModelError
-from emotion_node.interfaces import always
 
 
 @pytest.fixture(scope='module')
@@ -76,11 +75,9 @@ def test_whisper_returns_the_words_so_far_during_an_utterance(
     runs: list[int] = []
     transcribe = babble.transcribe
 
-    def counting(
-        samples: FloatArray, final: bool, wanted: Callable[[], bool] = always
-    ) -> Transcript:
+    def counting(samples: FloatArray, *rest: Any) -> Transcript:
         runs.append(len(samples))
-        return transcribe(samples, final, wanted)
+        return transcribe(samples, *rest)
 
     monkeypatch.setattr(babble, 'transcribe', counting)
     stream = babble.stream()

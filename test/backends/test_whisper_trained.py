@@ -86,6 +86,6 @@ def test_loud_and_soft_speech_are_the_same_words(
 def test_whisper_finds_no_words_where_there_are_none(
     sound: FloatArray, whisper: WhisperTranscriber
 ) -> None:
-    (raw, *_), _ = whisper.segments(sound, final=True)
+    raw, *_ = whisper.segments(sound, final=True)
     assert raw.text.strip(), 'it writes something, which is rejected'
     assert feed(whisper.stream(), sound).reason is Reason.NO_SPEECH_RECOGNISED

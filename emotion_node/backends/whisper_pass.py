@@ -1,0 +1,117 @@
+"""One utterance in Whisper: its audio is encoded once, whatever is asked about it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from emotion_node.datatypes import SAMPLE_RATE, FloatArray
+from emotion_node.errors import PassAbandoned
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
+    from faster_whisper.transcribe import Segment
+
+MAX_WINDOW_S: Final = 30.0
+"""The window that Whisper was trained with, and its longest."""
+MARGIN_S: Final = 0.5
+"""Silence after the audio at least."""
+
+MAX_TOKENS: Final = 440
+"""Whisper's decoder ends at 448, prompt included."""
+TOKENS_PER_SECOND: Final = 24
+"""More than speech needs in any script; a loop ends here and not only at `MAX_TOKENS`."""
+
+
+class WhisperPass:
+    """One utterance in one window.
+
+    Args:
+        model: the weights.
+        samples: (n,) float32 at `SAMPLE_RATE`.
+        window_s: minimum window in s.
+        wanted: asked after the encoder; where it returns False, `PassAbandoned` is raised.
+    """
+
+    def __init__(
+        self,
+        model: WhisperModel,
+        samples: FloatArray,
+        window_s: float,
+        wanted: Callable[[], bool],
+    ) -> None:
+        self._model = _encoding_once(model, wanted)
+        self._samples = _with_silence(samples, window_s)
+        self._tokens = 16 + int(TOKENS_PER_SECOND * len(samples) / SAMPLE_RATE)
+
+    def languages(self) -> dict[str, float]:
+        """Return the probability of each language by Whisper's code."""
+        from faster_whisper.audio import pad_or_trim
+
+        # The very features that `decode` encodes: without the last frame, at most one window.
+        features = self._model.feature_extractor(self._samples)[:, :-1]
+        longest = self._model.feature_extractor.nb_max_frames
+        encoded = self._model.encode(pad_or_trim(features[:, :longest]))
+        (found,) = self._model.model.detect_language(encoded)
+        return {token[2:-2]: float(chance) for token, chance in found}
+
+    def decode(self, code: str, task: str, final: bool) -> list[Segment]:
+        """Return the segments in a language, by Whisper's code."""
+        segments, _ = self._model.transcribe(
+            self._samples,
+            language=code,
+            task=task,
+            beam_size=5 if final else 1,
+            temperature=0.0,
+            condition_on_previous_text=False,
+            suppress_blank=True,
+            without_timestamps=True,
+            # `hallucinated` rejects segments instead.
+            compression_ratio_threshold=None,
+            log_prob_threshold=None,
+            no_speech_threshold=None,
+            max_new_tokens=min(self._tokens, MAX_TOKENS),
+        )
+        return list(segments)
+
+
+def _with_silence(samples: FloatArray, window_s: float) -> FloatArray:
+    """Return audio with silence up to the window after it, `MARGIN_S` at least.
+
+    Whisper was trained on silence after the words. The zeros that faster-whisper puts after the
+    spectrum instead are no silence, and the last words are lost with them where the window is
+    short.
+    """
+    seconds = len(samples) / SAMPLE_RATE
+    length = round(min(max(window_s, seconds + MARGIN_S), MAX_WINDOW_S) * SAMPLE_RATE)
+    return np.pad(samples, (0, max(0, length - len(samples))))
+
+
+def _encoding_once(model: WhisperModel, wanted: Callable[[], bool]) -> WhisperModel:
+    """Return the same weights with an encoder that does no work twice, nor on padding.
+
+    Its cost grows with its input: after the audio there are only zeros, up to 30 s. What it was
+    given last it does not encode again.
+
+    Args:
+        model: the weights.
+        wanted: asked after the encoder; where it returns False, `PassAbandoned` is raised.
+    """
+    last: list[tuple[FloatArray, Any]] = []
+
+    def encode(features: FloatArray) -> Any:
+        if last and np.array_equal(last[0][0], features):
+            return last[0][1]
+        given = np.flatnonzero(np.any(features != 0.0, axis=0))  # padding is exactly zero
+        encoded = model.encode(features[:, : int(given[-1]) + 1 if len(given) else 1])
+        last[:] = [(features, encoded)]
+        if not wanted():
+            raise PassAbandoned
+        return encoded
+
+    same = copy.copy(model)
+    same.encode = encode
+    return same
