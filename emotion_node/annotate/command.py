@@ -14,9 +14,11 @@ from typing import IO
 from rich.console import Console
 
 from emotion_node.annotate.annotator import Annotator, Options, open_output
+from emotion_node.annotate.corpus import expand, is_folder
+from emotion_node.annotate.corpus_run import annotate_corpus
 from emotion_node.annotate.exports.formats import FORMATS, read_formats
 from emotion_node.annotate.frames import report_rows
-from emotion_node.annotate.plan import plan
+from emotion_node.annotate.plan import OutputError, plan
 from emotion_node.annotate.report import Row, html_report
 from emotion_node.annotate.summary import (
     Result,
@@ -35,8 +37,8 @@ DESCRIPTION = """\
 Find the utterances in recorded conversations and the emotion that each expresses. This runs the
 same pipeline as the node, without ROS and faster than real time.
 
-Inputs are rosbag2 recordings (a folder, or a single .mcap or .db3 file) and audio and video files
-of any format that FFmpeg reads.
+Inputs are rosbag2 recordings (a folder, or a single .mcap or .db3 file), audio and video files of
+any format that FFmpeg reads, and folders with any of them.
 """
 EPILOG = """\
 Outputs:
@@ -50,6 +52,9 @@ Outputs:
 A line has the fields of the message emotion_msgs/Emotion, with times as whole nanoseconds, and
 before them "source" (the recording) and "start_s", "end_s": the position in seconds from the
 first sample of a bag's audio, or from the beginning of a file.
+
+Of a FOLDER of recordings, and with --jobs or --scheduler, each recording has a file of its own at
+its place below -o FOLDER, without a copy of bags. What is finished there is not done again.
 
 --export writes, for each input, FOLDER/NAME.eaf (ELAN: a tier of words per speaker, with tiers of
 emotions below it), .vtt and .srt (subtitles), .rttm (who speaks when) and .csv (a row per
@@ -66,6 +71,7 @@ Examples:
   python -m emotion_node annotate *.wav -o emotions.jsonl -p transcriber.backend:=off
   python -m emotion_node annotate talk.mp4 -o talk.jsonl --report talk.html
   python -m emotion_node annotate talk.mp4 -o annotated --export eaf,vtt
+  python -m emotion_node annotate corpus -o annotated --jobs 4
 """
 
 _WIDTH = 100
@@ -73,7 +79,7 @@ _WIDTH = 100
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument('inputs', nargs='+', type=Path, metavar='BAG|VIDEO|WAV')
+    parser.add_argument('inputs', nargs='+', type=Path, metavar='BAG|VIDEO|WAV|FOLDER')
     parser.add_argument(
         '-o', '--output', default='-', metavar='OUT', help='where to write, see below'
     )
@@ -88,6 +94,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default='',
         metavar='FORMATS',
         help=f'also write these, separated by commas, into the folder: {",".join(FORMATS)}',
+    )
+    corpora = parser.add_argument_group('many recordings (Dask distributed)')
+    corpora.add_argument(
+        '--jobs', type=_jobs, default=1, metavar='N', help='spread them over N processes'
+    )
+    corpora.add_argument(
+        '--scheduler',
+        default='',
+        metavar='ADDRESS',
+        help='spread them over the workers of a Dask scheduler, such as tcp://10.0.0.5:8786',
     )
     parser.add_argument('--force', action='store_true', help='replace existing outputs')
     parser.add_argument(
@@ -132,6 +148,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parameter_options.add_arguments(parser)
 
 
+def _jobs(text: str) -> int:
+    """Return a number of processes, 1 or more (a type of argparse)."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f'expected 1 or more processes, got {number}')
+    return number
+
+
 def run(args: argparse.Namespace) -> int:
     """Annotate the inputs.
 
@@ -147,14 +171,26 @@ def run(args: argparse.Namespace) -> int:
     if not console.is_terminal:
         console.width = _WIDTH
     formats = read_formats(args.export)
-    jobs = plan(args.inputs, args.output, args.force, args.report, formats)
-    models = load_models(config, lambda text: console.print(text, style='dim'))
     topics = TopicNames(
         args.audio_topic, args.image_topic, args.robot_speaking_topic, args.transcript_in_topic
     )
     # A progress bar between lines of JSON on one terminal would be unreadable.
     progress = console.is_terminal and not (args.output == '-' and sys.stdout.isatty())
     options = Options(config, topics, args.namespace, args.interim, progress)
+    spread = args.jobs > 1 or bool(args.scheduler)
+    into_folder = args.output != '-' and not args.output.endswith('.jsonl')
+    if spread or (into_folder and any(map(is_folder, args.inputs))):
+        if args.report or args.timings or args.timings_json:
+            raise OutputError(
+                '--report and --timings are about one process and one file: leave out --jobs and '
+                '--scheduler, and write to a name ending in .jsonl'
+            )
+        return annotate_corpus(
+            args.inputs, args.output, options, console, args.jobs, args.scheduler, args.force,
+            formats,
+        )  # fmt: skip
+    jobs = plan(expand(args.inputs), args.output, args.force, args.report, formats)
+    models = load_models(config, lambda text: console.print(text, style='dim'))
     annotator = Annotator(options, models, console)
     faces = models.faces is not None
     results: list[Result] = []
