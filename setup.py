@@ -42,7 +42,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.11,<3.13',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: ['page/*.css', 'core/*/*.toml', 'core/*/*.npz', 'core/*/*.tsv']},
+    package_data={NAME: ['page/*.css']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml', 'LICENSE']),

@@ -508,36 +508,12 @@ class DialogueConfig:
     max_age: float = _p(300.0, 'Past utterances older than this are dropped.', 's', 1.0, 1e6)
     speakers: str = _p(
         'face',
-        'How speakers are identified: by face, by face or else by a small speaker embedding, or '
-        'not at all. The voice alone confuses people with similar voices.',
-        choices=('face', 'face_and_voice', 'off'),
-    )
-    known_voice_similarity: float = _p(
-        0.6,
-        'Similarity threshold for a known speaker.',
-        '',
-        -1.0,
-        1.0,
-    )
-    new_voice_similarity: float = _p(
-        0.0,
-        'Similarity threshold for a new speaker: a voice less similar than this to every known '
-        'one is new. Between the two thresholds the speaker is unknown.',
-        '',
-        -1.0,
-        1.0,
-    )
-    transition_power: float = _p(
-        0.0,
-        'Weight of the transition prior, from the last emotions of the speaker and of others; 0 '
-        'disables it.',
-        '',
-        0.0,
-        1.0,
+        'How speakers are identified: by face or not at all.',
+        choices=('face', 'off'),
     )
     half_life: float = _p(
         60.0,
-        'Half-life of past emotions in the transition prior, get_reaction and get_speaker_state.',
+        'Half-life of past emotions in get_reaction and get_speaker_state.',
         's',
         0.1,
         1e6,

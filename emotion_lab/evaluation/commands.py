@@ -27,6 +27,10 @@ EVALUATIONS: Final[Mapping[str, Command]] = {
         'latency and errors of endpointing',
         'emotion_lab.evaluation.endpointing',
     ),
+    'voices': Command(
+        'how well voices tell speakers apart, an experiment',
+        'emotion_lab.evaluation.voices',
+    ),
     'vad': Command('the voice activity detectors', 'emotion_lab.evaluation.vad'),
     'transcription': Command(
         'speech recognition on labelled speech', 'emotion_lab.evaluation.transcription'

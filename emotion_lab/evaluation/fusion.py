@@ -23,7 +23,7 @@ from rich.table import Table
 from emotion_lab.data.datasets import SPLITS, DatasetError, class_shares
 from emotion_lab.evaluation.fusion_choice import choose
 from emotion_lab.evaluation.fusion_dataset import find_pools, make_dataset
-from emotion_lab.evaluation.fusion_figures import fusion_figures, fusion_time, transition_figures
+from emotion_lab.evaluation.fusion_figures import fusion_figures, fusion_time, text_figures
 from emotion_lab.evaluation.interim import Agreement, compare, replay, replay_file
 from emotion_lab.evaluation.meld_dialogues import read_dialogues
 from emotion_lab.evaluation.text_answers import CONDITIONS, text_answers
@@ -35,8 +35,6 @@ SIMULATED_NOTE: Final = (
     'Voice and face are SIMULATED: answers of such models to other people, drawn by label and '
     'degraded to a weighted F1 of 0.40 and 0.35.'
 )
-
-POWERS: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 
 def interim_figures(config: Config, data: Path | None, demo: Path) -> dict[str, Any]:
@@ -82,7 +80,7 @@ def evaluate_fusion(
         interim: whether to replay recordings for `interim_agreement`.
 
     Returns:
-        As `fusion_figures`, `transition_figures`, `fusion_time` and `interim_figures`.
+        As `fusion_figures`, `text_figures`, `fusion_time` and `interim_figures`.
 
     Raises:
         ModelError: the text model cannot be used.
@@ -100,7 +98,7 @@ def evaluate_fusion(
             ('gain_gold', 'gain_wer35', 'worst_subset_loss', 'ece', 'wf1_at_80_coverage')
         ),
         'interim_agreement': None,
-        **transition_figures(text, config),
+        **text_figures(text, config),
         **fusion_time(config),
     }
     if not missing:
@@ -114,8 +112,8 @@ def choose_fusion(config: Config, data: Path | None, cache: Path | None) -> dict
     """Return the best parameters of the fusion on MELD dev, and all that were tried.
 
     Returns:
-        `transition_gain` by power of the transition filter; `chosen` and `tried`, as
-        `fusion_choice.choose` returns them, unless answers of a model are `missing`.
+        `chosen` and `tried`, as `fusion_choice.choose` returns them, unless answers of a model
+        are `missing`.
 
     Raises:
         ModelError: the text model cannot be used.
@@ -123,22 +121,7 @@ def choose_fusion(config: Config, data: Path | None, cache: Path | None) -> dict
     """
     pools, missing = find_pools(config.models_dir, data, cache)
     text = text_answers('dev', data, models=config.models_dir, cache=cache)
-    by_power = {
-        power: transition_figures(
-            text,
-            dataclasses.replace(
-                config, dialogue=dataclasses.replace(config.dialogue, transition_power=power)
-            ),
-        )
-        for power in POWERS
-    }
-    figures: dict[str, Any] = {
-        'missing': missing,
-        'transition_gain': {
-            power: {key: value for key, value in one.items() if key.startswith('transition_gain')}
-            for power, one in by_power.items()
-        },
-    }
+    figures: dict[str, Any] = {'missing': missing}
     if not missing:
         chosen, tried = choose(make_dataset(text, pools), config, class_shares(data))
         figures |= {'chosen': dataclasses.asdict(chosen), 'tried': tried}
@@ -195,14 +178,10 @@ def run(args: argparse.Namespace) -> int:
 def _tables(figures: dict[str, Any]) -> list[Table]:
     table = Table('figure', 'value', title='Fusion on {data}'.format_map(figures))
     for key in (
-        'transition_gain',
-        'transition_gain_wer15',
-        'transition_gain_wer35',
         'gain_gold',
         'gain_wer15',
         'gain_wer35',
         'worst_subset_loss',
-        'weighted_f1_in_dialogue',
         'ece',
         'ece_without_calibration',
         'wer35_ece',

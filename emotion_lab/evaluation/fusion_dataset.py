@@ -13,7 +13,7 @@ import numpy as np
 
 from emotion_lab.data.datasets import DatasetError
 from emotion_lab.data.metrics import Array, confusion, weighted_f1
-from emotion_lab.evaluation.fused import Evidence, apply_transitions, fuse_with
+from emotion_lab.evaluation.fused import Evidence, fuse_with
 from emotion_lab.evaluation.simulation import (
     TARGETS,
     Pool,
@@ -56,7 +56,7 @@ class FusionDataset:
         return found
 
     def fused(self, config: Config, condition: str, subset: Sequence[Modality]) -> Array:
-        """Return (n, 7) fused scores, without the dialogue."""
+        """Return (n, 7) fused scores."""
         return fuse_with(config, self.evidence(condition, subset))
 
     def score(self, scores: Array, weights: Array | None = None) -> float:
@@ -72,14 +72,6 @@ def make_dataset(text: TextAnswers, pools: Mapping[Modality, Pool]) -> FusionDat
         for place, (modality, pool) in enumerate(pools.items())
     }
     return FusionDataset(text, others)
-
-
-def fuse_in_dialogue(
-    dataset: FusionDataset, config: Config, condition: str, subset: Sequence[Modality]
-) -> Array:
-    """Return (n, 7) fused scores, each in the dialogue so far."""
-    scores = dataset.fused(config, condition, subset)
-    return apply_transitions(scores, dataset.text.dialogues, dataset.text.speakers, config)
 
 
 def find_pools(

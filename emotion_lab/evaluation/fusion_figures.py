@@ -17,14 +17,11 @@ from emotion_lab.data.metrics import (
 from emotion_lab.evaluation.fusion_dataset import (
     SUBSETS,
     FusionDataset,
-    fuse_in_dialogue,
     with_fusion,
 )
 from emotion_lab.evaluation.text_answers import CONDITIONS, TextAnswers
 from emotion_node.config import Config
 from emotion_node.core.analysis.fusion import Fusion
-from emotion_node.core.dialogue.transitions import TransitionFilter
-from emotion_node.core.dialogue.turns import DialogueTurn
 from emotion_node.datatypes import NS_PER_MS, ModalityEmotion, ModelInfo
 from emotion_node.labels import MODALITIES, Modality
 
@@ -38,7 +35,7 @@ def fusion_figures(dataset: FusionDataset, config: Config) -> dict[str, Any]:
         `weighted_f1` by subset and condition, `gain_gold`, `gain_wer15`, `gain_wer35` (all three
         over text alone, with a 95 % interval of a bootstrap over dialogues each),
         `worst_subset_loss` (of any subset under any condition against its best single modality),
-        `ece` and `wer35_ece` (15 bins, all three, in dialogue), `ece_without_calibration` (the
+        `ece` and `wer35_ece` (15 bins, all three), `ece_without_calibration` (the
         same at temperature 1), `coverage` (share kept and weighted F1, gold), and
         `wf1_at_80_coverage`.
     """
@@ -63,15 +60,14 @@ def fusion_figures(dataset: FusionDataset, config: Config) -> dict[str, Any]:
             dialogues, truth, with_all.argmax(1), alone.argmax(1)
         )
     for key, condition in (('ece', 'gold'), ('wer35_ece', 'wer35')):
-        scores = fuse_in_dialogue(dataset, config, condition, MODALITIES)
+        scores = found[condition, everything]
         figures[key] = expected_calibration_error(scores, truth)
         if condition == 'gold':
-            figures['weighted_f1_in_dialogue'] = dataset.score(scores)
             figures['coverage'] = coverage_curve(scores, truth)
             figures['wf1_at_80_coverage'] = dict(figures['coverage'])[0.8]
     plain = with_fusion(config, temperature=1.0)
     figures['ece_without_calibration'] = expected_calibration_error(
-        fuse_in_dialogue(dataset, plain, 'gold', MODALITIES), truth
+        dataset.fused(plain, 'gold', MODALITIES), truth
     )
     figures['simulated'] = {
         str(modality): {'weighted_f1': one.weighted_f1, 'degraded': one.degraded}
@@ -80,23 +76,18 @@ def fusion_figures(dataset: FusionDataset, config: Config) -> dict[str, Any]:
     return figures
 
 
-def transition_figures(text: TextAnswers, config: Config) -> dict[str, Any]:
-    """Return the gain in weighted F1 by the dialogue over text alone: `transition_gain`, ..."""
+def text_figures(text: TextAnswers, config: Config) -> dict[str, Any]:
+    """Return what the fusion makes of text alone: `text_ece`, `text_coverage` and weighted F1."""
     dataset = FusionDataset(text, {})
-    figures: dict[str, Any] = {}
-    for condition in CONDITIONS:
-        without = text.scores[condition]
-        scores = fuse_in_dialogue(dataset, config, condition, (Modality.TEXT,))
-        key = 'transition_gain' if condition == 'gold' else f'transition_gain_{condition}'
-        figures[key] = dataset.score(scores) - dataset.score(without)
-        if condition == 'gold':
-            figures['transition_gain_interval'] = gain_interval(
-                text.dialogues, text.truth, scores.argmax(1), without.argmax(1)
-            )
-            figures['text_ece'] = expected_calibration_error(scores, text.truth)
-            figures['text_coverage'] = coverage_curve(scores, text.truth)
-        figures[f'text_{condition}_weighted_f1'] = dataset.score(without)
-    return figures
+    scores = dataset.fused(config, 'gold', (Modality.TEXT,))
+    return {
+        'text_ece': expected_calibration_error(scores, text.truth),
+        'text_coverage': coverage_curve(scores, text.truth),
+        **{
+            f'text_{condition}_weighted_f1': dataset.score(text.scores[condition])
+            for condition in CONDITIONS
+        },
+    }
 
 
 def gain_interval(
@@ -131,13 +122,9 @@ def coverage_curve(scores: Array, truth: IntArray) -> list[tuple[float, float]]:
 
 
 def fusion_time(config: Config, calls: int = 500) -> dict[str, float]:
-    """Return the time of one fusion of three modalities and its transition filter."""
+    """Return the time of one fusion of three modalities."""
     rng = np.random.default_rng(0)
-    fusion, transitions = Fusion(config.fusion), TransitionFilter(config.dialogue)
-    turns = [
-        DialogueTurn(f'u{n}', f's{n}', 0, 0, '', 'joy', rng.dirichlet(np.ones(7)).astype('f4'))
-        for n in range(config.dialogue.max_turns)
-    ]
+    fusion = Fusion(config.fusion)
     times_ms = []
     for _ in range(calls):
         text, voice, face = (
@@ -147,7 +134,7 @@ def fusion_time(config: Config, calls: int = 500) -> dict[str, float]:
             for modality in MODALITIES
         )
         begin = time.perf_counter_ns()
-        transitions.apply(fusion.fuse(text, voice, face), turns, 's1', 0)
+        fusion.fuse(text, voice, face)
         times_ms.append((time.perf_counter_ns() - begin) / NS_PER_MS)
     p50, p95 = np.percentile(times_ms, (50, 95))
     return {'fusion_ms': float(p50), 'fusion_ms_p95': float(p95)}

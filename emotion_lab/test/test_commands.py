@@ -52,5 +52,5 @@ def test_a_command_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[
 def test_missing_data_are_reported_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(['train', 'transitions', '--data', str(tmp_path / 'nowhere')]) == 1
+    assert main(['train', 'active-speaker', '--data', str(tmp_path / 'nowhere')]) == 1
     assert 'no data folder' in capsys.readouterr().err

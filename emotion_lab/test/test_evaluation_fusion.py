@@ -19,7 +19,6 @@ from emotion_lab.evaluation import everything
 from emotion_lab.evaluation.clips import Row, dialogue_rows, speaker_pairs
 from emotion_lab.evaluation.commands import EVALUATIONS
 from emotion_lab.evaluation.everything import ITSELF, gather, load_evaluation
-from emotion_lab.evaluation.fused import apply_transitions
 from emotion_lab.evaluation.fusion_choice import choose
 from emotion_lab.evaluation.fusion_dataset import FusionDataset, find_pools, make_dataset
 from emotion_lab.evaluation.fusion_figures import (
@@ -27,13 +26,12 @@ from emotion_lab.evaluation.fusion_figures import (
     fusion_figures,
     fusion_time,
     gain_interval,
-    transition_figures,
 )
 from emotion_lab.evaluation.interim import Agreement, compare
 from emotion_lab.evaluation.meld_dialogues import MeldDialogue, TrueUtterance
 from emotion_lab.evaluation.simulation import Pool, pool_of_faces, simulate
 from emotion_lab.evaluation.text_answers import CONDITIONS, TextAnswers
-from emotion_node.config import Config, DialogueConfig, FusionConfig
+from emotion_node.config import Config, FusionConfig
 from emotion_node.datatypes import (
     ClockSource,
     EmotionReport,
@@ -44,7 +42,7 @@ from emotion_node.datatypes import (
     Transcript,
     Trigger,
 )
-from emotion_node.labels import LABELS, MODALITIES, Modality
+from emotion_node.labels import MODALITIES, Modality
 
 
 def make_answers(labels: IntArray, sharpness: float, seed: int) -> Array:
@@ -149,23 +147,6 @@ def test_choosing_is_no_worse_than_any_default(dataset: FusionDataset) -> None:
     assert {one['method'] for one in tried} == {'robust', 'linear', 'log_linear'}
     assert isinstance(chosen, FusionConfig)
     assert chosen.method == max(tried, key=lambda one: one['mean_weighted_f1'])['method']
-
-
-def test_the_dialogue_is_read_in_order_and_reset_between_dialogues() -> None:
-    config = Config(dialogue=DialogueConfig(transition_power=1.0))
-    answers = np.array([scores(anger=0.9), scores(neutral=0.3), scores(neutral=0.3)], np.float64)
-    speakers = np.array(['a', 'a', 'a'])
-    after = apply_transitions(answers, np.array([0, 0, 1]), speakers, config)
-    anger = LABELS.index('anger')
-    assert after[1, anger] > answers[1, anger]
-    np.testing.assert_allclose(after[2], answers[2], rtol=1e-5)
-
-
-def test_no_power_gains_nothing() -> None:
-    config = Config(dialogue=DialogueConfig(transition_power=0.0))
-    figures = transition_figures(stand_in_text(), config)
-    assert figures['transition_gain'] == 0.0
-    assert figures['transition_gain_interval'] == (0.0, 0.0)
 
 
 def test_the_most_confident_answers_come_first() -> None:
@@ -316,7 +297,6 @@ def test_the_command_prints_one_object_with_what_is_missing(
         'gain_gold',
         'gain_wer35',
         'worst_subset_loss',
-        'transition_gain',
         'ece',
         'wf1_at_80_coverage',
         'interim_agreement',

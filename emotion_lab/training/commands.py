@@ -28,9 +28,7 @@ _HELP: Final[Mapping[str, str]] = {
     'landmark-export': 'make the files of a landmark model that the node can load',
     'study': 'repeat the text study on MELD: classifiers on frozen and on fine-tuned embeddings',
     'voice-study': "repeat the voice study: a dense network on means of librosa's features",
-    'speaker-embedding': 'make the table by which voices are distinguished',
     'active-speaker': 'fit the weights of the active speaker detection',
-    'transitions': 'count how emotions follow each other',
     'sound-alikes': 'make the table of words that a recogniser may confuse',
 }
 

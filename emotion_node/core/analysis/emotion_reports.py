@@ -13,7 +13,6 @@ from emotion_node.core.analysis.reliability import (
     adjust_voice_reliability,
 )
 from emotion_node.core.analysis.text import TextEstimator
-from emotion_node.core.dialogue.transitions import TransitionFilter
 from emotion_node.core.dialogue.turns import Dialogue, DialogueTurn
 from emotion_node.core.vision.expression_check import audible_or_visible, check
 from emotion_node.datatypes import (
@@ -48,7 +47,6 @@ class EmotionReporter:
         self._dialogue = dialogue
         self._timings = guard.timings
         self._fusion = Fusion(config.fusion)
-        self._transitions = TransitionFilter(config.dialogue)
 
     def change(self, fusion: FusionConfig) -> None:
         """Fuse by other parameters from the next report on."""
@@ -103,8 +101,6 @@ class EmotionReporter:
             adjust_voice_reliability(perceived.voice, utterance),
             adjust_face_reliability(perceived.face),
         )
-        turns = self._dialogue.before(utterance.start_ns)
-        fused = self._transitions.apply(fused, turns, perceived.speaker_id, utterance.start_ns)
         return check_expression(fused, perceived.face)
 
 

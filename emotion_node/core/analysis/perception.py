@@ -87,9 +87,7 @@ class Perception:
         face = self._estimate_face(utterance)
         speaker_id = self._guard.attempt(
             'speaker',
-            lambda: self._speakers.identify(
-                utterance, face.face_id, face.speaker_confidence, learn=final
-            ),
+            lambda: self._speakers.identify(face.face_id, face.speaker_confidence, learn=final),
             lambda error: '',
         )
         if final:

@@ -1,1 +1,1 @@
-"""The dialogue so far: turns, speakers, reaction, transitions."""
+"""The dialogue so far: turns, speakers, reaction."""

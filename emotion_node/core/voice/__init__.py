@@ -1,1 +1,1 @@
-"""How a voice sounds: prosody, level, speaker embedding."""
+"""How a voice sounds: prosody, level."""

@@ -31,7 +31,7 @@ from emotion_node.datatypes import (
     Trigger,
     Utterance,
 )
-from emotion_node.labels import LABELS, Modality
+from emotion_node.labels import Modality
 
 
 @dataclass
@@ -82,20 +82,6 @@ def test_a_speaker_who_is_not_seen_is_unknown() -> None:
     _, text, emotions = talk(['hello', 'hi'], ['', 'f1'])
     assert [one.speaker_id for one in emotions] == ['', 's1']
     assert text.speakers == ['', 's1']
-
-
-def test_an_earlier_emotion_makes_the_same_more_likely_for_the_same_speaker() -> None:
-    joy = LABELS.index('joy')
-    lines = ['so happy', 'well']
-    on = make_config({'interim.enabled': False, 'dialogue.transition_power': 0.3})
-    same = talk(lines, ['f1', 'f1'], on)[2][1]
-    other = talk(lines, ['f1', 'f2'], on)[2][1]
-    unknown = talk(lines, ['f1', ''], on)[2][1]
-    off = make_config({'interim.enabled': False, 'dialogue.transition_power': 0.0})
-    without = talk(lines, ['f1', 'f1'], off)[2][1]
-    shares = [float(known(one.fused.scores)[joy]) for one in (without, unknown, other, same)]
-    assert shares[0] == pytest.approx(shares[1])
-    assert shares[1] < shares[2] < shares[3]
 
 
 def test_the_partner_reacts() -> None:

@@ -1,15 +1,11 @@
-"""A light speaker embedding: what stays the same in a voice whatever it says.
+"""Statistics of a voice: a light speaker embedding, which the node does not use.
 
-Means and standard deviations of the cepstrum of the loud frames and of the pitch, projected such
-that one unit is how much a speaker varies from one utterance to the next (linear discriminant
-analysis; `emotion_lab.training.speaker_embedding` makes the table). It distinguishes a
-handful of people in one room, and does not identify anybody.
+Means and standard deviations of the cepstrum of the loud frames and of the pitch.
 """
 
 from __future__ import annotations
 
 import functools
-from importlib import resources
 from typing import Final
 
 import numpy as np
@@ -21,7 +17,6 @@ from emotion_node.dsp.mel import mel_filters, power_spectra
 
 Array = npt.NDArray[np.float64]
 
-FILE: Final = 'speaker_embedding.npz'
 WINDOW: Final = SAMPLE_RATE // 40
 HOP: Final = SAMPLE_RATE // 100
 MELS: Final = 40
@@ -64,27 +59,6 @@ def voice_statistics(samples: FloatArray) -> Array | None:
     enough = len(voiced) >= MIN_FRAMES // 4
     tone = [float(np.median(voiced)), float(voiced.std())] if enough else [np.nan, np.nan]
     return np.array([*cepstra.mean(axis=0), *cepstra.std(axis=0), *tone])
-
-
-def embed_speaker(samples: FloatArray) -> Array | None:
-    """Return the (dimensions,) embedding of an utterance; None where there is too little speech.
-
-    Args:
-        samples: (n,) float32 at `SAMPLE_RATE`, speech without padding.
-    """
-    features = voice_statistics(samples)
-    if features is None:
-        return None
-    mean, projection = _table()
-    return np.asarray(np.where(np.isnan(features), 0.0, features - mean) @ projection)
-
-
-@functools.cache
-def _table() -> tuple[Array, Array]:
-    """Return the mean (`FEATURES`,) and the projection (`FEATURES`, dimensions)."""
-    file = resources.files('emotion_node.core.voice') / FILE
-    with file.open('rb') as opened, np.load(opened) as stored:
-        return stored['mean'].astype(np.float64), stored['projection'].astype(np.float64)
 
 
 @functools.cache
