@@ -5,6 +5,8 @@ them are merged. The pauses are those of concatenated dialogues (`evaluation.con
 the real ones marked by hand in MELD and found in acted sentences (`evaluation.pauses`). In the
 demo conversation and the dialogues of MELD, the number of parts is counted in which each
 utterance was found.
+
+--rules measures the rules that were tried in place of a fixed silence (docs/endpointing.md).
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from emotion_lab.evaluation.endpointing_figures import (
     real_dialogue_figures,
     with_fixed_silence,
 )
+from emotion_lab.evaluation.endpointing_rules import measure_rules, rules_markdown
 from emotion_lab.evaluation.pauses import acted_pauses, cut_sentences, marked_turns
 from emotion_node.backends.vad_silero import SileroVad
 from emotion_node.cli import parameter_options as parameters
@@ -90,6 +93,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
     parser.add_argument('--demo', type=Path, default=DEMO, help='default %(default)s')
     parser.add_argument('--seed', type=int, default=0, help='of what is drawn; default 0')
+    parser.add_argument(
+        '--rules', action='store_true', help='measure other rules than a fixed silence'
+    )
+    parser.add_argument(
+        '--smart-turn', type=Path, metavar='FILE', help="Smart Turn's ONNX file, for --rules"
+    )
+    parser.add_argument(
+        '--each',
+        type=int,
+        default=70,
+        help='pauses of a corpus and kind, for --rules; default %(default)s',
+    )
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parameters.add_arguments(parser)
 
@@ -97,6 +112,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Return the figures that the arguments ask for."""
     config = parameters.read_config(args)
+    if args.rules:
+        return measure_rules(config, args.data, args.smart_turn, args.each)
     return evaluate_endpointing(config, args.half, args.dialogues, args.data, args.demo, args.seed)
 
 
@@ -106,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(figures))
     else:
-        print(markdown(figures), end='')
+        print(rules_markdown(figures) if args.rules else markdown(figures), end='')
     return 0
 
 

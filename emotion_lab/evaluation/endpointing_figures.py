@@ -66,9 +66,9 @@ def delays(utterances: Sequence[Span], found: Sequence[Utterance]) -> list[int |
 
     None where no end was decided before the next utterance began.
     """
-    begins = [begin for begin, _ in utterances[1:]]
+    begins = [*(begin for begin, _ in utterances[1:]), None]
     delays_ns: list[int | None] = []
-    for (_, end), following in zip(utterances, [*begins, None], strict=True):
+    for (_, end), following in zip(utterances, begins[: len(utterances)], strict=True):
         decided = [
             one.decided_ns - end
             for one in found

@@ -11,7 +11,6 @@ from emotion_lab.data.metrics import Array, class_weights
 from emotion_lab.evaluation.fusion_dataset import (
     SUBSETS,
     FusionDataset,
-    fuse_in_dialogue,
     with_fusion,
 )
 from emotion_lab.evaluation.text_answers import CONDITIONS
@@ -94,7 +93,7 @@ def choose(
 
 def _log_loss(dataset: FusionDataset, config: Config, condition: str, weights: Array) -> float:
     """Return the mean negative log-likelihood of the truth; (7,) weights weigh the classes."""
-    scores = fuse_in_dialogue(dataset, config, condition, MODALITIES)
+    scores = dataset.fused(config, condition, MODALITIES)
     likelihood = scores[np.arange(len(scores)), dataset.text.truth]
     return float(
         np.average(-np.log(np.maximum(likelihood, 1e-9)), weights=weights[dataset.text.truth])

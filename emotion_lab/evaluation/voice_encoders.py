@@ -154,7 +154,7 @@ def _slaney_filters(bands: int) -> Array:
     top = float(to_mel(np.array(SAMPLE_RATE / 2)))
     edges = to_hz(np.linspace(0, top, bands + 2))
     hz = np.linspace(0, SAMPLE_RATE / 2, WINDOW // 2 + 1)
-    return _triangles(hz, edges) * 2 / (edges[2:] - edges[:-2])
+    return np.asarray(_triangles(hz, edges) * 2 / (edges[2:] - edges[:-2]))
 
 
 def _kaldi_filters(bands: int) -> Array:

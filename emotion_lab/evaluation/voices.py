@@ -241,8 +241,8 @@ def measure_encoder(voices: Sequence[Voice], encoder: Callable[[str], Encoder]) 
     errors = {}
     meld = [one for one in voices if one.corpus == 'MELD']
     for group in ('0', '1'):
-        own = [n for n, one in enumerate(meld) if one.group == group]
-        turns, known = [meld[n] for n in own], [vectors['MELD'][n] for n in own]
+        places = [n for n, one in enumerate(meld) if one.group == group]
+        turns, known = [meld[n] for n in places], [vectors['MELD'][n] for n in places]
         errors[f'MELD dialogue {group}'] = diarization_error(turns, known, threshold)
         one_speaker = diarization_error(turns, [np.ones(1)] * len(turns), -1.0)
         errors[f'MELD dialogue {group}, all given to one speaker'] = one_speaker
