@@ -29,6 +29,9 @@ PARAMETERS: dict[str, object] = {
     'transcriber.backend': 'pocketsphinx',
     'image.transport': 'compressed',
     'hri.publish': 'on',
+    # However long the story pauses, the talk goes on.
+    'audio.timeout': 60.0,
+    'image.timeout': 60.0,
 }
 
 pytestmark = pytest.mark.usefixtures('hri_msgs')
