@@ -355,6 +355,14 @@ class TextConfig(ModelConfig):
         choices=('onnx', 'transformers', 'off'),
     )
     model: str = _p('text', 'ONNX only: name of the model in the manifest.')
+    max_characters: int = _p(
+        4000,
+        'Longest text that the model gets; the rest is cut off. The default is many times what '
+        'anybody says in one utterance.',
+        'characters',
+        100,
+        1_000_000,
+    )
     transformers_turns: int = _p(
         0,
         'Transformers only: number of past utterances placed before the current one, joined by '
@@ -586,6 +594,13 @@ class QueueConfig:
         's',
         5.0,
         600.0,
+    )
+    calls: int = _p(
+        1000,
+        'Maximum calls of analyze_text that wait for an answer; more are refused with a message.',
+        '',
+        1,
+        100_000,
     )
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import inspect
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from rclpy.exceptions import InvalidHandle
 
 from emotion_node.ros.faults import FaultLog
 
@@ -54,20 +58,40 @@ class GuardedCallbacks(_Base):
         *args: Any,
         **options: Any,
     ) -> Any:
-        """Offer a service, as rclpy does."""
+        """Offer a service, as rclpy does; a callback that is a coroutine may answer later."""
+
+        def fail(error: Exception, response: Any) -> Any:
+            self.faults(f'service {srv_name}', error)
+            failed = type(response)()
+            if hasattr(failed, 'message'):
+                failed.message = f'{type(error).__name__}: {error}'
+            return failed
 
         @functools.wraps(callback)
         def answer(request: Any, response: Any) -> Any:
             try:
                 return callback(request, response)
             except Exception as error:  # noqa: BLE001  counted, and reported to the caller
-                self.faults(f'service {srv_name}', error)
-                failed = type(response)()
-                if hasattr(failed, 'message'):
-                    failed.message = f'{type(error).__name__}: {error}'
-                return failed
+                return fail(error, response)
 
-        return super().create_service(srv_type, srv_name, answer, *args, **options)
+        @functools.wraps(callback)
+        async def answer_later(request: Any, response: Any) -> Any:
+            try:
+                return await callback(request, response)
+            except Exception as error:  # noqa: BLE001  likewise
+                return fail(error, response)
+
+        guarded = answer_later if inspect.iscoroutinefunction(callback) else answer
+        service = super().create_service(srv_type, srv_name, guarded, *args, **options)
+        send = service.send_response
+
+        def send_response(response: Any, header: Any) -> None:
+            # The service may have been destroyed while the answer was awaited.
+            with contextlib.suppress(InvalidHandle):
+                send(response, header)
+
+        service.send_response = send_response  # type: ignore[method-assign]
+        return service
 
     def _guard(self, stage: str, callback: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(callback)

@@ -132,7 +132,7 @@ class EmotionNode(GuardedCallbacks, LifecycleNode):
         self._analysis = self.build_analysis(models)
         self.state.models = models
         self.state.outputs = Outputs(self, self.now_ns, self.state.same_clock, self.config.privacy)
-        self._requests = Requests(self, self.state)
+        self._requests = Requests(self, self.state, self.config.queue.calls)
         logger.info(f'models loaded in {time.monotonic() - begin:.1f} s')
         return super().on_configure(state)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool
@@ -15,6 +16,7 @@ from emotion_node.datatypes import NS_PER_S, Reason
 from emotion_node.display.sentences import describe_state
 from emotion_node.messages.stamps import stamp_to_ns
 from emotion_node.messages.transcript import decode_transcript
+from emotion_node.ros.background_calls import BackgroundCalls, TooManyCallsError
 from emotion_node.ros.node_state import NodeState
 
 _QOS: Final = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -29,13 +31,19 @@ class Requests:
     Args:
         node: node that offers them.
         state: its state.
+        max_texts: maximum calls of ~/analyze_text that wait for an answer.
     """
 
-    def __init__(self, node: Node, state: NodeState) -> None:
+    def __init__(self, node: Node, state: NodeState, max_texts: int) -> None:
         self._node = node
         self._state = state
+        self._texts = BackgroundCalls(node, 'texts', max_texts)
+        # While a callback awaits something, a group that is not reentrant waits too.
+        groups = {'~/analyze_text': ReentrantCallbackGroup()}
         self._services = [
-            node.create_service(kind, name, callback, qos_profile=_SERVICE_QOS)
+            node.create_service(
+                kind, name, callback, qos_profile=_SERVICE_QOS, callback_group=groups.get(name)
+            )
             for kind, name, callback in (
                 (SetBool, '~/enable', self._enable),
                 (Trigger, '~/reset', self._reset),
@@ -51,6 +59,7 @@ class Requests:
 
     def destroy(self) -> None:
         """Take them off the graph."""
+        self._texts.stop()
         for service in self._services:
             self._node.destroy_service(service)
         for subscription in self._subscriptions:
@@ -71,13 +80,16 @@ class Requests:
             engine.reset()
         return response
 
-    def _analyze_text(self, request: Any, response: Any) -> Any:
+    async def _analyze_text(self, request: Any, response: Any) -> Any:
         engine, outputs = self._state.engine, self._state.outputs
         if engine is None or outputs is None:
             response.message = _INACTIVE
             return response
         try:
-            estimate = engine.analysis.analyze_text(request.text)
+            estimate = await self._texts.run(lambda: engine.analysis.analyze_text(request.text))
+        except TooManyCallsError as error:
+            response.message = str(error)
+            return response
         except Exception as error:  # noqa: BLE001  counted, and reported to the caller
             self._state.faults('text emotion', error)
             response.message = f'{type(error).__name__}: {error}'

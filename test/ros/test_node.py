@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -336,6 +337,57 @@ def test_a_node_that_is_cleaned_up_lets_its_models_go() -> None:
         assert other.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
         assert other.node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
         assert [reference() for reference in kept] == [None, None, None]
+
+
+def test_a_text_that_takes_long_holds_up_nothing_else(
+    bench: Bench, speech: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = bench.node.state.engine
+    assert engine is not None
+    gate = threading.Event()
+    answer_text = engine.analysis.analyze_text
+
+    def slow(text: str) -> Any:
+        assert gate.wait(20.0)
+        return answer_text(text)
+
+    monkeypatch.setattr(engine.analysis, 'analyze_text', slow)
+    client = bench.robot.node.create_client(AnalyzeText, 'emotion_node/analyze_text')
+    bench.robot.until(client.service_is_ready, 'the service is there')
+    later = client.call_async(AnalyzeText.Request(text='I am so happy'))
+    bench.robot.call(GetReaction, 'emotion_node/get_reaction', GetReaction.Request())
+    assert bench.emotion(speech, bench.new_day()).text.endswith(WORDS)
+    assert not later.done()
+    gate.set()
+    bench.robot.until(later.done, 'the text is answered')
+    assert later.result().emotion.label == 'joy'
+    bench.robot.node.destroy_client(client)
+
+
+def test_too_many_calls_are_refused_and_those_that_wait_hinder_no_cleanup(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate = threading.Event()
+    with listening_node({'queue.calls': 3}) as other:
+        engine = other.node.state.engine
+        assert engine is not None
+        monkeypatch.setattr(engine.analysis, 'analyze_text', lambda text: gate.wait(20.0))
+        client = other.robot.node.create_client(AnalyzeText, 'emotion_node/analyze_text')
+        other.robot.until(client.service_is_ready, 'the service is there')
+        answers = [client.call_async(AnalyzeText.Request(text='hello')) for _ in range(4)]
+        other.robot.until(lambda: any(one.done() for one in answers), 'one is refused')
+        (refused,) = (one.result() for one in answers if one.done())
+        assert not refused.success
+        assert refused.message == '3 calls wait already (queue.calls): call again later'
+        assert other.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+        assert other.node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
+        gate.set()
+        activate(other.node)
+        answer = other.robot.call(
+            AnalyzeText, 'emotion_node/analyze_text', AnalyzeText.Request(text='I am so happy')
+        )
+        assert answer.emotion.label == 'joy'
+        other.robot.node.destroy_client(client)
 
 
 def test_a_burst_of_calls_is_answered_to_the_last(bench: Bench) -> None:

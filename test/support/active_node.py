@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from emotion_msgs.msg import AudioChunk, Emotion, FaceArray, SpeechActivity, Transcript
+from emotion_node.config import Value
 from emotion_node.ros.node import EmotionNode
 from support.robot import (
     NS_PER_S,
@@ -68,8 +69,7 @@ class Bench:
     def waiting(self) -> float:
         engine = self.node.state.engine
         assert engine is not None
-        queues = (engine.audio_queue, engine.speech_queue, engine.task_queue)
-        return sum(queue.waiting for queue in queues)
+        return engine.audio_queue.waiting + engine.speech_queue.waiting
 
     def next(self, topic: str, since: int) -> Any:
         """Return the first message of a topic beyond the first `since`."""
@@ -103,12 +103,12 @@ class Bench:
 
 
 @contextmanager
-def listening_node() -> Iterator[Bench]:
-    """Run one node for all tests of a module."""
-    parameters = {
+def listening_node(changes: Mapping[str, Value] | None = None) -> Iterator[Bench]:
+    """Run one node for all tests of a module, with changes of its parameters."""
+    parameters: dict[str, Value] = {
         'transcriber.backend': 'pocketsphinx',
-        'audio.timeout': 1.0,
+        'audio.timeout': 2.0,
         'diagnostics.period': 0.1,
     }
-    with active_node(parameters) as (one, node):
+    with active_node(parameters | dict(changes or {})) as (one, node):
         yield Bench(one, node)

@@ -88,7 +88,11 @@ class Analysis:
             self._transcripts = ExternalTranscripts(timeout_ns, guard)
         self._perception = Perception(config.dialogue, models.voice, models.vision, guard)
         self.text = TextEstimator(
-            models.text, self._dialogue, guard, config.transcriber.min_confidence
+            models.text,
+            self._dialogue,
+            guard,
+            config.transcriber.min_confidence,
+            config.text.max_characters,
         )
         self._reporter = EmotionReporter(config, self.text, self._dialogue, guard)
         self._speculation = Speculation(

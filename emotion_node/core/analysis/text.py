@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from emotion_node.core.analysis.guard import Guard
 from emotion_node.core.analysis.reliability import adjust_text_reliability
@@ -11,10 +10,6 @@ from emotion_node.core.dialogue.turns import Dialogue, DialogueTurn
 from emotion_node.datatypes import ModalityEmotion, Reason, Transcript, is_known
 from emotion_node.interfaces import TextEmotion
 from emotion_node.labels import Modality
-
-MAX_CHARACTERS: Final = 4000
-"""Of a text, the model gets this many at most: many times what anybody says in one utterance. No
-text that a peer sends, however long, takes more time or memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +30,23 @@ class TextEstimator:
         dialogue: the dialogue so far.
         guard: calls the model.
         min_confidence: the model is not asked about transcripts below it.
+        max_characters: of a text, the model gets this many at most, so that no text that a peer
+            sends, however long, takes more time or memory.
     """
 
     def __init__(
-        self, model: TextEmotion | None, dialogue: Dialogue, guard: Guard, min_confidence: float
+        self,
+        model: TextEmotion | None,
+        dialogue: Dialogue,
+        guard: Guard,
+        min_confidence: float,
+        max_characters: int,
     ) -> None:
         self.model = model
         self._dialogue = dialogue
         self._guard = guard
         self._min_confidence = min_confidence
+        self._max_characters = max_characters
         self._last: _Estimated | None = None
 
     def estimate(self, transcript: Transcript, speaker_id: str, start_ns: int) -> ModalityEmotion:
@@ -78,7 +81,7 @@ class TextEstimator:
             self._ask(model, transcript.read_text, speaker_id, start_ns)
 
     def estimate_text(self, text: str) -> ModalityEmotion:
-        """Return the emotion of a text, of its first `MAX_CHARACTERS`, outside of the dialogue.
+        """Return the emotion of a text, of its first `max_characters`, outside of the dialogue.
 
         May be called by another thread than the rest.
         """
@@ -86,12 +89,12 @@ class TextEstimator:
             return ModalityEmotion.absent(Modality.TEXT, Reason.NO_SPEECH_RECOGNISED)
         if self.model is None:
             return ModalityEmotion.absent(Modality.TEXT, Reason.MODEL_OFF)
-        return self.model.estimate(text[:MAX_CHARACTERS])
+        return self.model.estimate(text[: self._max_characters])
 
     def _ask(
         self, model: TextEmotion, text: str, speaker_id: str, start_ns: int
     ) -> ModalityEmotion:
-        text = text[:MAX_CHARACTERS]
+        text = text[: self._max_characters]
         history = tuple(self._dialogue.before(start_ns))
         last = self._last
         if last is not None and (last.text, last.speaker_id) == (text, speaker_id):

@@ -20,7 +20,6 @@ from support.scripted import (
 from emotion_node.config import Config, make_config
 from emotion_node.core.analysis.analysis import Analysis
 from emotion_node.core.analysis.load import Load
-from emotion_node.core.analysis.text import MAX_CHARACTERS
 from emotion_node.datatypes import (
     EmotionReport,
     EndReason,
@@ -375,6 +374,7 @@ def test_shifting_all_stamps_shifts_the_reports_and_changes_nothing_else() -> No
 
 def test_of_a_text_of_any_length_the_model_gets_what_somebody_may_say() -> None:
     text = ScriptedText()
-    analysis = scripted_analysis(Config(), None, text)
+    config = make_config({'text.max_characters': 300})
+    analysis = scripted_analysis(config, None, text)
     analysis.analyze_text('so ' * 3_000_000)
-    assert [len(words) for words, _ in text.asked] == [MAX_CHARACTERS]
+    assert [len(words) for words, _ in text.asked] == [300]
