@@ -35,6 +35,10 @@ EVALUATIONS: Final[Mapping[str, Command]] = {
     'transcription': Command(
         'speech recognition on labelled speech', 'emotion_lab.evaluation.transcription'
     ),
+    'long-speech': Command(
+        'a monologue without pauses, numbers, names, laughter, two people at once',
+        'emotion_lab.evaluation.long_speech',
+    ),
     'hallucinations': Command(
         'what Whisper transcribes where there is no speech',
         'emotion_lab.evaluation.hallucinations',
