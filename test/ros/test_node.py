@@ -235,6 +235,7 @@ class BrokenTextModel:
     """A text model that fails."""
 
     info = datatypes.ModelInfo('broken', '1')
+    languages = ('en',)
 
     def estimate(
         self, text: str, history: Sequence[Turn] = (), speaker_id: str = ''
