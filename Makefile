@@ -9,6 +9,7 @@ DEMO_VENV := .venv-demo
 DOCS_VENV := .venv-docs
 UV := uv==0.13.9
 SPEECH_MODEL := whisper-base
+SPEAKER_MODEL := lr-asd
 FACE_MODEL := mediapipe-faces
 LOG := log/setup
 
@@ -78,6 +79,8 @@ docs: $(DOCS_VENV)/.installed ## Build the documents into build/docs (a site of 
 	$(DOCS_VENV)/bin/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
 
 setup: build ## Make the virtual environment, build both packages, fetch models (demo and test do this first)
+	@. ./env.sh && python -m emotion_node models fetch $(SPEAKER_MODEL) || printf '%s\n' \
+		'Without $(SPEAKER_MODEL), active speakers are found by their jaws alone. "make setup" tries again.'
 	@. ./env.sh && python -m emotion_node models fetch $(SPEECH_MODEL) || printf '%s\n' \
 		'Without $(SPEECH_MODEL), pocketsphinx recognises speech, and gets many words wrong. "make setup" tries again.'
 	@. ./env.sh && python -m emotion_node models fetch $(FACE_MODEL) || printf '%s\n' \

@@ -420,6 +420,18 @@ class FaceConfig(ModelConfig):
         'Path of a face_landmarker.task file of MediaPipe, for its landmarks and blendshapes; if '
         'empty, its face mesh is used.',
     )
+    speaker: str = _p(
+        'auto',
+        'Active speaker detection. "jaw" compares the movement of each jaw with the level of the '
+        'voice; "lr-asd" adds a learned detector, which is fetched; "auto" adds it where it has '
+        'been fetched.',
+        choices=('auto', 'lr-asd', 'jaw'),
+    )
+    speaker_model: str = _p(
+        '',
+        "Path of the weights of the learned detector, the authors' file pretrain_AVA.model; if "
+        'empty, the fetched one is used.',
+    )
     min_size: int = _p(
         80,
         'Minimum face width. The smaller this is relative to the frame, the more views of the '

@@ -16,6 +16,7 @@ from emotion_node.core.pipeline import Pipeline
 from emotion_node.core.vision.face_points import WIDTH as POINTS_WIDTH
 from emotion_node.core.vision.face_points import read_points
 from emotion_node.core.vision.stream import FaceVision
+from emotion_node.core.vision.talking_faces import TalkingDetector
 from emotion_node.core.vision.tracker import FaceTracker
 from emotion_node.errors import MissingError, ModelError
 from emotion_node.interfaces import (
@@ -41,7 +42,7 @@ class Models:
         transcriber: speech recogniser, or None for none.
         text, voice: emotion models, or None for none.
         faces: face detection and landmarks, or None for none; for one camera at a time.
-        face: expression model, or None for none.
+        face, talking: expression model, and learned detector of talking faces, or None for none.
         providers: execution providers of onnxruntime for the emotion models, best first.
     """
 
@@ -51,6 +52,7 @@ class Models:
     voice: VoiceEmotion | None = None
     faces: FaceFinder | None = None
     face: FaceEmotion | None = None
+    talking: TalkingDetector | None = None
     providers: tuple[str, ...] = ()
 
     def describe(self) -> dict[str, str]:
@@ -61,6 +63,7 @@ class Models:
             'voice emotion': self.voice,
             'faces': self.faces,
             'face emotion': self.face,
+            'talking faces': self.talking,
         }
         names = {role: str(part.info) if part else 'off' for role, part in parts.items()}
         providers = (name.removesuffix('ExecutionProvider') for name in self.providers)
@@ -88,16 +91,13 @@ def load_models(config: Config, log: Log) -> Models:
         voice=_load_voice(config, log, providers),
         faces=(faces := _load_faces(config, log)),
         face=_load_expression(config, log, providers) if faces else None,
+        talking=_load_talking(config, log) if faces else None,
         providers=providers,
     )
 
 
 def load_vad(config: Config) -> Vad:
-    """Load the voice activity detector that the parameters ask for.
-
-    Raises:
-        ModelError: its file is missing or damaged.
-    """
+    """Load the voice activity detector; a `ModelError` if its file is missing or damaged."""
     if config.vad.backend == 'webrtc':
         from emotion_node.backends.vad_webrtc import WebrtcVad
 
@@ -185,13 +185,7 @@ def _load_whisper(config: TranscriberConfig, log: Log, languages: Collection[str
 
 
 def build_hearing(config: Config, models: Models, id_prefix: str = '') -> Hearing:
-    """Return the hearing of one microphone.
-
-    Args:
-        config: parameters.
-        models: weights.
-        id_prefix: precedes the numbered ids of the utterances.
-    """
+    """Return the hearing of one microphone; `id_prefix` precedes the numbers of utterances."""
     return Hearing(
         config.audio,
         config.segmenter,
@@ -207,7 +201,8 @@ def build_analysis(config: Config, models: Models, guard: Guard) -> Analysis:
     vision = None
     if models.faces is not None:
         tracker = FaceTracker(config.face, models.faces)
-        vision = FaceVision(tracker, models.face, guard.timings.clock, config.image)
+        clock, talking = guard.timings.clock, models.talking
+        vision = FaceVision(tracker, models.face, clock, config.image, talking)
     return Analysis(
         config, AnalysisModels(models.transcriber, models.text, models.voice, vision), guard
     )
@@ -268,6 +263,12 @@ def _load_faces(config: Config, log: Log) -> FaceFinder | None:
     except MissingError as error:
         log(f'Faces are off: {error}')
         return None
+
+
+def _load_talking(config: Config, log: Log) -> TalkingDetector | None:
+    from emotion_node.backends.talking_lr_asd import open_lr_asd
+
+    return open_lr_asd(config.face, log)
 
 
 def _load_expression(config: Config, log: Log, providers: Sequence[str]) -> FaceEmotion | None:

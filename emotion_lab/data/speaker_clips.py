@@ -1,9 +1,10 @@
 """Faces that talk, keep still and chew, as tracked faces, and the talkers' voices.
 
 Talkers are those of the GRID corpus (Cooke, Barker, Cunningham and Shao, JASA 120(5), 2006) whose
-recordings are available. Still and chewing faces are made from the frame of each in which the
-mouth is most closed: it sways by fractions of a pixel under camera noise, and for chewing the
-lower face is stretched up and down about 1.4 times a second, with the lips together.
+recordings are available: nine people, two of them with several recordings. Still and chewing faces
+are made from the frame of each in which the mouth is most closed: it sways by fractions of a pixel
+under camera noise, and for chewing the lower face is stretched up and down about 1.4 times a
+second, with the lips together.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ CHEW_HZ: Final = (1.1, 1.7)
 CHEW_CM: Final = (0.4, 0.9)
 """How far the jaw drops, relative to a face as wide as 15 cm."""
 FACE_CM: Final = 15.0
+PERSONS: Final = {'bbaf2n': 's1', 'lrwp9a': 's23'}
+"""People by name of a recording, where the name does not begin with it."""
 MANNERS: Final = ('talking', 'still', 'chewing')
 
 CHIN, UPPER_LIP, INNER_LIPS, NOSE_TIP = 152, 0, (13, 14), 4
@@ -60,6 +63,11 @@ class Talker:
     samples: FloatArray
     speech: tuple[int, int]
 
+    @property
+    def person(self) -> str:
+        """Who it is: several recordings may be of one person."""
+        return PERSONS.get(self.name, self.name.split('_')[0])
+
 
 @dataclass(frozen=True, slots=True)
 class Clip:
@@ -70,24 +78,31 @@ class Clip:
         manner: one of `MANNERS`.
         stamps_ns: of the images.
         faces: in each image.
+        images: (height, width) uint8, grey.
     """
 
     talker: str
     manner: str
     stamps_ns: tuple[int, ...]
     faces: tuple[TrackedFace | None, ...]
+    images: tuple[Image, ...]
 
 
-def read_talkers(folder: Path) -> list[Talker]:
+def read_talkers(*folders: Path) -> list[Talker]:
     """Return all talkers.
 
     Raises:
-        DatasetError: there are none.
+        DatasetError: there are none in the first folder; the others may be missing.
     """
-    talkers = [_read(path) for path in sorted(folder.glob('*.mpg'))]
-    if not talkers:
-        raise DatasetError(f'expected recordings of the GRID corpus in {folder}, found none')
+    talkers = [_read(path) for folder in folders for path in sorted(folder.glob('*.mpg'))]
+    if not any(folders[0].glob('*.mpg')):
+        raise DatasetError(f'expected recordings of the GRID corpus in {folders[0]}, found none')
     return talkers
+
+
+def one_of_each(talkers: Iterable[Talker]) -> list[Talker]:
+    """Return the first recording of each person."""
+    return list({talker.person: talker for talker in reversed(list(talkers))}.values())[::-1]
 
 
 def _read(path: Path) -> Talker:
@@ -135,11 +150,12 @@ def _opening(landmarks: FloatArray) -> float:
 
 def _track(talker: Talker, manner: str, images: Iterable[Image], finder: FaceFinder) -> Clip:
     tracker = FaceTracker(FaceConfig(), finder)
-    faces = []
+    faces, grey = [], []
     for stamp_ns, image in zip(talker.stamps_ns, images, strict=True):
         found = tracker.update(stamp_ns, image)
         faces.append(found[0] if found else None)
-    return Clip(talker.name, manner, talker.stamps_ns, tuple(faces))
+        grey.append(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8))
+    return Clip(talker.name, manner, talker.stamps_ns, tuple(faces), tuple(grey))
 
 
 def _animate(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations, cycle
 from typing import Final
+
+import numpy as np
 
 from emotion_lab.data.speaker_clips import Clip
 
 SHIFTS_MS: Final = (0, 100, 200)
 STILL: Final = ('still', 'chewing')
 SEED: Final = 1
+PAIRS: Final = 8
 
 Clips = Mapping[tuple[str, str], Clip]
 
@@ -41,35 +44,35 @@ class Scene:
         return f'f{speakers[0] + 1}' if speakers else ''
 
 
-def make_scenes(names: Sequence[str]) -> list[Scene]:
-    """Return all scenes of these talkers."""
+def make_scenes(names: Sequence[str], seed: int = SEED) -> list[Scene]:
+    """Return scenes of these talkers, each of another person; each is heard equally often.
+
+    Of the pairs of others in scenes of three, `PAIRS` are drawn for each talker.
+    """
     scenes = []
-    turn = 0
-
-    def late() -> int:
-        nonlocal turn
-        turn += 1
-        return SHIFTS_MS[turn % len(SHIFTS_MS)]
-
+    late = cycle(SHIFTS_MS)
+    rng = np.random.default_rng(seed)
     for name in names:
         others = [other for other in names if other != name]
         speaker = (name, 'talking')
-        for other, shift_ms in product(others, SHIFTS_MS):
-            scenes.append(Scene('two_mouthing', name, shift_ms, (speaker, (other, 'talking'))))
-            scenes += [
-                Scene('two_still', name, shift_ms, ((other, manner), speaker)) for manner in STILL
-            ]
         for other in others:
+            scenes.append(Scene('two_mouthing', name, next(late), (speaker, (other, 'talking'))))
+            scenes += [
+                Scene('two_still', name, next(late), ((other, manner), speaker))
+                for manner in STILL
+            ]
             faces = (speaker, (other, 'talking'))
-            scenes += [Scene('two_leaving', name, late(), faces, k) for k in (0, 1)]
-        for one, other in combinations(others, 2):
+            scenes.append(Scene('two_leaving', name, next(late), faces, len(scenes) % 2))
+        pairs = list(combinations(others, 2))
+        for k in sorted(rng.permutation(len(pairs))[:PAIRS]):
+            one, other = pairs[k]
             mouthing = (one, 'talking'), (other, 'talking')
             scenes.append(
-                Scene('three_mouthing', name, late(), (mouthing[0], speaker, mouthing[1]))
+                Scene('three_mouthing', name, next(late), (mouthing[0], speaker, mouthing[1]))
             )
-            scenes.append(Scene('absent_mouthing', name, late(), mouthing))
+            scenes.append(Scene('absent_mouthing', name, next(late), mouthing))
             for manners in (STILL, STILL[::-1]):
                 still = (one, manners[0]), (other, manners[1])
-                scenes.append(Scene('three_still', name, late(), (*still, speaker)))
-                scenes.append(Scene('absent_still', name, late(), still))
+                scenes.append(Scene('three_still', name, next(late), (*still, speaker)))
+                scenes.append(Scene('absent_still', name, next(late), still))
     return scenes

@@ -23,6 +23,10 @@ EVALUATIONS: Final[Mapping[str, Command]] = {
         'active speaker detection, in scenes made of GRID talkers',
         'emotion_lab.evaluation.speaker',
     ),
+    'speaker-marks': Command(
+        'active speaker detection in real clips, marked by hand',
+        'emotion_lab.evaluation.speaker_marks',
+    ),
     'endpointing': Command(
         'latency and errors of endpointing',
         'emotion_lab.evaluation.endpointing',

@@ -10,6 +10,7 @@ from typing import Final
 
 from emotion_lab.evaluation.interim import replay_file
 from emotion_node.config import make_config
+from emotion_node.core.vision.talking_faces import TalkingDetector
 from emotion_node.datatypes import (
     EmotionReport,
     FacesReport,
@@ -33,13 +34,16 @@ class _Spoken:
     side: str
 
 
-def demo_figures(path: Path, finder: FaceFinder, vad: Vad) -> dict[str, float]:
+def demo_figures(
+    path: Path, finder: FaceFinder, vad: Vad, talking: TalkingDetector | None = None
+) -> dict[str, float]:
     """Return how often the speaker was found in a bag with two people side by side.
 
     Args:
         path: folder of the bag and its truth file, as `demo/README.md` describes it.
         finder: of faces.
         vad: voice activity detector.
+        talking: learned detector of talking faces; None for none.
 
     Returns:
         `demo_frames`: share of the frames during detected speech in which the speaker had the
@@ -58,7 +62,7 @@ def demo_figures(path: Path, finder: FaceFinder, vad: Vad) -> dict[str, float]:
     utterances_right: dict[int, bool] = {}
     detected = False
     config = make_config({'interim.enabled': False})
-    models = Models(vad, None, None, faces=finder)
+    models = Models(vad, None, None, faces=finder, talking=talking)
     for report in replay_file(path, config, models, time.monotonic_ns):
         match report:
             case SpeechStarted():

@@ -17,6 +17,7 @@ from emotion_lab.data.speaker_clips import Talker
 from emotion_lab.data.speaker_scenes import SHIFTS_MS, Clips, Scene, make_scenes
 from emotion_node.config import Config
 from emotion_node.core.vision.stream import FaceVision
+from emotion_node.core.vision.talking_faces import TalkingDetector
 from emotion_node.datatypes import (
     NS_PER_MS,
     NS_PER_S,
@@ -56,6 +57,7 @@ class Replay:
     def __init__(self, scene: Scene, clips: Clips, leaves_ns: int) -> None:
         self._clips = [clips[face] for face in scene.faces]
         self._leaving = scene.leaving
+        self._width = self._clips[0].images[0].shape[1]
         self._leaves_ns = leaves_ns
         self._index = {stamp_ns: k for k, stamp_ns in enumerate(self._clips[0].stamps_ns)}
 
@@ -63,11 +65,21 @@ class Replay:
         """Return the faces at a stamp of the clips."""
         index = self._index[stamp_ns]
         return [
-            dataclasses.replace(face, face_id=f'f{number}')
+            dataclasses.replace(
+                face,
+                face_id=f'f{number}',
+                box=face.box._replace(left=face.box.left + (number - 1) * self._width),
+            )
             for number, clip in enumerate(self._clips, 1)
             if (face := clip.faces[index]) is not None
             and not (self._leaving == number - 1 and stamp_ns > self._leaves_ns)
         ]
+
+    def image(self, stamp_ns: int) -> Image:
+        """Return the clips side by side at a stamp."""
+        index = self._index[stamp_ns]
+        beside = np.hstack([clip.images[index] for clip in self._clips])
+        return np.repeat(beside[..., None], 3, axis=2)
 
     def reset(self) -> None:
         """Keep replaying: there is no state."""
@@ -114,15 +126,22 @@ def find_speech(talker: Talker, shift_ms: int, vad: Vad) -> list[Timed]:
     return events + [(events[-1][0], event) for event in hearing.flush()]
 
 
-def play(scene: Scene, clips: Clips, talker: Talker, events: Sequence[Timed]) -> Score:
+def play(
+    scene: Scene,
+    clips: Clips,
+    talker: Talker,
+    events: Sequence[Timed],
+    talking: TalkingDetector | None = None,
+) -> Score:
     """Run the node's vision over one scene, and return its counts."""
     shift_ns = scene.shift_ms * NS_PER_MS
     start_ns, end_ns = (stamp_ns + shift_ns for stamp_ns in talker.speech)
     leaves_ns = round(start_ns + LEAVES * (end_ns - start_ns))
-    vision = FaceVision(Replay(scene, clips, leaves_ns))
+    replay = Replay(scene, clips, leaves_ns)
+    vision = FaceVision(replay, talking=talking)
     score = Score(scenes=1)
     detected = False
-    for step in _steps(talker, events):
+    for step in _steps(talker, events, replay):
         match step:
             case VideoFrame():
                 report = vision.update(step)
@@ -143,11 +162,13 @@ def play(scene: Scene, clips: Clips, talker: Talker, events: Sequence[Timed]) ->
     return score
 
 
-def _steps(talker: Talker, events: Sequence[Timed]) -> Iterator[VideoFrame | SpeechEvent]:
+def _steps(
+    talker: Talker, events: Sequence[Timed], replay: Replay
+) -> Iterator[VideoFrame | SpeechEvent]:
     """Yield frames and events in the order in which they come."""
     frames = [
-        (stamp_ns, VideoFrame(stamp_ns, partial(np.asarray, image)))
-        for stamp_ns, image in zip(talker.stamps_ns, talker.images, strict=True)
+        (stamp_ns, VideoFrame(stamp_ns, partial(replay.image, stamp_ns)))
+        for stamp_ns in talker.stamps_ns
     ]
     steps: list[tuple[int, VideoFrame | SpeechEvent]] = [*events, *frames]
     for _, step in sorted(steps, key=lambda timed: timed[0]):
@@ -158,48 +179,86 @@ def _is_seen(face_id: str, report: FacesReport) -> bool:
     return any(face.face_id == face_id for face in report.faces)
 
 
-def score_scenes(talkers: Sequence[Talker], clips: Clips, vad: Vad) -> dict[str, Score]:
-    """Return the scores of all scenes, by condition and, for two faces, by shift."""
+Scores = Mapping[str, Mapping[str, Score]]
+"""By condition, and by the person whose voice it is."""
+
+
+def score_scenes(
+    talkers: Sequence[Talker], clips: Clips, vad: Vad, talking: TalkingDetector | None = None
+) -> dict[str, dict[str, Score]]:
+    """Return the scores of all scenes.
+
+    Args:
+        talkers: one recording of each person.
+        clips: of their faces.
+        vad: voice activity detector.
+        talking: learned detector of talking faces; None for none.
+    """
     by_name = {talker.name: talker for talker in talkers}
     events_of = {
         (talker.name, shift_ms): find_speech(talker, shift_ms, vad)
         for talker, shift_ms in product(talkers, SHIFTS_MS)
     }
-    scores: dict[str, Score] = {}
+    scores: dict[str, dict[str, Score]] = {}
+    title = 'scenes' if talking is None else 'scenes, learned detector'
     console = Console(stderr=True)
-    for scene in track(make_scenes(list(by_name)), 'scenes', console=console, transient=True):
+    for scene in track(make_scenes(list(by_name)), title, console=console, transient=True):
+        talker = by_name[scene.voice]
         events = events_of[scene.voice, scene.shift_ms]
-        score = play(scene, clips, by_name[scene.voice], events)
+        score = play(scene, clips, talker, events, talking)
         rows = [scene.condition]
         if scene.condition in ('two_still', 'two_mouthing'):
             rows.append(f'two_late_{scene.shift_ms}_ms')
         for row in rows:
-            scores.setdefault(row, Score())
-            scores[row] += score
+            total = scores.setdefault(row, {}).setdefault(talker.person, Score())
+            total += score
     return scores
 
 
-def speaker_figures(scores: Mapping[str, Score]) -> dict[str, Any]:
+def pooled(people: Mapping[str, Score]) -> Score:
+    """Return the counts of all people together."""
+    total = Score()
+    for score in people.values():
+        total += score
+    return total
+
+
+def interval(people: Sequence[Score]) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval over people of the share of utterances right."""
+    right = np.array([one.utterances_right for one in people])
+    count = np.array([one.utterances for one in people])
+    drawn = np.random.default_rng(0).integers(len(people), size=(2000, len(people)))
+    shares = right[drawn].sum(axis=1) / np.maximum(count[drawn].sum(axis=1), 1)
+    low, high = np.percentile(shares, (2.5, 97.5))
+    return float(low), float(high)
+
+
+GROUPS: Final = {
+    'still': ('two_still', 'three_still'),
+    'mouthing': ('two_mouthing', 'three_mouthing'),
+    'absent': ('absent_still', 'absent_mouthing'),
+}
+"""Conditions that are counted together."""
+
+
+def speaker_figures(scores: Scores) -> dict[str, Any]:
     """Return the shares of frames and utterances that were right, by condition and in all."""
-
-    def utterances(prefix: str) -> float:
-        rows = [
-            score
-            for row, score in scores.items()
-            if row.startswith(prefix) and not row.endswith('_ms')
-        ]
-        return sum(row.utterances_right for row in rows) / sum(row.utterances for row in rows)
-
     result: dict[str, Any] = {}
-    for row, score in scores.items():
+    for row, people in scores.items():
+        score = pooled(people)
         if score.frames:
             result[row] = score.frames_right / score.frames
         result[f'{row}_utterances'] = score.utterances_right / score.utterances
-    noticed = [score for score in scores.values() if score.frames]
+    for group, rows in GROUPS.items():
+        people = {}
+        for person in scores[rows[0]]:
+            people[person] = pooled({row: scores[row][person] for row in rows})
+        score = pooled(people)
+        result[f'{group}_utterances'] = score.utterances_right / score.utterances
+        result[f'{group}_interval'] = interval(list(people.values()))
+    noticed = [one for people in scores.values() for one in people.values() if one.frames]
+    every = [pooled(people) for row, people in scores.items() if not row.endswith('_ms')]
     return result | {
         'noticed': sum(row.frames for row in noticed) / sum(row.speech_frames for row in noticed),
-        'utterance_two': utterances('two_'),
-        'utterance_three': utterances('three_'),
-        'absent': utterances('absent_'),
-        'scenes': sum(score.scenes for row, score in scores.items() if not row.endswith('_ms')),
+        'scenes': sum(score.scenes for score in every),
     }

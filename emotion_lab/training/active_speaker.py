@@ -27,8 +27,8 @@ from emotion_lab.data.metrics import Array
 from emotion_lab.data.speaker_clips import Clip, Talker, make_clips, read_talkers
 from emotion_lab.data.speaker_scenes import SEED, Clips, Scene, make_scenes
 from emotion_node.backends.faces_onnx import open_faces
-from emotion_node.core.vision.active_speaker import MAX_WEIGHT_S, Jaw, measure_sync
 from emotion_node.core.vision.geometry import find_head, jaw_drop
+from emotion_node.core.vision.jaw_sync import MAX_WEIGHT_S, Jaw, measure_sync
 from emotion_node.core.voice.level import LevelMeter
 
 RIDGE: Final = 1e-4

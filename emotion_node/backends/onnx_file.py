@@ -17,6 +17,7 @@ IR_VERSION: Final = 8
 
 Array = npt.NDArray[Any]
 Attribute = int | float | str | Sequence[int]
+Shape = Sequence[int | str]
 
 _DATA_TYPES: Final = {'float32': 1, 'int64': 7}
 _FLOAT, _INT, _STRING, _INTS = 1, 2, 3, 7
@@ -53,14 +54,12 @@ class OnnxGraph:
         self._nodes.append(message)
         return output
 
-    def model(
-        self, inputs: Mapping[str, Sequence[int]], outputs: Mapping[str, Sequence[int]]
-    ) -> bytes:
+    def model(self, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape]) -> bytes:
         """Return the content of the file.
 
         Args:
-            inputs: shape of each float32 input, by name.
-            outputs: shape of each float32 output, by name.
+            inputs: shape of each float32 input, by name; a word names a size that may vary.
+            outputs: shape of each float32 output, likewise.
         """
         graph = b''.join(_block(1, one) for one in self._nodes) + _text(2, self.name)
         graph += b''.join(_block(5, one) for one in self._constants.values())
@@ -69,8 +68,9 @@ class OnnxGraph:
         return _number(1, IR_VERSION) + _block(7, graph) + _block(8, _number(2, OPSET))
 
 
-def _value(name: str, shape: Sequence[int]) -> bytes:
-    dims = b''.join(_block(1, _number(1, size)) for size in shape)
+def _value(name: str, shape: Shape) -> bytes:
+    sizes = (_number(1, size) if isinstance(size, int) else _text(2, size) for size in shape)
+    dims = b''.join(_block(1, size) for size in sizes)
     tensor = _number(1, _DATA_TYPES['float32']) + _block(2, dims)
     return _text(1, name) + _block(2, _block(1, tensor))
 

@@ -30,6 +30,9 @@ WHISPER: Final = 'whisper-base'
 """The recommended speech recogniser."""
 FACES: Final = 'mediapipe-faces'
 """Face detector and face mesh."""
+TALKING: Final = 'lr-asd'
+TALKING_WEIGHTS: Final = 'pretrain_AVA.model'
+"""The learned active speaker detector, and its file."""
 _KIND: Final = 'list of models'
 
 

@@ -1,16 +1,17 @@
-"""Active speaker detection: whose mouth moves with the voice.
+"""Active speaker detection: whose mouth talks with the voice.
 
-While somebody speaks, the level of the voice between 500 and 1500 Hz follows the jaw: an open jaw
-raises the first formant and lets more of the sound out (compare Yehia, Rubin and
-Vatikiotis-Bateson, Speech Communication 26, 1998; Chandrasekaran et al., PLoS Computational
-Biology 5(7), 2009). So each face's jaw is correlated with the level of the voice, during speech
-only: before it a mouth may be open or closed. The sound may be up to 0.2 s later than the frame,
-as it is from drivers with long buffers; the lag that fits best is used.
+Each face's jaw is correlated with the level of the voice (`jaw_sync`).
 
-The probability that a face is the speaker's depends on two features, weighted by logistic
-regression on scenes made of the GRID corpus (`python -m emotion_lab evaluate speaker`): that
-correlation, which is stronger evidence the longer somebody has spoken, and whether the jaw moves
-at all. That the speaker is off screen is one of the answers.
+The probability that a face is the speaker's depends on that correlation, which is stronger
+evidence the longer somebody has spoken, and on whether the mouth talks at all: on how much the jaw
+moves or, where a learned detector has run (`talking_faces`), on its answer. The detector tells
+talking from chewing, laughing and listening, but takes a mouth that says other words for the
+speaker's; the correlation tells those apart, but is low for many people in films. So where only
+one of the faces talks, a low correlation does not count against it: it is usually the speaker.
+That the speaker is off screen is one of the answers.
+
+The constants were chosen on scenes made of the GRID corpus, leaving out one person after the other
+(`python -m emotion_lab evaluate speaker`).
 """
 
 from __future__ import annotations
@@ -20,70 +21,75 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from emotion_node.core.trace import Stamps
+from emotion_node.core.vision.jaw_sync import AudioVisualSync, Jaw, measure_sync
 from emotion_node.core.voice.level import HOP_NS, VoiceLevel
-from emotion_node.datatypes import NS_PER_MS, NS_PER_S, FloatArray
+from emotion_node.datatypes import FloatArray
 
-MIN_LAG_NS: Final = -80 * NS_PER_MS
-MAX_LAG_NS: Final = 240 * NS_PER_MS
-LAG_STEP_NS: Final = 40 * NS_PER_MS
-"""Lags of the sound behind the frames that are tried: negative ones for cameras whose stamps are
-late. A jaw is itself 0 to 40 ms ahead of its sound."""
-STEP_NS: Final = 2 * HOP_NS
-MIN_POINTS: Final = 4
-MAX_GAP_NS: Final = NS_PER_S // 5
-"""A jaw that was not seen for longer is unknown in between."""
-RANGE_DB: Final = 25.0
-"""Sounds further below the loudest of the utterance count as silence."""
-LEVEL_NOISE_DB: Final = 1.0
-JAW_NOISE_CM: Final = 0.05
-"""Variation of the voice and of a jaw that is noise, such as the jitter of landmarks."""
-MOTION_NS: Final = 600 * NS_PER_MS
-"""Movement is measured during the speech, and for at least this long before its end."""
-MAX_WEIGHT_S: Final = 4.0
-"""The weight of the evidence grows with the length of the speech up to this."""
-MAX_WINDOW_NS: Final = 4 * NS_PER_S
-"""Of an utterance under way, this much of the latest speech is used."""
-
-WEIGHT_PER_S: Final = 15.0
-NEUTRAL_CORRELATION: Final = 0.4
-"""Weight of the correlation per second of speech, and the correlation that is evidence neither for
-nor against a face."""
-MOTION_WEIGHT: Final = 1.2
-MOTION_CM: Final = 0.05
-MOTION_RANGE: Final = (-1.5, 0.7)
-"""Weight of the logarithm of the jaw's movement relative to `MOTION_CM`, and its limits."""
 OFF_SCREEN: Final = 1.5
-"""Log odds that the speaker is off screen, on the same scale."""
-
-Floats = npt.NDArray[np.float64]
-
-_LAGS_NS: Final[Stamps] = np.arange(MIN_LAG_NS, MAX_LAG_NS + 1, LAG_STEP_NS)
+"""Log odds that the speaker is off screen, relative to a face of which only the jaw is known."""
+SOLE: Final = 1.5
+"""What is added for such a face if it is the only one in view, near, turned to the camera, and
+moves its mouth."""
+MIN_VISIBILITY: Final = 0.7
+"""Visibility of a face from which on it is near and turned to the camera."""
+TALKING_WEIGHT: Final = 0.7
+TALKING_RANGE: Final = (-6.0, 2.0)
+SOLE_MAX: Final = 5.0
+"""Weight of the mean log odds that the learned detector gives, and their limits; the upper one is
+higher for the only face that talks."""
+VOICED_DB: Final = 15.0
+FULL_SCORES: Final = 15
+"""They are the mean over the frames in which the voice is no further below its loudest, and count
+in full once there are so many: the first ones, without what follows, are often wrong."""
+TALKING_WEIGHT_PER_S: Final = 12.0
+TALKING_NEUTRAL_CORRELATION: Final = 0.45
+TALKING_OFF_SCREEN: Final = 0.5
+"""Weight of the correlation per second of speech, neutral correlation, and log odds that the
+speaker is off screen, where the learned detector has run."""
+MIN_SCORES: Final = 3
+SAME_TIME: Final = 0.5
+"""Another face is in view together with a face when it is seen in this share of its frames."""
+MOVING: Final = -0.3
+"""Movement from which on a mouth may be talking."""
 
 
 @dataclass(frozen=True, slots=True)
-class Jaw:
-    """How far a face's jaw is open over time.
+class TalkingScores:
+    """Log odds that a face talks with the voice.
 
     Attributes:
         stamps: (n,) int64, rising.
-        drop: (n,) float32, as `geometry.jaw_drop` measures it, in cm of an average face.
+        values: (n,) float32.
     """
 
-    stamps: Stamps
-    drop: FloatArray
+    stamps: Stamps = field(default_factory=lambda: np.zeros(0, np.int64))
+    values: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
 
-    def earlier(self, offset_ns: int) -> Jaw:
-        """Return the same movement with stamps that are `offset_ns` less."""
-        return Jaw(self.stamps - offset_ns, self.drop) if offset_ns else self
+    def while_voiced(self, voice: VoiceLevel) -> FloatArray:
+        """Return (m,) those where there is a voice."""
+        if not len(voice.levels):
+            return self.values[:0]
+        windows = np.clip((self.stamps - voice.first_ns) // HOP_NS, 0, len(voice.levels) - 1)
+        levels = voice.levels[windows]
+        return np.asarray(self.values[levels >= levels.max(initial=-np.inf) - VOICED_DB])
 
-    def between(self, start_ns: int, end_ns: int) -> Jaw:
-        """Return the part in [start_ns, end_ns]."""
-        first = int(np.searchsorted(self.stamps, start_ns, 'left'))
-        last = int(np.searchsorted(self.stamps, end_ns, 'right'))
-        return Jaw(self.stamps[first:last], self.drop[first:last])
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A face that may be the speaker's.
+
+    Attributes:
+        jaw: its movement.
+        visibility: 0..1, how well it shows, as `geometry.visibility` measures it.
+        scores: log odds that it talks with the voice, of the learned detector, by time; none where
+            that has not run.
+    """
+
+    jaw: Jaw
+    visibility: float = 0.0
+    scores: TalkingScores = TalkingScores()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,121 +117,75 @@ class SpeakerDecision:
 
 
 def find_speaker(
-    voice: VoiceLevel, jaws: Mapping[str, Jaw], start_ns: int, end_ns: int
+    voice: VoiceLevel, candidates: Mapping[str, Candidate], start_ns: int, end_ns: int
 ) -> SpeakerDecision:
-    """Return whose jaw moves with the voice.
+    """Return whose mouth talks with the voice.
 
     Args:
         voice: level of the voice, from the start of speech on.
-        jaws: jaw movements by face.
+        candidates: what is known of each face.
         start_ns: start of the speech, or of the part of it to use.
         end_ns: end of the same.
     """
-    if not jaws:
+    if not candidates:
         return SpeakerDecision()
-    odds = [measure_sync(voice, jaw, start_ns, end_ns).log_odds() for jaw in jaws.values()]
-    weights = np.array([*odds, OFF_SCREEN])
+    seen = {
+        face_id: _Seen(
+            measure_sync(voice, one.jaw, start_ns, end_ns), one, one.scores.while_voiced(voice)
+        )
+        for face_id, one in candidates.items()
+    }
+    odds = [one.log_odds(_is_sole(seen, face_id)) for face_id, one in seen.items()]
+    weights = np.array([*odds, 0.0])
     likely = np.exp(weights - weights.max())
     likely /= likely.sum()
-    scores = {face_id: float(share) for face_id, share in zip(jaws, likely, strict=False)}
+    scores = {face_id: float(share) for face_id, share in zip(candidates, likely, strict=False)}
     return SpeakerDecision(scores, float(likely[-1]))
 
 
 @dataclass(frozen=True, slots=True)
-class AudioVisualSync:
-    """How a jaw moves with a voice.
+class _Seen:
+    """A candidate with what was measured of it, and its scores while there was a voice."""
 
-    Attributes:
-        correlation: -1..1, at the best lag.
-        lag_ns: by which the sound is late at the best lag.
-        seconds: length of speech during which the jaw was seen.
-        motion: logarithm of how much the jaw moves, relative to `MOTION_CM`.
-    """
+    sync: AudioVisualSync
+    candidate: Candidate
+    scores: FloatArray
 
-    correlation: float = 0.0
-    lag_ns: int = 0
-    seconds: float = 0.0
-    motion: float = MOTION_RANGE[0]
+    @property
+    def talking(self) -> float | None:
+        """Mean of the scores; None of too few."""
+        return float(self.scores.mean()) if len(self.scores) >= MIN_SCORES else None
 
-    def log_odds(self) -> float:
-        """Return the log odds that this face speaks, up to a constant."""
-        weight = WEIGHT_PER_S * min(self.seconds, MAX_WEIGHT_S)
-        return weight * (self.correlation - NEUTRAL_CORRELATION) + MOTION_WEIGHT * self.motion
-
-
-def measure_sync(
-    voice: VoiceLevel, jaw: Jaw, start_ns: int, end_ns: int, lags_ns: Stamps = _LAGS_NS
-) -> AudioVisualSync:
-    """Return how a jaw moves with the voice from `start_ns` to `end_ns`.
-
-    Silence before and after the speech is to be left out: pass the times of the speech.
-
-    Args:
-        voice: level of the voice.
-        jaw: jaw movement of one face.
-        start_ns: start of the speech, or of the part of it to use.
-        end_ns: end of the same.
-        lags_ns: (n,) lags of the sound behind the frames to try.
-    """
-    motion = _motion(jaw, start_ns, end_ns)
-    unknown = AudioVisualSync(motion=motion)
-    level_ns = voice.first_ns + np.arange(len(voice.levels)) * HOP_NS
-    if len(level_ns) < MIN_POINTS or len(jaw.stamps) < 2:
-        return unknown
-    times = np.arange(start_ns, min(end_ns, int(level_ns[-1])), STEP_NS)
-    if len(times) < MIN_POINTS:
-        return unknown
-    # Relative to the start, since float64 cannot represent nanoseconds since 1970.
-    levels = np.interp(times - start_ns, level_ns - start_ns, voice.levels)
-    levels = np.maximum(levels, levels.max() - RANGE_DB)
-    wanted = times - lags_ns[:, None]
-    drop = np.interp(wanted - start_ns, jaw.stamps - start_ns, jaw.drop)
-    seen = _is_known(wanted, jaw.stamps)
-    correlation = np.where(seen.sum(axis=1) < MIN_POINTS, -1.0, _correlations(levels, drop, seen))
-    best = int(np.argmax(correlation))
-    seconds = float(seen[best].sum()) * STEP_NS / NS_PER_S
-    if correlation[best] <= -1.0:
-        return unknown
-    return AudioVisualSync(float(correlation[best]), int(lags_ns[best]), seconds, motion)
+    def log_odds(self, sole: bool) -> float:
+        """Return the log odds of this face over the speaker being off screen."""
+        by_jaw = self.sync.log_odds() - OFF_SCREEN
+        shown = self.candidate.visibility >= MIN_VISIBILITY and self.sync.motion > MOVING
+        if sole and shown:
+            by_jaw += SOLE - min(self.sync.evidence(), 0.0)
+        talking = self.talking
+        if talking is None:
+            return by_jaw
+        in_time = self.sync.evidence(TALKING_WEIGHT_PER_S, TALKING_NEUTRAL_CORRELATION)
+        low, high = TALKING_RANGE
+        if sole and talking > 0:
+            in_time, high = max(in_time, 0.0), SOLE_MAX
+        learned = in_time + TALKING_WEIGHT * min(max(talking, low), high) - TALKING_OFF_SCREEN
+        share = min(len(self.scores) / FULL_SCORES, 1.0)
+        return share * learned + (1 - share) * by_jaw
 
 
-def _correlations(levels: Floats, drop: Floats, seen: npt.NDArray[np.bool_]) -> Floats:
-    """Return Pearson's correlation at each lag, shrunk towards 0 where hardly anything moves.
-
-    Args:
-        levels: (n,) of the voice.
-        drop: (lags, n) of the jaw.
-        seen: (lags, n), which of them are known.
-    """
-    count = np.maximum(seen.sum(axis=1), 1)
-
-    def mean(values: Floats) -> Floats:
-        return np.asarray(np.sum(values * seen, axis=1) / count)
-
-    levels = levels - mean(levels)[:, None]
-    drop = drop - mean(drop)[:, None]
-    spread = np.sqrt(mean(levels**2) + LEVEL_NOISE_DB**2)
-    spread *= np.sqrt(mean(drop**2) + JAW_NOISE_CM**2)
-    return np.asarray(mean(levels * drop) / spread)
-
-
-def _is_known(wanted: Stamps, stamps: Stamps) -> npt.NDArray[np.bool_]:
-    """Return at which of the times a jaw is known: seen shortly before and after.
-
-    The last one seen is also used for the short time until the next frame.
-    """
-    after = np.searchsorted(stamps, wanted, 'left')
-    earlier = stamps[np.maximum(after - 1, 0)]
-    later = stamps[np.minimum(after, len(stamps) - 1)]
-    between = (after > 0) & (after < len(stamps)) & (later - earlier <= MAX_GAP_NS)
-    near = np.minimum(np.abs(wanted - earlier), np.abs(wanted - later)) <= MAX_GAP_NS / 2
-    return np.asarray(between | near)
-
-
-def _motion(jaw: Jaw, start_ns: int, end_ns: int) -> float:
-    """Return the logarithm of how much a jaw moves, within `MOTION_RANGE`."""
-    start_ns = min(start_ns, end_ns - MOTION_NS)
-    drop = jaw.drop[(jaw.stamps >= start_ns) & (jaw.stamps <= end_ns)]
-    moved = float(np.std(drop)) if len(drop) > 1 else 0.0
-    low, high = MOTION_RANGE
-    return float(np.clip(np.log(max(moved, 1e-3) / MOTION_CM), low, high))
+def _is_sole(seen: Mapping[str, _Seen], face_id: str) -> bool:
+    """Return whether no other face is in view that may be talking."""
+    own = seen[face_id]
+    for other_id, other in seen.items():
+        stamps = own.candidate.jaw.stamps
+        together = np.isin(stamps, other.candidate.jaw.stamps, assume_unique=True)
+        if other_id == face_id or not len(together) or together.mean() < SAME_TIME:
+            continue
+        if other.talking is None:
+            may_talk = own.talking is None or other.sync.motion > MOVING
+        else:
+            may_talk = other.talking > 0
+        if may_talk:
+            return False
+    return True

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from emotion_node.config import ImageConfig
-from emotion_node.core.vision.active_speaker import AudioVisualSync, Jaw, measure_sync
+from emotion_node.core.vision.jaw_sync import AudioVisualSync, Jaw, measure_sync
 from emotion_node.core.voice.level import VoiceLevel
 from emotion_node.datatypes import NS_PER_MS, NS_PER_S, VisionHealth
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from emotion_node.core.trace import Stamps, Trace
-from emotion_node.core.vision.active_speaker import Jaw
 from emotion_node.core.vision.facial_cues import MAX_PITCH, MAX_YAW, UNITS, NeutralFace
+from emotion_node.core.vision.jaw_sync import Jaw
 from emotion_node.datatypes import NS_PER_S, FloatArray
 from emotion_node.faces import Box
 
@@ -99,6 +99,12 @@ class FaceMemory:
                 stamps, rows = self._faces[face_id].rows.between(start_ns, end_ns)
                 jaws[face_id] = Jaw(stamps, rows[:, JAW])
         return jaws
+
+    def visibility(self, face_id: str, start_ns: int, end_ns: int) -> float:
+        """Return how well a face showed in [start_ns, end_ns], 0..1; 0 for an unknown face."""
+        face = self._faces.get(face_id)
+        _, rows = face.rows.between(start_ns, end_ns) if face else (None, ())
+        return float(np.mean(np.asarray(rows)[:, VISIBILITY])) if len(rows) else 0.0
 
     def history(self, face_id: str, start_ns: int, end_ns: int) -> FaceHistory | None:
         """Return what was measured in [start_ns, end_ns]; None for an unknown face."""

@@ -5,12 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from emotion_node.core.vision.active_speaker import Jaw, SpeakerDecision, find_speaker
+from emotion_node.core.vision.active_speaker import (
+    Candidate,
+    SpeakerDecision,
+    TalkingScores,
+    find_speaker,
+)
 from emotion_node.core.vision.clock_offset import SEARCH_NS, Alignment, align
 from emotion_node.core.vision.face_memory import FaceMemory
 from emotion_node.core.vision.frame_log import FrameLog
+from emotion_node.core.vision.jaw_sync import Jaw
+from emotion_node.core.vision.speech_sound import SpeechSound
+from emotion_node.core.vision.talking_faces import TalkingFaces
 from emotion_node.core.voice.level import LevelMeter, VoiceLevel
-from emotion_node.datatypes import NS_PER_S, Reason, Utterance
+from emotion_node.datatypes import NS_PER_S, Reason, SpeechAudio, Utterance
 
 BEFORE_NS: Final = NS_PER_S
 AFTER_NS: Final = NS_PER_S // 10
@@ -29,12 +37,21 @@ class SpeechSoFar:
         start_ns: start of speech.
         under_way: whether it still goes on.
         meter: of its audio; None before there is any.
+        sound: the last seconds of its audio, likewise.
     """
 
     utterance_id: str
     start_ns: int
     under_way: bool = True
     meter: LevelMeter | None = None
+    sound: SpeechSound | None = None
+
+    def append(self, audio: SpeechAudio) -> None:
+        """Take the next audio."""
+        if self.meter is None or self.sound is None:
+            self.meter, self.sound = LevelMeter(audio.stamp_ns), SpeechSound(audio.stamp_ns)
+        self.meter.append(audio.samples)
+        self.sound.append(audio.samples)
 
     def level(self) -> VoiceLevel | None:
         """Return the level so far; None before there is any audio."""
@@ -56,7 +73,7 @@ class SpeakerEvidence:
         utterance: it.
         offset_ns: image stamp minus audio stamp of the same moment, as assumed.
         around: jaws by face, with enough before and after the speech to find the true offset.
-        during: jaws of the faces that were seen during the speech.
+        during: what is known of the faces that were seen during the speech.
         reason: why there are none.
         detail: the same, in words.
     """
@@ -64,13 +81,18 @@ class SpeakerEvidence:
     utterance: Utterance
     offset_ns: int
     around: dict[str, Jaw]
-    during: dict[str, Jaw]
+    during: dict[str, Candidate]
     reason: Reason
     detail: str
 
     @classmethod
     def collect(
-        cls, memory: FaceMemory, frames: FrameLog, utterance: Utterance, offset_ns: int
+        cls,
+        memory: FaceMemory,
+        frames: FrameLog,
+        talking: TalkingFaces | None,
+        utterance: Utterance,
+        offset_ns: int,
     ) -> SpeakerEvidence:
         """Return what was seen, apart from the images of a frozen camera."""
         start_ns, end_ns = utterance.start_ns + offset_ns, utterance.end_ns + offset_ns
@@ -79,8 +101,15 @@ class SpeakerEvidence:
         for face_id, jaw in memory.jaws(first_ns, last_ns).items():
             kept = frames.is_new(jaw.stamps)
             around[face_id] = Jaw(jaw.stamps[kept], jaw.drop[kept]).earlier(offset_ns)
+        scores: dict[str, TalkingScores] = {}
+        if talking is not None:
+            scores = talking.scores(utterance.start_ns, utterance.end_ns, offset_ns)
         during = {
-            face_id: jaw.between(utterance.start_ns - BEFORE_NS, utterance.end_ns + AFTER_NS)
+            face_id: Candidate(
+                jaw.between(utterance.start_ns - BEFORE_NS, utterance.end_ns + AFTER_NS),
+                memory.visibility(face_id, start_ns, end_ns),
+                scores.get(face_id, TalkingScores()),
+            )
             for face_id, jaw in around.items()
             if len(jaw.between(utterance.start_ns, utterance.end_ns).stamps)
         }
@@ -88,7 +117,7 @@ class SpeakerEvidence:
         return cls(utterance, offset_ns, around, during, reason, detail)
 
     def decide(self, level: VoiceLevel) -> SpeakerDecision:
-        """Return whose jaw moves with a voice of this level."""
+        """Return whose mouth talks with a voice of this level."""
         return find_speaker(level, self.during, self.utterance.start_ns, self.utterance.end_ns)
 
     def align(self, level: VoiceLevel) -> Alignment | None:

@@ -10,11 +10,6 @@ import numpy as np
 
 from emotion_node.config import ImageConfig
 from emotion_node.core.timings import Clock
-from emotion_node.core.vision.active_speaker import (
-    MAX_WINDOW_NS,
-    SpeakerDecision,
-    find_speaker,
-)
 from emotion_node.core.vision.clock_offset import ClockOffset
 from emotion_node.core.vision.expression_check import find_peaks
 from emotion_node.core.vision.face_measurer import FaceMeasurer
@@ -29,14 +24,14 @@ from emotion_node.core.vision.face_memory import (
 )
 from emotion_node.core.vision.facial_cues import intensities, read_cues
 from emotion_node.core.vision.frame_log import FrameLog
+from emotion_node.core.vision.live_speaker import LiveSpeaker, SpeechView
 from emotion_node.core.vision.speaker_evidence import (
-    BEFORE_NS,
     SilentFaces,
     SpeakerEvidence,
     SpeechSoFar,
     measure_level,
 )
-from emotion_node.core.voice.level import LevelMeter
+from emotion_node.core.vision.talking_faces import TalkingDetector, TalkingFaces
 from emotion_node.datatypes import (
     NS_PER_S,
     FaceEstimate,
@@ -91,6 +86,7 @@ class FaceVision:
         expression: expression model, or None for none.
         clock: measures how long `expression` takes; None to report no time.
         config: how late images are.
+        talking: learned detector of talking faces, or None for none.
     """
 
     def __init__(
@@ -99,6 +95,7 @@ class FaceVision:
         expression: FaceEmotion | None = None,
         clock: Clock | None = None,
         config: ImageConfig | None = None,
+        talking: TalkingDetector | None = None,
     ) -> None:
         self.info = tracker.info
         self._tracker = tracker
@@ -106,6 +103,8 @@ class FaceVision:
         self._clock: Clock = clock or (lambda: 0)
         self._measurer = FaceMeasurer(expression, self._clock)
         self._memory = FaceMemory(self._measurer.width)
+        self._talking = None if talking is None else TalkingFaces(talking)
+        self._live = LiveSpeaker(self._talking)
         self._frames = FrameLog()
         self._clocks = ClockOffset(config or ImageConfig())
         self._silent_faces = SilentFaces()
@@ -134,6 +133,8 @@ class FaceVision:
         if resets != self._applied_resets:
             self._tracker.reset()
             self._measurer.reset()
+            if self._talking is not None:
+                self._talking.reset()
             self._last_ns = None
             self._applied_resets = resets
         if self._last_ns is not None and stamp_ns <= self._last_ns:
@@ -152,18 +153,8 @@ class FaceVision:
             if resets == self._resets:
                 self._memory.add(stamp_ns, rows, boxes)
             offset_ns = self._clocks.offset_ns
-            now_ns = stamp_ns - offset_ns
-            speech, level, start_ns = self._speech, None, 0
-            if speech is not None and speech.under_way and now_ns > speech.start_ns:
-                start_ns, level = max(speech.start_ns, now_ns - MAX_WINDOW_NS), speech.level()
-            jaws = {}
-            if level is not None:
-                first_ns = start_ns + offset_ns - BEFORE_NS
-                seen_jaws = self._memory.jaws(first_ns, stamp_ns, boxes)
-                jaws = {face_id: jaw.earlier(offset_ns) for face_id, jaw in seen_jaws.items()}
-        decision = SpeakerDecision()
-        if level is not None:
-            decision = find_speaker(level, jaws, start_ns, now_ns)
+            view = SpeechView.collect(self._memory, self._speech, stamp_ns, offset_ns, boxes)
+        decision = self._live.decide(stamp_ns, image, boxes, view)
         seen = (
             SeenFace(
                 face.face_id, face.box, face.confidence, decision.scores.get(face.face_id, 0.0)
@@ -180,9 +171,7 @@ class FaceVision:
                 case SpeechStarted():
                     self._speech = SpeechSoFar(event.utterance_id, event.start_ns)
                 case SpeechAudio() if speech and speech.utterance_id == event.utterance_id:
-                    if speech.meter is None:
-                        speech.meter = LevelMeter(event.stamp_ns)
-                    speech.meter.append(event.samples)
+                    speech.append(event)
                 case SpeechEnded() | SpeechDropped() if speech:
                     speech.under_way = False
 
@@ -247,7 +236,9 @@ class FaceVision:
             raise
 
     def _collect(self, utterance: Utterance, offset_ns: int) -> SpeakerEvidence:
-        return SpeakerEvidence.collect(self._memory, self._frames, utterance, offset_ns)
+        return SpeakerEvidence.collect(
+            self._memory, self._frames, self._talking, utterance, offset_ns
+        )
 
     def _read_face(self, history: FaceHistory) -> tuple[ModalityEmotion, tuple[FacePeak, ...]]:
         """Return what a face expresses, and in which frame it shows each emotion most."""

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotion_node.core.vision.active_speaker import Jaw, find_speaker, measure_sync
+from emotion_node.core.vision.active_speaker import (
+    Candidate,
+    SpeakerDecision,
+    TalkingScores,
+)
+from emotion_node.core.vision.active_speaker import find_speaker as find_among
+from emotion_node.core.vision.jaw_sync import Jaw, measure_sync
 from emotion_node.core.voice.level import HOP_NS, LevelMeter, VoiceLevel
 from emotion_node.datatypes import NS_PER_MS, NS_PER_S, NS_PER_SAMPLE, SAMPLE_RATE, FloatArray
 
@@ -50,6 +57,15 @@ def still(seed: int = 0) -> Jaw:
 
 def end(late_ns: int = 0) -> int:
     return START_NS + LENGTH_NS + late_ns
+
+
+def find_speaker(
+    heard: VoiceLevel, jaws: Mapping[str, Jaw], start_ns: int, end_ns: int
+) -> SpeakerDecision:
+    """Decide by the jaws alone, of faces that are far or turned away."""
+    return find_among(
+        heard, {face_id: Candidate(one) for face_id, one in jaws.items()}, start_ns, end_ns
+    )
 
 
 def test_the_one_whose_mouth_moves_with_the_voice_speaks() -> None:
@@ -193,3 +209,59 @@ class TestLevelMeter:
 
     def test_the_level_of_silence_is_finite(self) -> None:
         assert np.isfinite(self.levels(np.zeros(4000, np.float32))).all()
+
+
+def talks(value: float, count: int = 40) -> TalkingScores:
+    """Return scores of the learned detector during the speech."""
+    stamps = START_NS + np.arange(count, dtype=np.int64) * FRAME_NS
+    return TalkingScores(stamps, np.full(count, value, np.float32))
+
+
+def seen(seed: int, score: float | None = None, visibility: float = 1.0) -> Candidate:
+    scores = TalkingScores() if score is None else talks(score)
+    return Candidate(jaw(seed), visibility, scores)
+
+
+def decide(**faces: Candidate) -> SpeakerDecision:
+    return find_among(voice(1), faces, START_NS, end())
+
+
+def test_a_lone_frontal_face_that_talks_is_the_speaker_though_its_jaw_hardly_follows() -> None:
+    assert decide(f1=seen(2)).face_id == 'f1'
+    assert decide(f1=seen(2, visibility=0.5)).face_id == ''
+    assert decide(f1=Candidate(still(), 1.0)).face_id == ''
+    assert decide(f1=seen(2), f2=seen(3)).face_id == ''
+
+
+def test_the_learned_detector_tells_chewing_from_talking() -> None:
+    assert decide(f1=seen(2, -5.0)).face_id == ''
+    assert decide(f1=seen(2, 4.0)).face_id == 'f1'
+    assert decide(f1=seen(2, 4.0), f2=seen(3, -5.0)).face_id == 'f1'
+
+
+def test_of_two_that_talk_the_jaw_that_moves_with_the_voice_wins() -> None:
+    assert decide(f1=seen(2, 8.0), f2=seen(1, 3.0)).face_id == 'f2'
+    assert decide(f1=seen(2, 8.0), f2=seen(3, 8.0)).face_id == ''
+
+
+def test_a_face_beside_one_that_may_talk_is_not_the_only_one() -> None:
+    assert decide(f1=seen(2, 4.0), f2=seen(3)).face_id == ''
+    assert decide(f1=seen(2, 4.0), f2=Candidate(still(), 1.0)).face_id == 'f1'
+
+
+def test_few_scores_count_little() -> None:
+    few = dataclasses.replace(seen(1), scores=talks(-5.0, 3))
+    many = dataclasses.replace(seen(1), scores=talks(-5.0, 40))
+    assert decide(f1=few).scores['f1'] > 0.9
+    assert decide(f1=many).scores['f1'] < decide(f1=few).scores['f1']
+
+
+def test_scores_in_pauses_do_not_count() -> None:
+    levels = voice(1).levels.copy()
+    paused = slice(MARGIN_NS // HOP_NS + 50, MARGIN_NS // HOP_NS + 250)
+    levels[paused] = -90.0
+    heard = VoiceLevel(START_NS - MARGIN_NS, levels)
+    scores = talks(4.0, 75)
+    quiet = (scores.stamps - heard.first_ns) // HOP_NS
+    scores.values[(quiet >= paused.start) & (quiet < paused.stop)] = -9.0
+    assert scores.while_voiced(heard).min() == 4.0
