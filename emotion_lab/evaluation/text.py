@@ -1,7 +1,8 @@
 """Measure the text model on MELD: the shipped file, one utterance per call, as at run time.
 
 Each utterance is classified with the turns before it and letters for its speakers, as transcribed
-by people and under the conditions of `data.noise`.
+by people and under the conditions of `data.noise`. Everyday sentences to a robot are in
+`sentences`.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from emotion_lab.data.samples import (
     without_past,
     without_speakers,
 )
+from emotion_lab.evaluation.sentences import HALVES, read_sentences, sentence_figures
 from emotion_node.backends.text_onnx import OnnxTextEmotion
 from emotion_node.datatypes import NS_PER_MS
 from emotion_node.model_store.manifest import find_model
@@ -158,6 +160,8 @@ def evaluate_text(
         else:
             found = read_all(backend, samples, Speakers(name), name)
         figures[f'{name}_weighted_f1'] = weighted_f1(found.counts)
+    sentences = read_sentences()
+    figures['sentences'] = {half: sentence_figures(backend, sentences, half) for half in HALVES}
     return figures
 
 
@@ -215,6 +219,16 @@ def _table(figures: dict[str, Any]) -> Table:
     ):
         if f'{name}_weighted_f1' in figures:
             table.add_row(f'weighted F1, {description}', f'{figures[f"{name}_weighted_f1"]:.3f}')
+    table.add_section()
+    for half, one in figures['sentences'].items():
+        markings = ', '.join(f'{name} {share:.3f}' for name, share in one['accuracy'].items())
+        table.add_row(
+            f'accuracy, {one["sentences"]} everyday sentences ({half}), mean over three markings',
+            f'{one["mean"]:.3f} ({markings})',
+        )
+        recalls = ', '.join(f'{label} {share:.2f}' for label, share in one['recall'].items())
+        table.add_row('  recall by label', recalls)
+        table.add_row('  neutral recall, ended with "!"', f'{one["neutral_exclaimed"]:.3f}')
     table.add_section()
     table.add_row(
         f'time per call, {figures["threads"]} thread(s)',
