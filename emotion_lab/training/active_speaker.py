@@ -8,7 +8,8 @@ during the speech and at its end.
     python -m emotion_lab train active-speaker
 
 prints the fit on all talkers, and then, for each talker, a fit on the scenes without that talker
-and its figures on the scenes with them.
+and its figures on the scenes with them. Where the learned detector has been fetched, the constants
+of both together follow in the same way (`talking_speaker`).
 """
 
 from __future__ import annotations
@@ -24,9 +25,12 @@ import numpy as np
 
 from emotion_lab.data.datasets import data_root
 from emotion_lab.data.metrics import Array
-from emotion_lab.data.speaker_clips import Clip, Talker, make_clips, read_talkers
+from emotion_lab.data.speaker_clips import Clip, Talker, make_clips, one_of_each, read_talkers
 from emotion_lab.data.speaker_scenes import SEED, Clips, Scene, make_scenes
+from emotion_lab.training.talking_speaker import collect_ends, print_choice
 from emotion_node.backends.faces_onnx import open_faces
+from emotion_node.backends.talking_lr_asd import open_lr_asd
+from emotion_node.config import FaceConfig
 from emotion_node.core.vision.geometry import find_head, jaw_drop
 from emotion_node.core.vision.jaw_sync import MAX_WEIGHT_S, Jaw, measure_sync
 from emotion_node.core.voice.level import LevelMeter
@@ -175,8 +179,10 @@ def main(args: Sequence[str] | None = None) -> int:
     )
     parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
     given = parser.parse_args(args)
-    talkers = read_talkers(data_root(given.data) / 'grid')
-    moments = make_moments(talkers, make_clips(talkers, open_faces(), SEED))
+    root = data_root(given.data)
+    talkers = one_of_each(read_talkers(root / 'grid', root / 'grid_more'))
+    clips = make_clips(talkers, open_faces(), SEED)
+    moments = make_moments(talkers, clips)
     print('all:', describe(fit(moments)))
     held_out = []
     for talker in talkers:
@@ -186,4 +192,8 @@ def main(args: Sequence[str] | None = None) -> int:
         print(f'without {talker.name}: {describe(weights)}\n  {figures}')
     means = {row: np.mean([one[row] for one in held_out]) for row in held_out[0]}
     print('mean:', ', '.join(f'{row} {share:.3f}' for row, share in means.items()))
+    detector = open_lr_asd(FaceConfig(), print)
+    if detector is not None:
+        print('with the learned detector:')
+        print_choice(collect_ends(talkers, clips, detector))
     return 0
