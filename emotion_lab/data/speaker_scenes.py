@@ -14,7 +14,7 @@ from emotion_lab.data.speaker_clips import Clip
 SHIFTS_MS: Final = (0, 100, 200)
 STILL: Final = ('still', 'chewing')
 SEED: Final = 1
-PAIRS: Final = 8
+PAIRS: Final = 3
 
 Clips = Mapping[tuple[str, str], Clip]
 
