@@ -1,7 +1,8 @@
 """Text as a speech recogniser writes it: for training against it and for measuring under it.
 
 Needs NumPy alone. `plain_text` removes what most recognisers do not write; `corrupt` also makes
-word errors: words replaced by others that sound alike, words deleted, words inserted.
+word errors: words replaced by others that sound alike, words deleted, words inserted. Whisper errs
+in its own way, with punctuation: `whisper_errors`.
 `sound_alikes.tsv` lists the words that sound alike; `python -m emotion_lab train sound-alikes`
 makes it.
 """
@@ -18,6 +19,8 @@ from types import MappingProxyType
 from typing import Final
 
 import numpy as np
+
+from emotion_lab.data.whisper_errors import write_as_whisper
 
 SUBSTITUTED: Final = 0.6
 DELETED: Final = 0.22
@@ -95,20 +98,24 @@ class Condition:
         name: short.
         description: for tables.
         wer: word error rate; None leaves the text as it is.
+        whisper: as Whisper writes, with its own word errors.
     """
 
     name: str
     description: str
     wer: float | None
+    whisper: bool = False
 
     def apply(self, text: str, key: str) -> str:
         """Return `text` under this condition, the same each time for the same `key`."""
+        rng = np.random.default_rng(zlib.crc32(f'{self.name} {key}'.encode()))
+        if self.whisper:
+            return write_as_whisper(text, sound_alikes(), rng) or text
         if self.wer is None:
             return text
         if self.wer == 0:
             return plain_text(text) or text
-        seed = zlib.crc32(f'{self.name} {key}'.encode())
-        return corrupt(text, self.wer, np.random.default_rng(seed)) or text
+        return corrupt(text, self.wer, rng) or text
 
 
 CONDITIONS: Final = MappingProxyType(
@@ -119,6 +126,7 @@ CONDITIONS: Final = MappingProxyType(
             Condition('plain', 'lower case without punctuation', 0.0),
             Condition('wer15', '15 % word errors, plain', 0.15),
             Condition('wer35', '35 % word errors, plain', 0.35),
+            Condition('whisper', 'as Whisper writes television', None, whisper=True),
         )
     }
 )

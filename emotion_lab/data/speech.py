@@ -15,11 +15,14 @@ import av
 import numpy as np
 
 from emotion_lab.data.datasets import ENVIRONMENT_VARIABLE, DatasetError, data_root
+from emotion_lab.data.sounds import scaled
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray
 from emotion_node.labels import LABELS
 
 SPEECH_RANGE_DB: Final = 25.0
 BREATH_DB: Final = 12.0
+BABBLE_DB: Final = -40.0
+"""Level of each voice of the babble, in dB of full scale."""
 MIN_SOUND: Final = 0.05
 
 FOLDS: Final = 5
@@ -208,3 +211,20 @@ def find_speech(samples: FloatArray) -> list[tuple[int, int]]:
     while sounds and not spoken[slice(*sounds[-1])].any():
         del sounds[-1]
     return [(start * _FRAME, end * _FRAME) for start, end in sounds]
+
+
+def read_babble(emodb: Path, limit: int, rng: np.random.Generator) -> list[FloatArray]:
+    """Return utterances of EMO-DB's ten speakers (German), at equal level.
+
+    Raises:
+        DatasetError: there are none.
+    """
+    paths = sorted(path for path in emodb.glob('*.*') if path.suffix in ('.flac', '.wav'))
+    if not paths:
+        raise DatasetError(f'expected EMO-DB speech in {emodb}, found none')
+    voices = []
+    for index in rng.permutation(len(paths))[:limit]:
+        samples = read_audio(paths[index])
+        sounds = find_speech(samples)
+        voices.append(scaled(samples[sounds[0][0] : sounds[-1][1]], BABBLE_DB))
+    return voices

@@ -43,6 +43,14 @@ EVALUATIONS: Final[Mapping[str, Command]] = {
         'a monologue without pauses, numbers, names, laughter, two people at once',
         'emotion_lab.evaluation.long_speech',
     ),
+    'confidence': Command(
+        'whether the confidence of the words is the share of right words',
+        'emotion_lab.evaluation.confidence',
+    ),
+    'languages': Command(
+        'the language that Whisper settles on, and its translation of German',
+        'emotion_lab.evaluation.languages',
+    ),
     'hallucinations': Command(
         'what Whisper transcribes where there is no speech',
         'emotion_lab.evaluation.hallucinations',

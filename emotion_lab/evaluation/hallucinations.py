@@ -1,9 +1,12 @@
 """Measure Whisper's hallucinations in non-speech sounds, and the cost of the filter against them.
 
-Non-speech sounds go straight to Whisper, as if the voice activity detector had classified each as
-speech: near silence, white and pink noise, mains hum, knocks and music (all synthetic, see
-`data.sounds`), and the audio between the utterances of MELD's recordings: laughter of the
-audience, steps, rooms. Speech is that of `evaluate transcription`, segmented as in the node.
+Non-speech sounds go to Whisper twice: whole, as if the voice activity detector had taken each for
+speech, and as the node's hearing cuts them, if it finds speech in them at all. They are near
+silence, white and pink noise, mains hum, knocks and music (`data.sounds`), weather, machines,
+animals, laughter and coughs (`non_speech_signals`), all of these synthetic; vocal bursts of people
+who laugh, sob, gasp and scream (EmoGator; Buechel, 2021), and what stands between the lines in
+MELD's recordings. Speech is that of `data.heard`. People and recordings fall into two halves:
+thresholds are chosen on the first, and the second shows what they are worth.
 """
 
 from __future__ import annotations
@@ -11,7 +14,8 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -19,18 +23,16 @@ from rich.console import Console
 from rich.progress import track
 
 from emotion_lab.data.datasets import data_root
-from emotion_lab.data.metrics import word_errors
+from emotion_lab.data.decoding import DecodedSegment, Decoder, add_decoder_arguments, load_decoder
+from emotion_lab.data.heard import add_speech_arguments, hear_all
+from emotion_lab.data.recordings import read_meld_recordings, read_samples
 from emotion_lab.data.sounds import BABBLE, NOISES, make_noise, scaled
 from emotion_lab.data.splitting import Splitter
 from emotion_lab.evaluation.mixtures import FLOOR_DB
-from emotion_lab.evaluation.transcription import add_source_arguments, sources
-from emotion_node.backends.asr_whisper import WhisperTranscriber
-from emotion_node.backends.hallucinations import evidence, hallucinated
-from emotion_node.config import TranscriberConfig
-from emotion_node.datatypes import (
-    SAMPLE_RATE,
-    FloatArray,
-)
+from emotion_lab.evaluation.non_speech_sounds import non_speech_sounds
+from emotion_node.backends.asr_whisper import MIN_SAMPLES
+from emotion_node.backends.hallucinations import MIN_EVIDENCE, evidence, hallucinated
+from emotion_node.datatypes import SAMPLE_RATE, FloatArray
 from emotion_node.recordings.truth import words_of
 
 SECONDS: Final = (0.6, 4.0)
@@ -38,35 +40,40 @@ SECONDS: Final = (0.6, 4.0)
 LEVELS_DB: Final = (-45.0, -15.0)
 """Range of the levels of synthetic sounds, in dB of full scale."""
 SEED: Final = 1
+BURSTS: Final = 2
+"""Vocal bursts of each person."""
+PEOPLE: Final = 70
+"""People of whom vocal bursts are taken."""
+CLIPS: Final = 40
+"""Clips of each corpus by default."""
+SPEECH_CONDITIONS: Final = ('clean', '20 dB')
+THRESHOLDS: Final = (0.05, 0.1, 0.13, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
+"""Of the evidence, that are compared."""
+
+Sound = tuple[str, int, FloatArray]
+"""Its kind, its half (0 or 1), and (n,) samples at `SAMPLE_RATE`."""
 
 
-@dataclass(slots=True)
-class Tally:
-    """Counts of Whisper's segments in some recordings.
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of audio that Whisper was given.
 
     Attributes:
-        sound: name of the recordings.
-        stretches: stretches of audio that Whisper transcribed.
-        spoken: of these, those with any words in Whisper's output.
-        believed: of these, those of which words remained after the filter.
-        words: number of words in the true text.
-        wrong_unfiltered: word errors without the filter.
-        wrong: word errors after the filter.
-        evidence: for each segment, as in `backends.hallucinations.evidence`.
-        inventions: segments that remained although there is no speech.
-        refused: segments that were removed although there is speech.
+        source: kind of sound, or corpus of speech.
+        half: 0 or 1.
+        seconds: its duration.
+        segments: Whisper's, those with words alone.
     """
 
-    sound: str
-    stretches: int
-    spoken: int
-    believed: int
-    words: int
-    wrong_unfiltered: int
-    wrong: int
-    evidence: list[float]
-    inventions: list[str]
-    refused: list[str]
+    source: str
+    half: int
+    seconds: float
+    segments: Sequence[DecodedSegment]
+
+    @property
+    def kept(self) -> list[DecodedSegment]:
+        """The segments that the filter keeps."""
+        return [one for one in self.segments if not hallucinated(one, self.seconds)]
 
 
 def silences(count: int, rng: np.random.Generator) -> Iterator[FloatArray]:
@@ -86,104 +93,215 @@ def _length(rng: np.random.Generator) -> int:
     return round(rng.uniform(*SECONDS) * SAMPLE_RATE)
 
 
-def tally(
-    sound: str, clips: Sequence[tuple[str, Sequence[FloatArray]]], transcriber: WhisperTranscriber
-) -> Tally:
-    """Transcribe clips with Whisper, and count.
+def synthetic(count: int) -> Iterator[Sound]:
+    """Yield `count` synthetic sounds of each kind."""
+    rng = np.random.default_rng(SEED)
+    for place, samples in enumerate(silences(count, rng)):
+        yield 'silence', place % 2, samples
+    for kind in NOISES:
+        if kind != BABBLE:
+            for place, samples in enumerate(noises(kind, count, rng)):
+                yield 'noise, hum, knocks, music', place % 2, samples
+    seen: dict[str, int] = {}
+    for sound in non_speech_sounds():
+        place = seen[sound.kind] = seen.get(sound.kind, -1) + 1
+        if place < count:
+            yield 'weather, machines, animals, laughter', place % 2, sound.samples
+
+
+def vocal_bursts(folder: Path) -> Iterator[Sound]:
+    """Yield `BURSTS` vocal bursts of each person of EmoGator; people fall into the halves."""
+    by_person: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob('*-*-*.opus')):
+        by_person.setdefault(path.stem.split('-')[0], []).append(path)
+    rng = np.random.default_rng(0)
+    for place, person in enumerate(sorted(by_person)[:PEOPLE]):
+        paths = by_person[person]
+        for index in sorted(rng.choice(len(paths), min(BURSTS, len(paths)), replace=False)):
+            yield 'vocal bursts (EmoGator)', place % 2, read_samples(paths[index])
+
+
+def between_lines(root: Path, splitter: Splitter) -> Iterator[Sound]:
+    """Yield what stands between the utterances in MELD's recordings."""
+    for place, one in enumerate(read_meld_recordings(root)):
+        for samples in splitter.between(one.samples):
+            yield 'between the lines (MELD)', place % 2, samples
+
+
+def non_speech(decoder: Decoder, root: Path, count: int) -> tuple[list[Stretch], list[Stretch]]:
+    """Return what Whisper writes for sounds without speech: given whole, and as segmented.
 
     Args:
-        sound: name of the clips.
-        clips: true text of each clip, empty for non-speech, and its stretches of audio.
-        transcriber: Whisper.
+        decoder: Whisper.
+        root: folder of the data sets.
+        count: synthetic sounds of each kind.
     """
-    total = Tally(sound, 0, 0, 0, 0, 0, 0, [], [], [])
-    for text, stretches in track(clips, sound, console=Console(stderr=True), transient=True):
-        everything: list[str] = []
-        believed: list[str] = []
-        for samples in stretches:
-            segments = transcriber.segments(samples, final=True)
-            said = [one for one in segments if words_of(one.text)]
-            kept = [one for one in said if not hallucinated(one, len(samples) / SAMPLE_RATE)]
-            total.stretches += 1
-            total.spoken += bool(said)
-            total.believed += bool(kept)
-            total.evidence += [evidence(one) for one in said]
-            everything += [one.text for one in said]
-            believed += [one.text for one in kept]
-            if text:
-                total.refused += [one.text.strip() for one in said if one not in kept]
-            else:
-                total.inventions += [one.text.strip() for one in kept]
-        expected = words_of(text)
-        total.words += len(expected)
-        total.wrong_unfiltered += word_errors(expected, words_of(' '.join(everything)))
-        total.wrong += word_errors(expected, words_of(' '.join(believed)))
-    return total
+    splitter = Splitter()
+    sounds = [*synthetic(count), *vocal_bursts(root / 'emogator')]
+    if (root / 'meld_wav').is_dir():
+        sounds += between_lines(root, splitter)
+    whole, cut = [], []
+    console = Console(stderr=True)
+    for kind, half, samples in track(sounds, 'non-speech', console=console, transient=True):
+        if len(samples) >= MIN_SAMPLES:
+            whole.append(_stretch(kind, half, samples, decoder, 'en'))
+        cut += [_stretch(kind, half, part, decoder, 'en') for part in splitter.utterances(samples)]
+    return whole, cut
+
+
+def _stretch(
+    source: str, half: int, samples: FloatArray, decoder: Decoder, language: str
+) -> Stretch:
+    segments = [one for one in decoder.segments(samples, language) if words_of(one.text)]
+    return Stretch(source, half, len(samples) / SAMPLE_RATE, segments)
+
+
+def speech(decoder: Decoder, root: Path, clips: int) -> list[Stretch]:
+    """Return what Whisper writes for utterances; speakers fall into the halves."""
+    heard = hear_all(decoder, root, clips, SPEECH_CONDITIONS)
+    speakers = sorted({(one.clip.corpus, one.clip.speaker) for one in heard})
+    return [
+        Stretch(
+            one.clip.corpus,
+            speakers.index((one.clip.corpus, one.clip.speaker)) % 2,
+            utterance.seconds,
+            [segment for segment in utterance.segments if words_of(segment.text)],
+        )
+        for one in heard
+        for utterance in one.utterances
+    ]
+
+
+def share_kept(stretches: Sequence[Stretch], half: int | None = None) -> float:
+    """Return the share of the stretches of which words remain, of one half or both."""
+    some = [bool(one.kept) for one in stretches if half in (None, one.half)]
+    return float(np.mean(some)) if some else 0.0
+
+
+def share_refused(stretches: Sequence[Stretch], half: int | None = None) -> float:
+    """Return the share of the stretches whose words are all removed."""
+    some = [bool(one.segments) and not one.kept for one in stretches if half in (None, one.half)]
+    return float(np.mean(some)) if some else 0.0
+
+
+def by_threshold(
+    whole: Sequence[Stretch], cut: Sequence[Stretch], spoken: Sequence[Stretch], half: int
+) -> list[dict[str, float]]:
+    """Return, for each of `THRESHOLDS` of the evidence alone, the shares of errors in one half."""
+
+    def above(some: Sequence[Stretch], threshold: float) -> float:
+        return float(
+            np.mean(
+                [
+                    any(evidence(segment) >= threshold for segment in one.segments)
+                    for one in some
+                    if one.half == half
+                ]
+            )
+        )
+
+    return [
+        {
+            'threshold': threshold,
+            'whole': above(whole, threshold),
+            'cut': above(cut, threshold),
+            'refused': above(spoken, 0.0) - above(spoken, threshold),
+        }
+        for threshold in THRESHOLDS
+    ]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that `run` takes."""
+    add_speech_arguments(parser, CLIPS)
+    add_decoder_arguments(parser)
     parser.add_argument(
-        '--whisper-model',
-        default=TranscriberConfig().whisper_model,
-        help='as transcriber.whisper_model; default %(default)s',
+        '--count', type=int, default=4, help='synthetic sounds of each kind; default %(default)s'
     )
-    add_source_arguments(parser)
-    parser.add_argument(
-        '--count', type=int, default=12, help='synthetic sounds of each kind; default %(default)s'
-    )
+    parser.add_argument('--json', action='store_true', help='print one JSON object')
 
 
-def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Return the tallies of all sounds, each as a dictionary."""
-    return [asdict(one) for one in tally_all(args)]
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the figures.
+
+    Returns:
+        `whole`, `cut` and `speech`: for each source its `stretches`, those of which Whisper writes
+        words (`written`), and shares `kept` or `refused`, of all and of both halves; `chosen`, as
+        `by_threshold` on the first half; `inventions` and `refusals`, the texts.
+    """
+    decoder = load_decoder(args)
+    root = data_root(args.data)
+    whole, cut = non_speech(decoder, root, args.count)
+    spoken = speech(decoder, root, args.clips)
+    return {
+        'whole': _rows(whole, 'kept', share_kept),
+        'cut': _rows(cut, 'kept', share_kept),
+        'speech': _rows(spoken, 'refused', share_refused),
+        'chosen': by_threshold(whole, cut, spoken, 0),
+        'inventions': [segment.text.strip() for one in (*whole, *cut) for segment in one.kept],
+        'refusals': [
+            ' '.join(segment.text.strip() for segment in one.segments)
+            for one in spoken
+            if one.segments and not one.kept
+        ],
+    }
+
+
+def _rows(stretches: Sequence[Stretch], name: str, share: Any) -> list[dict[str, Any]]:
+    rows = []
+    for source in (*dict.fromkeys(one.source for one in stretches), 'all'):
+        some = [one for one in stretches if source in ('all', one.source)]
+        rows.append(
+            {
+                'source': source,
+                'stretches': len(some),
+                'written': sum(bool(one.segments) for one in some),
+                name: share(some),
+                'first half': share(some, 0),
+                'second half': share(some, 1),
+            }
+        )
+    return rows
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the figures; return the exit status."""
-    print(json.dumps(measure(args)) if args.json else markdown(tally_all(args)))
+    figures = measure(args)
+    print(json.dumps(figures) if args.json else markdown(figures))
     return 0
 
 
-def tally_all(args: argparse.Namespace) -> list[Tally]:
-    """Return the tallies of synthetic sounds and of all recordings that are there."""
-    transcriber = WhisperTranscriber(args.whisper_model)
-    splitter = Splitter()
-    rng = np.random.default_rng(SEED)
-    kinds = {'silence': list(silences(args.count, rng))}
-    kinds |= {kind: list(noises(kind, args.count, rng)) for kind in NOISES if kind != BABBLE}
-    tallies = [tally(kind, [('', clips)], transcriber) for kind, clips in kinds.items()]
-    for name, clips in sources(args.demo, data_root(args.data)):
-        if name.startswith('MELD'):
-            between = [piece for _, samples in clips for piece in splitter.between(samples)]
-            tallies.append(tally('MELD, between the lines', [('', between)], transcriber))
-        cut = [(text, splitter.utterances(samples)) for text, samples in clips]
-        tallies.append(tally(name, cut, transcriber))
-    return tallies
-
-
-def markdown(tallies: Sequence[Tally]) -> str:
-    """Return the figures as a Markdown table, and the errors of the filter.
-
-    Evidence is given as minimum, median and maximum.
-    """
-    lines = [
-        '| sound | stretches | with words | evidence | kept | words wrong, unfiltered '
-        '| filtered |',
-        '|---|--:|--:|--:|--:|--:|--:|',
-    ]
-    for one in tallies:
-        errors = [
-            f'{wrong / one.words:.1%}' if one.words else ''
-            for wrong in (one.wrong_unfiltered, one.wrong)
+def markdown(figures: dict[str, Any]) -> str:
+    """Return the figures as Markdown tables, with the errors of the filter."""
+    lines: list[str] = []
+    for title, key, name in (
+        ('non-speech, whole', 'whole', 'kept'),
+        ('non-speech, as segmented', 'cut', 'kept'),
+        ('speech', 'speech', 'refused'),
+    ):
+        lines += [
+            f'| {title} | stretches | Whisper writes words | {name} | first half | second half |',
+            '|---|--:|--:|--:|--:|--:|',
         ]
-        span = np.quantile(one.evidence, (0.0, 0.5, 1.0)) if one.evidence else ()
-        spread = ', '.join(f'{value:.2f}' for value in span)
-        cells = [one.sound, one.stretches, one.spoken, spread, one.believed, *errors]
-        lines.append(f'| {" | ".join(map(str, cells))} |')
+        lines += [
+            f'| {row["source"]} | {row["stretches"]} | {row["written"]} | {row[name]:.1%} '
+            f'| {row["first half"]:.1%} | {row["second half"]:.1%} |'
+            for row in figures[key]
+        ]
+        lines.append('')
+    lines += [
+        f'Evidence alone, on the first half (shipped: {MIN_EVIDENCE:g}):',
+        '',
+        '| least evidence | non-speech kept, whole | as segmented | speech refused |',
+        '|--:|--:|--:|--:|',
+    ]
+    lines += [
+        '| {threshold:g} | {whole:.1%} | {cut:.1%} | {refused:.1%} |'.format_map(row)
+        for row in figures['chosen']
+    ]
     for title, texts in (
-        ('Kept where nobody spoke', [text for one in tallies for text in one.inventions]),
-        ('Removed where somebody spoke', [text for one in tallies for text in one.refused]),
+        ('Kept where nobody spoke', figures['inventions']),
+        ('Removed where somebody spoke', figures['refusals']),
     ):
         lines += ['', f'{title}: ' + ('; '.join(texts) or 'nothing')]
     return '\n'.join(lines)

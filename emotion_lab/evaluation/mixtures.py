@@ -151,20 +151,3 @@ def make_mixture(
         samples += scaled(make_noise(noise, len(samples), babble, rng), NOISE_DB)
         samples *= np.float32(10 ** (rng.uniform(*GAINS_DB) / 20))
     return Mixture(noise, snr_db, np.clip(samples, -1, 1), tuple(truth))
-
-
-def read_babble(emodb: Path, limit: int, rng: np.random.Generator) -> list[FloatArray]:
-    """Return utterances of EMO-DB's ten speakers (German), at equal level.
-
-    Raises:
-        DatasetError: there are none.
-    """
-    paths = sorted(path for path in emodb.glob('*.*') if path.suffix in ('.flac', '.wav'))
-    if not paths:
-        raise DatasetError(f'expected EMO-DB speech in {emodb}, found none')
-    voices = []
-    for index in rng.permutation(len(paths))[:limit]:
-        samples = read_audio(paths[index])
-        sounds = find_speech(samples)
-        voices.append(scaled(samples[sounds[0][0] : sounds[-1][1]], NOISE_DB))
-    return voices

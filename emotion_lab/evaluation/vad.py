@@ -22,7 +22,8 @@ from rich.progress import track
 
 from emotion_lab.data.datasets import data_root
 from emotion_lab.data.sounds import BABBLE, NOISES
-from emotion_lab.evaluation.mixtures import Mixture, make_mixture, read_babble, read_clips
+from emotion_lab.data.speech import read_babble
+from emotion_lab.evaluation.mixtures import Mixture, make_mixture, read_clips
 from emotion_lab.evaluation.scoring import Score, score
 from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.backends.vad_silero import SileroVad

@@ -29,6 +29,7 @@ _HELP: Final[Mapping[str, str]] = {
     'study': 'repeat the text study on MELD: classifiers on frozen and on fine-tuned embeddings',
     'voice-study': "repeat the voice study: a dense network on means of librosa's features",
     'active-speaker': 'fit the weights of the active speaker detection',
+    'whisper-errors': 'count how Whisper errs, for the tests of the text model',
     'sound-alikes': 'make the table of words that a recogniser may confuse',
 }
 

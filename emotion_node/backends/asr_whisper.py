@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from emotion_node.backends.hallucinations import evidence, hallucinated, without_notes
+from emotion_node.backends.hallucinations import hallucinated, without_notes
+from emotion_node.backends.whisper_confidence import confidence
 from emotion_node.backends.whisper_files import HOW_TO_GET, get_whisper_folder, is_path
 from emotion_node.backends.whisper_language import SpokenLanguage
 from emotion_node.backends.whisper_pass import WhisperPass
@@ -142,7 +143,8 @@ class WhisperTranscriber:
     ) -> Transcript:
         """Return the words of one utterance, and their translation where one is made.
 
-        One pass at temperature 0: the same audio gives the same words, in bounded time.
+        One pass at temperature 0: the same audio gives the same words, in bounded time. The
+        confidence is the share of the words that are right, as expected (`whisper_confidence`).
 
         Args:
             samples: (n,) float32 at `SAMPLE_RATE`.
@@ -170,7 +172,7 @@ class WhisperTranscriber:
         if self._translates(locale):
             translation = _text(_believed(one_pass.decode(language, 'translate', final), seconds))
         return Transcript(
-            _text(kept), _confidence(kept), locale, final=final, translation=translation
+            _text(kept), confidence(kept), locale, final=final, translation=translation
         )
 
     def segments(
@@ -259,12 +261,6 @@ def _believed(segments: Sequence[Segment], seconds: float) -> list[Segment]:
 
 def _text(segments: Sequence[Segment]) -> str:
     return ' '.join(without_notes(segment.text) for segment in segments)
-
-
-def _confidence(segments: Sequence[Segment]) -> float:
-    tokens = np.array([max(len(segment.tokens), 1) for segment in segments], np.float64)
-    supported = np.array([evidence(segment) for segment in segments])
-    return float(np.clip(tokens @ supported / tokens.sum(), 0.0, 1.0))
 
 
 def _nothing(locale: str, final: bool) -> Transcript:

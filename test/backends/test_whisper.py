@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 from faster_whisper.transcribe import Segment
+from hypothesis import given
+from hypothesis import strategies as st
 from support import whisper_tiny
 from support.speech import feed, noise, silence, tone
 
-from emotion_node.backends import asr_whisper
 from emotion_node.backends.asr_whisper import WhisperTranscriber
 from emotion_node.backends.hallucinations import evidence, hallucinated
+from emotion_node.backends.whisper_confidence import confidence
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray, Reason, Transcript
 from emotion_node.errors import ModelError
 
@@ -267,9 +269,23 @@ def test_evidence_is_a_probability() -> None:
 
 
 def test_confidence_weighs_segments_by_their_tokens() -> None:
-    long = segment('a', tokens=[1] * 9, avg_logprob=0.0, no_speech_prob=0.0)
-    short = segment('b', tokens=[1], avg_logprob=-50.0, no_speech_prob=0.0)
-    assert asr_whisper._confidence([long, short]) == pytest.approx(0.9)
+    long = segment('a long one', tokens=list(range(9)), avg_logprob=-0.1)
+    short = segment('short', tokens=[1], avg_logprob=-2.0)
+    both = confidence([long, short])
+    assert confidence([short]) < both < confidence([long])
+    assert confidence([long]) - both < both - confidence([short])
+
+
+@given(st.floats(-3.0, 0.0), st.floats(-3.0, 0.0), st.floats(0.0, 1.0), st.floats(0.0, 1.0))
+def test_likelier_tokens_and_surer_speech_give_more_confidence(
+    one: float, other: float, silence: float, noise_of: float
+) -> None:
+    low, high = sorted((one, other))
+    less, more = sorted((silence, noise_of))
+    assert 0.0 < confidence([segment('a', avg_logprob=low, no_speech_prob=more)]) < 1.0
+    assert confidence([segment('a', avg_logprob=low, no_speech_prob=more)]) <= confidence(
+        [segment('a', avg_logprob=high, no_speech_prob=less)]
+    )
 
 
 def test_a_folder_that_is_no_model_says_what_is_missing(tmp_path: Path) -> None:
