@@ -2,11 +2,13 @@
 # virtual environment. Where ROS 2 is sourced, use colcon instead (README.md).
 
 PYTHON ?= $(shell tools/find_python.sh)
+OTHER_PYTHON ?= $(shell tools/find_python.sh newest)
 VENV := .venv
 TRAIN_VENV := .venv-train
 LOCK_VENV := .venv-lock
 DEMO_VENV := .venv-demo
 DOCS_VENV := .venv-docs
+OFFLINE_VENV := .venv-offline
 UV := uv==0.13.9
 SPEECH_MODEL := whisper-base
 SPEAKER_MODEL := lr-asd
@@ -27,15 +29,21 @@ CONSISTENT := ^No broken requirements|^mediapipe [0-9.]+ requires [a-z-]+, which
 # Everything the build reads. Folders are included: their time shows when a file is removed (/. keeps the folder
 # demo apart from the target).
 msgs_sources := $(shell find emotion_msgs)
-node_sources := package.xml setup.py setup.cfg LICENSE \
+node_sources := package.xml setup.py setup.cfg LICENSE $(wildcard requirements/*.in) \
 	$(shell find $(addsuffix /.,resource config demo launch models) -not -path '*__pycache__*')
 
 COLCON := $(VENV)/bin/python -m colcon --log-base log build --paths . emotion_msgs \
 	--symlink-install --executor sequential --event-handlers console_direct+
 
+# Several files of tests at a time, each in one process with a DDS domain of its own.
+PYTEST := python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+# What other versions of NumPy, OpenCV and Python may change: the whole pipeline, models, files.
+OFFLINE_TESTS := test/annotate/test_golden.py test/annotate/test_outputs.py test/backends test/dsp \
+	test/recordings -k 'not whisper and not pocketsphinx'
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build demo live test train-test bench soak fuzz check types style docs lock train-setup clean
+.PHONY: help setup build demo live test train-test bench soak fuzz offline-test lock-check check types style docs lock train-setup clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,8 +55,10 @@ live: setup ## Perceive whoever sits in front of this machine (LIVE_ARGS='--came
 	@. ./env.sh && exec python -m emotion_node live $(LIVE_ARGS)
 
 test: setup $(VENV)/.dev-installed ## Run the tests of the product and of emotion_lab (PYTEST_ARGS='-k name'; data: EMOTION_DATA)
-	@. ./env.sh && exec python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile \
-		--no-loadscope-reorder $(PYTEST_ARGS)
+	@. ./env.sh && exec $(PYTEST) $(PYTEST_ARGS)
+
+offline-test: $(OFFLINE_VENV)/.installed ## Run tests that need no ROS with NumPy 2 on the newest Python here (OTHER_PYTHON=python3.14)
+	@$(OFFLINE_VENV)/bin/$(PYTEST) $(or $(PYTEST_ARGS),$(OFFLINE_TESTS))
 
 train-test: setup $(VENV)/.dev-installed train-setup ## Run the tests that need torch
 	@. ./env.sh && PYTHONPATH="$$PYTHONPATH:$$(echo $(CURDIR)/$(TRAIN_VENV)/lib/python*/site-packages)" \
@@ -89,12 +99,15 @@ setup: build ## Make the virtual environment, build both packages, fetch models 
 build: install/.emotion_node-built ## Build emotion_msgs and emotion_node into install/
 
 lock: $(LOCK_VENV)/.installed ## Resolve requirements/*.lock again (UPGRADE=1: to the newest versions)
-	tools/lock.sh $(CURDIR)/$(LOCK_VENV)/bin/uv robot runtime dev demo docs train
+	tools/lock.sh $(CURDIR)/$(LOCK_VENV)/bin/uv robot runtime dev offline demo docs train
+
+lock-check: $(LOCK_VENV)/.installed $(VENV)/.dev-installed ## Show on which Pythons and processors every wheel is found, and the sizes
+	$(VENV)/bin/python -m tools.check_locks $(LOCK_VENV)/bin/uv
 
 train-setup: $(TRAIN_VENV)/.installed ## Make .venv-train, with torch, for emotion_lab.training and bench
 
 clean: ## Remove everything that was built or installed here
-	rm -rf build install log $(VENV) $(TRAIN_VENV) $(LOCK_VENV) $(DEMO_VENV) $(DOCS_VENV)
+	rm -rf build install log $(VENV) $(TRAIN_VENV) $(LOCK_VENV) $(DEMO_VENV) $(DOCS_VENV) $(OFFLINE_VENV)
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # --- what the targets above depend on; each step leaves a stamp ---
@@ -145,6 +158,13 @@ $(TRAIN_VENV)/.installed: requirements/train.lock
 	@tools/quietly.sh $(LOG)/train.log 'Making $(TRAIN_VENV)' sh -c '\
 		$(PYTHON) -m venv $(TRAIN_VENV) && \
 		$(TRAIN_VENV)/bin/python -m pip install -r requirements/train.lock'
+	@touch $@
+
+$(OFFLINE_VENV)/.installed: requirements/offline.lock
+	@[ -n '$(OTHER_PYTHON)' ]
+	@tools/quietly.sh $(LOG)/offline.log 'Making $(OFFLINE_VENV) with $(OTHER_PYTHON)' sh -c '\
+		$(OTHER_PYTHON) -m venv --clear $(OFFLINE_VENV) && \
+		$(OFFLINE_VENV)/bin/python -m pip install --no-deps --require-hashes -r requirements/offline.lock'
 	@touch $@
 
 $(DEMO_VENV)/.installed: requirements/demo.lock

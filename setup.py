@@ -26,12 +26,18 @@ def share(*folders: str) -> list[tuple[str, list[str]]]:
     return list(by_folder.items())
 
 
-EXTRAS = {
-    'page': ['nicegui'],
-    'export': ['pympi-ling', 'webvtt-py'],
-    'corpora': ['distributed'],
-}
-"""What a user may add: the live page, formats of `annotate --export`, and its `--jobs`."""
+EXTRAS = ('corpora', 'export', 'page', 'pocketsphinx')
+"""What a user may add, each as requirements/NAME.in says."""
+
+
+def requirements(name: str) -> list[str]:
+    """Return the packages that requirements/NAME.in asks for, with their ranges."""
+    # colcon runs a link to this file, in a folder without the requirements.
+    file = Path(__file__).resolve().parent / 'requirements' / f'{name}.in'
+    lines = file.read_text(encoding='utf-8').splitlines()
+    packages = (line.partition('#')[0].strip() for line in lines)
+    return [package for package in packages if package]
+
 
 setup(
     name=NAME,
@@ -40,7 +46,8 @@ setup(
     maintainer='emotion_node maintainers',
     maintainer_email='maintainers@example.org',
     license='Apache-2.0',
-    python_requires='>=3.11,<3.13',
+    python_requires='>=3.11',
+    install_requires=requirements('robot'),
     packages=find_packages(include=[NAME, f'{NAME}.*']),
     package_data={NAME: ['page/*.css']},
     data_files=[
@@ -48,7 +55,7 @@ setup(
         (f'share/{NAME}', ['package.xml', 'LICENSE']),
         *share('config', 'demo/conversation', 'launch', 'models'),
     ],
-    extras_require=EXTRAS,
+    extras_require={name: requirements(name) for name in EXTRAS},
     zip_safe=False,
     entry_points={
         'console_scripts': [

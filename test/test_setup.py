@@ -15,6 +15,8 @@ from zipfile import ZipFile
 
 import pytest
 from catkin_pkg.package import parse_package
+from packaging.markers import Marker
+from packaging.requirements import Requirement
 
 import emotion_node
 from tools.patch_ros_cmake import patch
@@ -22,28 +24,46 @@ from tools.patch_ros_cmake import patch
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'emotion_node'
 SOURCES = {
-    'config', 'demo', 'docs', 'emotion_lab', 'emotion_node', 'launch', 'models', 'resource', 'test'
+    'config', 'demo', 'docs', 'emotion_lab', 'emotion_node', 'launch', 'models', 'requirements',
+    'resource', 'test',
 }  # fmt: skip
 TABLES = ('*.json', '*.npz', '*.toml', '*.tsv')
 CACHES = shutil.ignore_patterns('__pycache__')
 SHELLS = [shell for shell in ('sh', 'bash', 'zsh') if shutil.which(shell)]
 
 
-def locked(name: str) -> dict[str, str]:
-    """Return the version of each package in requirements/NAME.lock; every line has to pin one."""
-    return {package: version for package, version, _ in _pins(name)}
+ROBOTS = [(python, machine) for python in ('3.11', '3.12') for machine in ('x86_64', 'aarch64')]
+"""Pythons and processors of robots with a ROS whose messages are built for NumPy 1."""
 
 
-def _pins(name: str) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield package, version and the sha256 of its files, in hexadecimal, of each pin."""
+def locked(name: str, python: str = '', machine: str = 'x86_64') -> dict[str, str]:
+    """Return the version of each package in requirements/NAME.lock; every line has to pin one.
+
+    Args:
+        name: of the lock.
+        python: version of Python, as 3.12; this one by default.
+        machine: its processor.
+    """
+    environment = {'platform_machine': machine}
+    if python:
+        environment |= {'python_version': python, 'python_full_version': f'{python}.0'}
+    return {
+        package: version
+        for package, version, marker, _ in _pins(name)
+        if not marker or Marker(marker).evaluate(environment)
+    }
+
+
+def _pins(name: str) -> Iterator[tuple[str, str, str, list[str]]]:
+    """Yield package, version, marker, and the sha256 of its files, in hexadecimal, of each pin."""
     text = (ROOT / 'requirements' / f'{name}.lock').read_text().replace('\\\n', ' ')
     for line in text.splitlines():
         if not line.startswith('#'):
             found = re.fullmatch(
-                r'([a-z0-9-]+)==([^\s;]+)((?:\s+--hash=sha256:[0-9a-f]{64})*)', line
+                r'([a-z0-9-]+)==([^\s;]+)(?: ; (.*?))?((?:\s+--hash=sha256:[0-9a-f]{64})*)', line
             )
-            assert found, f'{name}.lock: {line!r} does not pin a version for every machine'
-            yield found[1], found[2], re.findall(r'sha256:(\w+)', found[3])
+            assert found, f'{name}.lock: {line!r} does not pin a version'
+            yield found[1], found[2], found[3] or '', re.findall(r'sha256:(\w+)', found[4])
 
 
 OPTIONAL = {*(PACKAGE / 'backends').glob('*transformers*.py')}
@@ -84,27 +104,32 @@ def script_path(folder: Path, *commands: str) -> str:
     return str(folder)
 
 
-@pytest.mark.parametrize('name', ['robot', 'runtime', 'dev', 'demo', 'docs', 'train'])
+@pytest.mark.parametrize('name', ['robot', 'offline', 'runtime', 'dev', 'demo', 'docs', 'train'])
 def test_a_lock_pins_every_package_and_names_no_registry(name: str) -> None:
     assert locked(name)
     assert '://' not in (ROOT / 'requirements' / f'{name}.lock').read_text()
 
 
-@pytest.mark.parametrize('name', ['robot', 'runtime', 'dev', 'demo', 'docs'])
+@pytest.mark.parametrize('name', ['robot', 'offline', 'runtime', 'dev', 'demo', 'docs'])
 def test_a_lock_accepts_only_the_files_that_were_there_when_it_was_written(name: str) -> None:
-    assert [package for package, _, hashes in _pins(name) if not hashes] == []
+    assert [package for package, _, _, hashes in _pins(name) if not hashes] == []
 
 
 def test_every_machine_finds_its_own_file_of_a_locked_package() -> None:
-    hashes = {package: len(files) for package, _, files in _pins('robot')}
+    hashes = {package: len(files) for package, _, _, files in _pins('robot')}
     for compiled in ('numpy', 'onnxruntime', 'opencv-python-headless', 'pyyaml', 'tokenizers'):
-        assert hashes[compiled] > 2, 'for two versions of Python, and for arm64'
+        assert hashes[compiled] > 2, 'for several versions of Python, and for arm64'
+    for python in ('3.11', '3.12', '3.13', '3.14'):
+        for machine in ('x86_64', 'aarch64'):
+            names = set(locked('robot', python, machine))
+            needed = {Requirement(line).name for line in ranges('robot')}
+            assert needed <= names, (python, machine)
 
 
 def test_pip_checks_what_it_installs_from_a_lock_with_hashes() -> None:
     makefile = (ROOT / 'Makefile').read_text().replace('\\\n', ' ')
     installs = re.findall(r'pip install (.*)-r requirements/(\w+)\.lock', makefile)
-    assert {name for _, name in installs} == {'runtime', 'dev', 'demo', 'docs', 'train'}
+    assert {name for _, name in installs} == {'runtime', 'dev', 'offline', 'demo', 'docs', 'train'}
     unchecked = {name for options, name in installs if '--require-hashes' not in options}
     assert unchecked == {'train'}, 'torch chooses its CUDA packages itself'
 
@@ -116,7 +141,7 @@ def test_a_package_with_another_content_is_refused(tmp_path: Path) -> None:
         archive.writestr('mdurl-0.1.2.dist-info/METADATA', 'Name: mdurl\nVersion: 0.1.2\n')
         archive.writestr('mdurl-0.1.2.dist-info/WHEEL', 'Wheel-Version: 1.0\nTag: py3-none-any\n')
         archive.writestr('mdurl-0.1.2.dist-info/RECORD', '')
-    (hashes,) = (files for package, _, files in _pins('robot') if package == 'mdurl')
+    (hashes,) = (files for package, _, _, files in _pins('robot') if package == 'mdurl')
     wanted = tmp_path / 'wanted.lock'
     wanted.write_text(' '.join(['mdurl==0.1.2', *(f'--hash=sha256:{one}' for one in hashes)]))
     pip = [sys.executable, '-m', 'pip', 'install', '--no-deps', '--require-hashes', '--no-index']
@@ -134,18 +159,45 @@ def test_run_time_needs_neither_torch_nor_cuda() -> None:
 
 
 def test_the_locks_agree_with_each_other() -> None:
-    runtime = locked('runtime')
-    assert locked('robot').items() <= runtime.items()
-    for name in ('dev', 'demo'):
-        other = locked(name)
-        shared = runtime.keys() & other.keys()
-        assert {key: other[key] for key in shared} == {key: runtime[key] for key in shared}
+    for python in ('3.11', '3.12'):
+        runtime = locked('runtime', python)
+        assert locked('robot', python).items() <= runtime.items()
+        for name in ('dev', 'demo'):
+            other = locked(name, python)
+            shared = runtime.keys() & other.keys()
+            assert {key: other[key] for key in shared} == {key: runtime[key] for key in shared}
 
 
 def test_what_goes_beside_a_system_ros_brings_no_ros_and_no_build_tools() -> None:
-    robot = locked('robot')
-    assert [name for name in robot if name.startswith(('ros-', 'colcon', 'cmake'))] == []
-    assert robot['numpy'].startswith('1.26.')  # what Ubuntu 24.04 and its cv_bridge have
+    for python, machine in ROBOTS:
+        robot = locked('robot', python, machine)
+        assert [name for name in robot if name.startswith(('ros-', 'colcon', 'cmake'))] == []
+        assert robot['numpy'].startswith('1.26.')  # what Ubuntu 24.04 and its cv_bridge have
+    assert locked('robot', '3.14')['numpy'].startswith('2.')  # and Ubuntu 26.04
+
+
+def test_without_ros_the_product_is_tested_with_numpy_2() -> None:
+    for python in ('3.11', '3.12', '3.13', '3.14'):
+        assert locked('offline', python)['numpy'].startswith('2.')
+
+
+def ranges(name: str) -> list[str]:
+    """Return the lines of requirements/NAME.in that ask for a package."""
+    lines = (ROOT / 'requirements' / f'{name}.in').read_text().splitlines()
+    found = (line.partition('#')[0].strip() for line in lines)
+    return [line for line in found if line]
+
+
+def test_the_package_asks_for_ranges_and_pins_nothing() -> None:
+    asked = importlib.metadata.requires('emotion_node') or []
+    needed = {one.name: one for one in map(Requirement, asked) if 'extra ==' not in str(one)}
+    assert needed == {one.name: one for one in map(Requirement, ranges('robot'))}
+    assert not any('==' in str(one.specifier) for one in needed.values())
+    assert needed['numpy'].specifier.contains('1.26.4')
+    assert needed['numpy'].specifier.contains('2.5.5')
+    assert 'protobuf' not in needed
+    extras = {line.partition(';')[0] for line in asked if 'extra == "pocketsphinx"' in line}
+    assert len(extras) == 2, asked
 
 
 def test_the_environment_holds_the_locked_versions() -> None:
@@ -157,7 +209,7 @@ def test_the_environment_holds_the_locked_versions() -> None:
 
 
 def test_every_package_from_pypi_that_the_nodes_import_is_locked_for_robots() -> None:
-    declared = (ROOT / 'requirements' / 'robot.in').read_text().lower()
+    declared = '\n'.join([*ranges('robot'), *ranges('pocketsphinx')])
     providers = importlib.metadata.packages_distributions()
     extras = {
         PACKAGE / 'page',

@@ -151,7 +151,7 @@ def write_media(
             assert isinstance(video, av.VideoStream)
             video.width, video.height, video.pix_fmt = 64, 48, 'yuv420p'
             for number in range(images):
-                grey = np.full((48, 64, 3), 20 + number * 5, np.uint8)
+                grey = np.full((48, 64, 3), (20 + number * 5) % 256, np.uint8)
                 image = av.VideoFrame.from_ndarray(grey, format='bgr24')
                 image.pts, image.time_base = number, Fraction(1, 25)
                 packets += video.encode(image)
