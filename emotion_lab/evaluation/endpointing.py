@@ -68,7 +68,7 @@ def evaluate_endpointing(
         changed = with_fixed_silence(config, silence)
         fixed[f'{silence:g}'] = endpointing_figures(dialogues, changed, models)
         marked[f'{silence:g}'] = endpointing_figures(turns, changed, models)
-    acted = acted_pauses(SileroVad(), config.segmenter, data, every=4)
+    acted = acted_pauses(SileroVad(), config.segmenter, data)
     return {
         'half': half,
         'seed': seed,

@@ -201,16 +201,13 @@ def sentence_pauses(
             yield Pause(corpus, speaker(path), language, samples, 0, gap, kind)
 
 
-def acted_pauses(
-    vad: Vad, config: SegmenterConfig, root: Path | None = None, every: int = 1
-) -> list[Pause]:
-    """Return the pauses of RAVDESS, EMO-DB and nEMO.
+def acted_pauses(vad: Vad, config: SegmenterConfig, root: Path | None = None) -> list[Pause]:
+    """Return the pauses of RAVDESS, of EMO-DB, and of every sixth file of nEMO.
 
     Args:
         vad: voice activity detector.
         config: its thresholds.
         root: folder of the data sets, as in `datasets.data_root`.
-        every: only each so-manieth file is read.
     """
     base = data_root(root)
     sets = (
@@ -225,7 +222,7 @@ def acted_pauses(
             for path in (base / folder).rglob('*')
             if path.suffix in {'.wav', '.flac', '.opus', '.ogg'} and re.match(r'\w', path.stem)
         )
-        pauses += sentence_pauses(corpus, language, paths[:: every * sparse], speaker, vad, config)
+        pauses += sentence_pauses(corpus, language, paths[::sparse], speaker, vad, config)
     return pauses
 
 
