@@ -266,8 +266,9 @@ class TranscriberConfig:
     )
     whisper_window: float = _p(
         15.0,
-        'Whisper only: minimum audio window of the final pass, filled with silence. 30 s is the '
-        'window of its training; 15 s is twice as fast and makes no more errors.',
+        'Whisper only: minimum audio window, filled with silence. 30 s is the window of its '
+        'training; below that, the silence beyond 10 s is encoded once and not again for every '
+        'utterance.',
         's',
         10.0,
         30.0,

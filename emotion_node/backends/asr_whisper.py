@@ -16,7 +16,7 @@ from emotion_node.backends.hallucinations import hallucinated, without_notes
 from emotion_node.backends.whisper_confidence import confidence
 from emotion_node.backends.whisper_files import HOW_TO_GET, get_whisper_folder, is_path
 from emotion_node.backends.whisper_language import SpokenLanguage
-from emotion_node.backends.whisper_pass import WhisperPass
+from emotion_node.backends.whisper_pass import EncodedSilence, WhisperPass
 from emotion_node.datatypes import (
     SAMPLE_RATE,
     FloatArray,
@@ -36,9 +36,6 @@ MIN_SAMPLES: Final = SAMPLE_RATE // 10
 """Audio shorter than this, 0.1 s, contains no word."""
 MIN_PEAK: Final = 1e-4
 """Audio whose peak is below this, three steps of 16 bit, is a dead line, not a quiet room."""
-
-INTERIM_WINDOW_S: Final = 10.0
-"""With a much shorter window, Whisper writes everything twice."""
 
 
 def count_cuda_devices() -> int:
@@ -76,8 +73,8 @@ class WhisperTranscriber:
         language: BCP 47 tag of the language spoken, of which only the first part is used; if
             empty, each stream settles on a language by its first utterances (`SpokenLanguage`).
         threads: of the CPU.
-        window: minimum audio window of the final pass in s; silence fills it. Whisper was trained
-            with 30 s; its cost grows with the window. Interim passes use `INTERIM_WINDOW_S`.
+        window: minimum audio window in s; silence fills it (`EncodedSilence`). Whisper was trained
+            with 30 s; its cost grows with the window.
         translates: whether words in a language, by its BCP 47 tag, are translated into English
             too. The same encoded audio serves both.
 
@@ -109,7 +106,7 @@ class WhisperTranscriber:
                 f'Whisper model in {folder} cannot be used (device {device}, compute type '
                 f'{compute_type}): {first_line(error)}. {HOW_TO_GET}'
             ) from error
-        self._window_s = window
+        self._silence = EncodedSilence(self.model, window)
         self.language = _whisper_language(language)
         if not self.model.model.is_multilingual:
             self.language = self.language or 'en'
@@ -158,9 +155,7 @@ class WhisperTranscriber:
         if len(samples) < MIN_SAMPLES or float(np.abs(samples).max()) < MIN_PEAK:
             return _nothing(_locale(self.language), final)
         seconds = len(samples) / SAMPLE_RATE
-        one_pass = WhisperPass(
-            self.model, samples, self._window_s if final else INTERIM_WINDOW_S, wanted
-        )
+        one_pass = WhisperPass(self.model, samples, self._silence, wanted)
         language = self.language or (spoken or SpokenLanguage()).choose(
             one_pass.languages, seconds
         )
@@ -187,7 +182,7 @@ class WhisperTranscriber:
                 one that is detected.
             task: "transcribe", or "translate" for English words.
         """
-        one_pass = self._pass(samples, final)
+        one_pass = WhisperPass(self.model, samples, self._silence, always)
         code = _whisper_language(language) or self.language
         if not code:
             code = SpokenLanguage().choose(one_pass.languages, len(samples) / SAMPLE_RATE)
@@ -199,14 +194,8 @@ class WhisperTranscriber:
         Args:
             samples: (n,) float32 at `SAMPLE_RATE`, n at least `MIN_SAMPLES`.
         """
-        found = self._pass(samples, final=True).languages()
+        found = WhisperPass(self.model, samples, self._silence, always).languages()
         return {_locale(code): chance for code, chance in found.items()}
-
-    def _pass(
-        self, samples: FloatArray, final: bool, wanted: Callable[[], bool] = always
-    ) -> WhisperPass:
-        window_s = self._window_s if final else INTERIM_WINDOW_S
-        return WhisperPass(self.model, samples, window_s, wanted)
 
 
 class WhisperStream:

@@ -19,11 +19,52 @@ MAX_WINDOW_S: Final = 30.0
 """The window that Whisper was trained with, and its longest."""
 MARGIN_S: Final = 0.5
 """Silence after the audio at least."""
+ENCODED_S: Final = 10.0
+"""Of a longer window, the encoder gets this much where the audio is shorter. The rest is silence
+that was encoded before."""
+STATES_PER_S: Final = 50
+"""Of the encoder."""
 
 MAX_TOKENS: Final = 440
 """Whisper's decoder ends at 448, prompt included."""
 TOKENS_PER_SECOND: Final = 24
 """More than speech needs in any script; a loop ends here and not only at `MAX_TOKENS`."""
+
+
+class EncodedSilence:
+    """Silence as the encoder writes it, which follows the audio in windows that are not full.
+
+    The decoder ends a sentence well where it sees silence after it, and the encoder's cost grows
+    with its input; so its output is made longer instead. On a GPU, or where the whole window of
+    the training is asked for, nothing is done.
+
+    Args:
+        model: the weights.
+        window_s: minimum window in s.
+    """
+
+    def __init__(self, model: WhisperModel, window_s: float) -> None:
+        self.window_s = window_s
+        self._states: FloatArray | None = None
+        if model.model.device == 'cpu' and ENCODED_S < window_s < MAX_WINDOW_S:
+            silence = np.zeros(round(MAX_WINDOW_S * SAMPLE_RATE), np.float32)
+            features = model.feature_extractor(silence, padding=0)
+            states = model.encode(np.ascontiguousarray(features))
+            self._states = np.array(states)[:, : round(window_s * STATES_PER_S)]
+
+    @property
+    def encoded_s(self) -> float:
+        """How much of the window the encoder gets at least, in s."""
+        return self.window_s if self._states is None else ENCODED_S
+
+    def follow(self, encoded: Any) -> Any:
+        """Return the output of the encoder with silence up to the end of the window."""
+        if self._states is None or encoded.shape[1] >= self._states.shape[1]:
+            return encoded
+        from ctranslate2 import StorageView
+
+        states = np.concatenate([np.array(encoded), self._states[:, encoded.shape[1] :]], axis=1)
+        return StorageView.from_array(np.ascontiguousarray(states))
 
 
 class WhisperPass:
@@ -32,7 +73,7 @@ class WhisperPass:
     Args:
         model: the weights.
         samples: (n,) float32 at `SAMPLE_RATE`.
-        window_s: minimum window in s.
+        silence: follows them, up to the window.
         wanted: asked after the encoder; where it returns False, `PassAbandoned` is raised.
     """
 
@@ -40,11 +81,11 @@ class WhisperPass:
         self,
         model: WhisperModel,
         samples: FloatArray,
-        window_s: float,
+        silence: EncodedSilence,
         wanted: Callable[[], bool],
     ) -> None:
-        self._model = _encoding_once(model, wanted)
-        self._samples = _with_silence(samples, window_s)
+        self._model = _encoding_once(model, silence, wanted)
+        self._samples = _with_silence(samples, silence.encoded_s)
         self._tokens = 16 + int(TOKENS_PER_SECOND * len(samples) / SAMPLE_RATE)
 
     def languages(self) -> dict[str, float]:
@@ -90,7 +131,9 @@ def _with_silence(samples: FloatArray, window_s: float) -> FloatArray:
     return np.pad(samples, (0, max(0, length - len(samples))))
 
 
-def _encoding_once(model: WhisperModel, wanted: Callable[[], bool]) -> WhisperModel:
+def _encoding_once(
+    model: WhisperModel, silence: EncodedSilence, wanted: Callable[[], bool]
+) -> WhisperModel:
     """Return the same weights with an encoder that does no work twice, nor on padding.
 
     Its cost grows with its input: after the audio there are only zeros, up to 30 s. What it was
@@ -98,6 +141,7 @@ def _encoding_once(model: WhisperModel, wanted: Callable[[], bool]) -> WhisperMo
 
     Args:
         model: the weights.
+        silence: follows what is encoded.
         wanted: asked after the encoder; where it returns False, `PassAbandoned` is raised.
     """
     last: list[tuple[FloatArray, Any]] = []
@@ -107,9 +151,10 @@ def _encoding_once(model: WhisperModel, wanted: Callable[[], bool]) -> WhisperMo
             return last[0][1]
         given = np.flatnonzero(np.any(features != 0.0, axis=0))  # padding is exactly zero
         encoded = model.encode(features[:, : int(given[-1]) + 1 if len(given) else 1])
-        last[:] = [(features, encoded)]
         if not wanted():
             raise PassAbandoned
+        encoded = silence.follow(encoded)
+        last[:] = [(features, encoded)]
         return encoded
 
     same = copy.copy(model)

@@ -22,6 +22,7 @@ from support.speech import feed, noise, silence, tone
 from emotion_node.backends.asr_whisper import WhisperTranscriber
 from emotion_node.backends.hallucinations import evidence, hallucinated
 from emotion_node.backends.whisper_confidence import confidence
+from emotion_node.backends.whisper_pass import EncodedSilence
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray, Reason, Transcript
 from emotion_node.errors import ModelError
 
@@ -315,3 +316,17 @@ def test_a_model_that_was_never_fetched_is_not_fetched(no_hub: Path) -> None:
     for name in ('base', 'nobody/no-such-whisper', 'no such size'):
         with pytest.raises(ModelError, match=r'Hugging Face cache.*whisper_local_files_only'):
             WhisperTranscriber(name)
+
+
+def test_the_encoder_gets_less_than_the_window_and_the_decoder_all_of_it(
+    babble: WhisperTranscriber,
+) -> None:
+    silence = EncodedSilence(babble.model, 15.0)
+    assert silence.encoded_s == 10.0
+    encoded = babble.model.encode(np.zeros((80, 1000), np.float32))
+    followed = np.array(silence.follow(encoded))
+    assert followed.shape[1] == 750
+    np.testing.assert_array_equal(followed[:, :500], np.array(encoded))
+    whole = EncodedSilence(babble.model, 30.0)
+    assert whole.encoded_s == 30.0
+    assert whole.follow(encoded) is encoded
