@@ -47,6 +47,10 @@ EVALUATIONS: Final[Mapping[str, Command]] = {
         'whether the confidence of the words is the share of right words',
         'emotion_lab.evaluation.confidence',
     ),
+    'words-right': Command(
+        "what the text model's answers are worth where words are wrong",
+        'emotion_lab.evaluation.words_right',
+    ),
     'languages': Command(
         'the language that Whisper settles on, and its translation of German',
         'emotion_lab.evaluation.languages',

@@ -20,7 +20,7 @@ from emotion_lab.data.alignment import align
 from emotion_lab.data.decoding import add_decoder_arguments, load_decoder
 from emotion_lab.data.heard import Heard, add_speech_arguments, hear_all
 from emotion_lab.data.metrics import Array
-from emotion_lab.data.spoken import normal_words
+from emotion_lab.data.spoken import CONDITIONS, normal_words
 from emotion_node.backends.hallucinations import evidence, hallucinated
 from emotion_node.backends.whisper_confidence import WEIGHTS, WhisperSegment, features
 
@@ -191,12 +191,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that `run` takes."""
     add_speech_arguments(parser)
     add_decoder_arguments(parser)
+    parser.add_argument(
+        '--conditions', nargs='+', choices=CONDITIONS, default=CONDITIONS, help='default: all'
+    )
     parser.add_argument('--json', action='store_true', help='print one JSON object')
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Return what `evaluate_confidence` does, for these arguments."""
-    return evaluate_confidence(hear_all(load_decoder(args), args.data, args.clips))
+    return evaluate_confidence(
+        hear_all(load_decoder(args), args.data, args.clips, args.conditions)
+    )
 
 
 def run(args: argparse.Namespace) -> int:

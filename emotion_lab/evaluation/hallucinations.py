@@ -216,7 +216,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_speech_arguments(parser, CLIPS)
     add_decoder_arguments(parser)
     parser.add_argument(
-        '--count', type=int, default=4, help='synthetic sounds of each kind; default %(default)s'
+        '--count', type=int, default=3, help='synthetic sounds of each kind; default %(default)s'
     )
     parser.add_argument('--json', action='store_true', help='print one JSON object')
 

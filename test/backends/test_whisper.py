@@ -195,7 +195,7 @@ def segment(text: str, **changes: Any) -> Segment:
     return dataclasses.replace(clear, **changes)
 
 
-UNSURE = {'avg_logprob': -1.2, 'no_speech_prob': 0.4}
+UNSURE = {'avg_logprob': -1.0, 'no_speech_prob': 0.3}
 
 
 @pytest.mark.parametrize(
@@ -237,6 +237,15 @@ def test_a_stock_phrase_needs_evidence(text: str) -> None:
 )
 def test_other_sentences_are_kept_with_less_evidence(text: str) -> None:
     assert not hallucinated(segment(text, **UNSURE), seconds=3.0)
+
+
+@pytest.mark.parametrize(
+    'text', [' Ah!', ' Ha ha ha!', ' Hmm.', ' Ugh, ugh!', ' AAAAAH!', ' Woohoo!', ' Huh?']
+)
+def test_what_people_utter_without_words_has_to_be_very_clear(text: str) -> None:
+    assert hallucinated(segment(text, avg_logprob=-0.5), seconds=3.0)
+    assert not hallucinated(segment(text, avg_logprob=-0.1), seconds=3.0)
+    assert not hallucinated(segment(f'{text} He is a hero.', avg_logprob=-0.5), seconds=3.0)
 
 
 @pytest.mark.parametrize('text', [' ♪♪', ' [Music]', ' (applause)', ' *laughs*', ' ...', ''])

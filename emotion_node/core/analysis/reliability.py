@@ -54,8 +54,13 @@ def adjust_text_reliability(text: ModalityEmotion, transcript: Transcript) -> Mo
     """
     if not text.available or not transcript.final:
         return text
-    lost = CONFIDENCE_SLOPE * max(0.0, SURE_CONFIDENCE - transcript.confidence)
-    return _scale(text, max(MIN_TEXT_FACTOR, 1.0 - lost))
+    return _scale(text, text_factor(transcript.confidence))
+
+
+def text_factor(confidence: float) -> float:
+    """Return the share of its reliability that text keeps, by the confidence of its words."""
+    lost = CONFIDENCE_SLOPE * max(0.0, SURE_CONFIDENCE - confidence)
+    return max(MIN_TEXT_FACTOR, 1.0 - lost)
 
 
 def adjust_voice_reliability(voice: ModalityEmotion, utterance: Utterance) -> ModalityEmotion:
