@@ -58,6 +58,8 @@ test: setup $(VENV)/.dev-installed ## Run the tests of the product and of emotio
 	@. ./env.sh && exec $(PYTEST) $(PYTEST_ARGS)
 
 offline-test: $(OFFLINE_VENV)/.installed ## Run tests that need no ROS with NumPy 2 on the newest Python here (OTHER_PYTHON=python3.14)
+	@for model in $(SPEAKER_MODEL) $(FACE_MODEL); do \
+		$(OFFLINE_VENV)/bin/python -m emotion_node models fetch $$model; done
 	@$(OFFLINE_VENV)/bin/$(PYTEST) $(or $(PYTEST_ARGS),$(OFFLINE_TESTS))
 
 train-test: setup $(VENV)/.dev-installed train-setup ## Run the tests that need torch
@@ -84,6 +86,8 @@ style: $(VENV)/.dev-installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/python -m tools.check_documents
+	$(VENV)/bin/hadolint Dockerfile
+	$(VENV)/bin/zizmor --offline --quiet .github
 
 docs: $(DOCS_VENV)/.installed ## Build the documents into build/docs (a site of HTML)
 	$(DOCS_VENV)/bin/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
