@@ -36,7 +36,7 @@ COLCON := $(VENV)/bin/python -m colcon --log-base log build --paths . emotion_ms
 	--symlink-install --executor sequential --event-handlers console_direct+
 
 # Several files of tests at a time, each in one process with a DDS domain of its own.
-PYTEST := python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+PYTEST := python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 # What other versions of NumPy, OpenCV and Python may change: the whole pipeline, models, files.
 OFFLINE_TESTS := test/annotate/test_golden.py test/annotate/test_outputs.py test/backends test/dsp \
 	test/recordings -k 'not whisper and not pocketsphinx'
