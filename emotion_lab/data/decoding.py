@@ -22,8 +22,8 @@ from emotion_node.backends.asr_whisper import WhisperTranscriber
 from emotion_node.config import TranscriberConfig
 from emotion_node.datatypes import FloatArray
 
-VERSION: Final = 2
-"""Raised when a record's fields change."""
+VERSION: Final = 3
+"""Raised when the fields of a record change, or what Whisper is given."""
 
 
 @dataclass(frozen=True, slots=True)

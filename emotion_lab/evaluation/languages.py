@@ -50,11 +50,12 @@ def _ased(root: Path) -> Iterator[SpokenClip]:
         yield SpokenClip('ASED', path.stem, speaker, 'am', '', read)
 
 
-def speakers(root: Path) -> dict[str, list[list[SpokenClip]]]:
+def speakers(root: Path, count: int = SPEAKERS) -> dict[str, list[list[SpokenClip]]]:
     """Return the first utterances of the speakers of each corpus that is there.
 
     Args:
         root: folder of the data sets.
+        count: speakers of each corpus.
     """
     every = spoken_clips(root, limit=10_000) | {'ASED': list(_ased(root))}
     rng = np.random.default_rng(0)
@@ -66,7 +67,7 @@ def speakers(root: Path) -> dict[str, list[list[SpokenClip]]]:
         names = sorted(name for name, some in by_speaker.items() if len(some) >= UTTERANCES)
         chosen[corpus] = [
             [by_speaker[name][k] for k in rng.permutation(len(by_speaker[name]))[:UTTERANCES]]
-            for name in names[:: max(1, len(names) // SPEAKERS)][:SPEAKERS]
+            for name in names[:: max(1, len(names) // count)][:count]
         ]
     return {corpus: some for corpus, some in chosen.items() if some}
 
@@ -108,8 +109,17 @@ def prefix_errors(expected: Sequence[str], said: Sequence[str]) -> tuple[int, in
     return min((word_errors(expected[:end], said), -end) for end in range(1, len(expected) + 1))
 
 
-def translate(decoder: Decoder, splitter: Splitter, root: Path) -> list[dict[str, Any]]:
-    """Return, for each sentence of EMO-DB, how it is recognised and translated."""
+def translate(
+    decoder: Decoder, splitter: Splitter, root: Path, repeats: int = REPEATS
+) -> list[dict[str, Any]]:
+    """Return, for each sentence of EMO-DB, how it is recognised and translated.
+
+    Args:
+        decoder: Whisper.
+        splitter: finds the utterances.
+        root: folder of the data sets.
+        repeats: recordings of each sentence.
+    """
     clips = spoken_clips(root, limit=10_000).get('EMO-DB', [])
     rng = np.random.default_rng(0)
     rows = []
@@ -120,7 +130,7 @@ def translate(decoder: Decoder, splitter: Splitter, root: Path) -> list[dict[str
         errors = length = 0
         shares: list[float] = []
         translations: Counter[str] = Counter()
-        for index in sorted(rng.permutation(len(some))[:REPEATS]):
+        for index in sorted(rng.permutation(len(some))[:repeats]):
             pieces = splitter.utterances(some[index].read())
             texts = [
                 ' '.join(
@@ -153,6 +163,15 @@ def translate(decoder: Decoder, splitter: Splitter, root: Path) -> list[dict[str
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that `run` takes."""
     add_decoder_arguments(parser)
+    parser.add_argument(
+        '--speakers', type=int, default=SPEAKERS, help='of each corpus; default %(default)s'
+    )
+    parser.add_argument(
+        '--repeats',
+        type=int,
+        default=REPEATS,
+        help='recordings of each sentence of EMO-DB; default %(default)s',
+    )
     parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
     parser.add_argument('--json', action='store_true', help='print one JSON object')
 
@@ -162,11 +181,13 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     decoder = load_decoder(args)
     splitter = Splitter()
     root = data_root(args.data)
-    work = [(corpus, clips) for corpus, some in speakers(root).items() for clips in some]
+    work = [
+        (corpus, clips) for corpus, some in speakers(root, args.speakers).items() for clips in some
+    ]
     settling: dict[str, list[dict[str, Any]]] = {}
     for corpus, clips in track(work, 'settling', console=Console(stderr=True), transient=True):
         settling.setdefault(corpus, []).append(settle(decoder, splitter, clips))
-    return {'settling': settling, 'translation': translate(decoder, splitter, root)}
+    return {'settling': settling, 'translation': translate(decoder, splitter, root, args.repeats)}
 
 
 def run(args: argparse.Namespace) -> int:
