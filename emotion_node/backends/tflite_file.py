@@ -16,10 +16,12 @@ import numpy.typing as npt
 from flatbuffers import flexbuffers, number_types
 from flatbuffers.table import Table
 
+from emotion_node.errors import UserError
+
 Array = npt.NDArray[Any]
 
 
-class TfliteError(ValueError):
+class TfliteError(UserError):
     """A file is no TensorFlow Lite model, is damaged, or holds another network."""
 
 

@@ -9,10 +9,12 @@ from typing import TypeVar
 from rclpy.node import Node
 from rclpy.task import Future
 
+from emotion_node.errors import UserError
+
 T = TypeVar('T')
 
 
-class TooManyCallsError(Exception):
+class TooManyCallsError(UserError):
     """As many calls wait as may."""
 
 
