@@ -15,7 +15,7 @@ import numpy as np
 
 from emotion_node.datatypes import FloatArray
 
-WEIGHTS: Final = (0.067, 1.06, -0.551)
+WEIGHTS: Final = (0.138, 1.155, -2.663)
 """Weights of `features`, fitted on all corpora of the laboratory's `data.spoken`."""
 
 _FLOOR: Final = 1e-3
