@@ -35,7 +35,7 @@ moves its mouth."""
 MIN_VISIBILITY: Final = 0.7
 """Visibility of a face from which on it is near and turned to the camera."""
 TALKING_WEIGHT: Final = 0.7
-TALKING_RANGE: Final = (-6.0, 2.0)
+TALKING_RANGE: Final = (-6.0, 3.0)
 SOLE_MAX: Final = 5.0
 """Weight of the mean log odds that the learned detector gives, and their limits; the upper one is
 higher for the only face that talks."""
@@ -45,7 +45,7 @@ FULL_SCORES: Final = 15
 in full once there are so many: the first ones, without what follows, are often wrong."""
 TALKING_WEIGHT_PER_S: Final = 12.0
 TALKING_NEUTRAL_CORRELATION: Final = 0.45
-TALKING_OFF_SCREEN: Final = 0.5
+TALKING_OFF_SCREEN: Final = 1.0
 """Weight of the correlation per second of speech, neutral correlation, and log odds that the
 speaker is off screen, where the learned detector has run."""
 MIN_SCORES: Final = 3
