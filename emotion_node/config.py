@@ -282,10 +282,11 @@ class TranscriberConfig:
         'confidence.',
     )
     emotion_text: str = _p(
-        'auto',
+        'original',
         'Whisper only: words that the text model reads. "original" is what was said, "translate" '
         'an English translation by Whisper, "auto" a translation where the text model does not '
-        'know the language. Messages keep the original words beside it.',
+        'know the language: whisper-base translates too badly for that, larger models do better. '
+        'Messages keep the original words.',
         choices=('auto', 'original', 'translate'),
     )
     threads: int = _p(2, 'Number of threads of the recogniser.', '', 1, 64)
