@@ -88,13 +88,22 @@ class FaceMesh:
         landmarks: in pixels of the image.
         crop: (n, n, 3) uint8 BGR, the region in which they were found, upright.
         region: part of the image that the crop shows.
-        blendshapes: 0..1 by name, where the model gives them.
+        blendshapes: 0..1 by name, where the model gives them and was asked for details.
+        presence: logarithm of the odds that the crop shows a face.
+        detail: the landmarks with the eyes refined too; None where no details were asked for.
     """
 
     landmarks: Landmarks
     crop: Image
     region: FaceRegion
     blendshapes: Mapping[str, float] = field(default_factory=dict)
+    detail: Landmarks | None = None
+    presence: float = 20.0
+
+    @property
+    def best(self) -> Landmarks:
+        """The most precise landmarks there are."""
+        return self.landmarks if self.detail is None else self.detail
 
 
 @dataclass(frozen=True, slots=True)

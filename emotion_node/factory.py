@@ -200,7 +200,8 @@ def build_analysis(config: Config, models: Models, guard: Guard) -> Analysis:
     """Return the analysis of one microphone's speech events and one camera's frames."""
     vision = None
     if models.faces is not None:
-        tracker = FaceTracker(config.face, models.faces)
+        detail = () if models.face is None else (models.face.period_ns,)
+        tracker = FaceTracker(config.face, models.faces, *detail)
         clock, talking = guard.timings.clock, models.talking
         vision = FaceVision(tracker, models.face, clock, config.image, talking)
     return Analysis(

@@ -204,8 +204,14 @@ class FaceFinder(Protocol):
         """Return the faces within a part of the image, (height, width, 3) uint8 BGR."""
         ...
 
-    def fit(self, image: Image, region: FaceRegion) -> FaceMesh | None:
-        """Return the landmarks of the face in a region; None when there is none."""
+    def fit(self, image: Image, region: FaceRegion, detailed: bool = True) -> FaceMesh | None:
+        """Return the landmarks of the face in a region; None when there is none.
+
+        Args:
+            image: (height, width, 3) uint8 BGR.
+            region: where it should be.
+            detailed: whether also what takes extra time is found, `detail` and `blendshapes`.
+        """
         ...
 
 

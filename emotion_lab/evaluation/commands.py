@@ -27,6 +27,10 @@ EVALUATIONS: Final[Mapping[str, Command]] = {
         'active speaker detection in real clips, marked by hand',
         'emotion_lab.evaluation.speaker_marks',
     ),
+    'sight': Command(
+        'time of a frame by number of faces, and which faces are found',
+        'emotion_lab.evaluation.sight',
+    ),
     'endpointing': Command(
         'latency and errors of endpointing',
         'emotion_lab.evaluation.endpointing',

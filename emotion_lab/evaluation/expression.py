@@ -47,7 +47,7 @@ def cues_of(image: Image, finder: FaceFinder) -> tuple[FacialCue, ...]:
     mesh = finder.fit(colour, FaceRegion(middle, middle, 1.3 * SCALE * SIDE, 0.0))
     if mesh is not None:
         mesh = finder.fit(colour, region_of(mesh.landmarks)) or mesh
-    head = None if mesh is None else find_head(mesh.landmarks)
+    head = None if mesh is None else find_head(mesh.best)
     if mesh is None or head is None:
         return ()
     measures = measure_face(head.landmarks, mesh.blendshapes)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from emotion_node.dsp.similarity import crop_to_image, fit_similarity
+from emotion_node.dsp.similarity import crop_to_image, fit_plane_similarity
 from emotion_node.faces import FaceMesh
 
 SIDE: Final = 48
@@ -55,7 +55,7 @@ def _aligned(crop: npt.NDArray[Any], mesh: FaceMesh, side: int) -> npt.NDArray[n
     # Halved by areas while it is much too large: interpolation alone would skip pixels.
     points = _in_crop(mesh)
     while True:
-        to_places = fit_similarity(points, aim)
+        to_places = fit_plane_similarity(points, aim)
         if to_places is None:
             raise ValueError('eyes and mouth of a face coincide; its landmarks are broken')
         if to_places.scale > 0.55 or len(crop) < 2 * side:
@@ -74,6 +74,6 @@ def _aligned(crop: npt.NDArray[Any], mesh: FaceMesh, side: int) -> npt.NDArray[n
 
 def _in_crop(mesh: FaceMesh) -> npt.NDArray[np.float64]:
     """Return the (3, 2) midpoints of eyes and mouth, in pixels of the crop."""
-    landmarks = mesh.landmarks[:, :2].astype(np.float64)
+    landmarks = mesh.best[:, :2].astype(np.float64)
     points = (landmarks[_FIRST] + landmarks[_SECOND]) / 2
     return crop_to_image(mesh.region, len(mesh.crop)).inverse().apply(points)

@@ -6,7 +6,7 @@ import contextlib
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +30,23 @@ TASK_MEMBERS: Final = ('face_landmarks_detector.tflite', 'face_blendshapes.tflit
 
 Blob = npt.NDArray[Any]
 """(1, 3, size, size) float32 RGB, 0..1."""
-Found = tuple[Landmarks, Mapping[str, float]]
-"""Landmarks with (x, y) in pixels of the input from its upper left corner, and z on the same
-scale; blendshapes 0..1 by name."""
+
+
+class Found(NamedTuple):
+    """What is found in an image.
+
+    Attributes:
+        presence: logarithm of the odds that it shows a face.
+        landmarks: (x, y) in pixels of the input from its upper left corner; z on the same scale.
+        detail: the same with details.
+        blendshapes: 0..1 by name.
+    """
+
+    presence: float
+    landmarks: Landmarks
+    detail: Landmarks | None
+    blendshapes: Mapping[str, float]
+
 
 _PRESENCE: Final = 'presence'
 _LIPS_OUTPUTS: Final = {
@@ -45,7 +59,8 @@ _ALL_OUTPUTS: Final = {
     'output_left_eye': 'left_eye',
     'output_right_eye': 'right_eye',
 }
-_REFINED: Final = ('lips', 'left_eye', 'right_eye')
+_LIPS: Final = 'lips'
+_EYES: Final = ('left_eye', 'right_eye')
 """Parts of the face that are refined, in the order of the network."""
 _CROP: Final = 'Landmarks2TransformMatrix'
 """The operator that crops such a part; it names its landmarks."""
@@ -143,20 +158,25 @@ class Mesh:
         crops = (one for one in network.source.operators if one.name == _CROP)
         self._points = {
             part: np.array(one.custom['subset_idxs'])
-            for part, one in zip(_REFINED, crops, strict=True)
+            for part, one in zip((_LIPS, *_EYES), crops, strict=True)
         }
 
     def run(self, blob: Blob, detailed: bool) -> Found | None:
-        """Return what is found in an image, the eyes refined if it is `detailed`."""
-        parts = _REFINED if detailed else _REFINED[:1]
+        """Return what is found in an image, with the eyes refined if it is `detailed`."""
+        parts = (_LIPS, *_EYES) if detailed else (_LIPS,)
         session = self._all if detailed else self._lips
         presence, mesh, *refined = session.run([_PRESENCE, 'mesh', *parts], {INPUT: blob})
         if presence.item() < 0:  # the logarithm of the odds
             return None
         landmarks: Landmarks = mesh.reshape(-1, 3)
-        for part, points in zip(parts, refined, strict=True):
-            landmarks[self._points[part], :2] = points.reshape(-1, 2)
-        return landmarks, {}
+        landmarks[self._points[_LIPS], :2] = refined[0].reshape(-1, 2)
+        if not detailed:
+            return Found(presence.item(), landmarks, None, {})
+        # Apart, so that the pose of the head does not change with the details.
+        detail = landmarks.copy()
+        for part, points in zip(_EYES, refined[1:], strict=True):
+            detail[self._points[part], :2] = points.reshape(-1, 2)
+        return Found(presence.item(), landmarks, detail, {})
 
 
 class Landmarker:
@@ -189,10 +209,11 @@ class Landmarker:
             return None
         landmarks: Landmarks = mesh.reshape(-1, 3)
         if not detailed:
-            return landmarks, {}
+            return Found(presence.item(), landmarks, None, {})
         points = landmarks[_FOR_BLENDSHAPES, :2][None]
         (shapes,) = self._blendshapes.run(['blendshapes'], {INPUT: points})
-        return landmarks, dict(zip(BLENDSHAPES, shapes.tolist(), strict=True))
+        named = dict(zip(BLENDSHAPES, shapes.tolist(), strict=True))
+        return Found(presence.item(), landmarks, landmarks, named)
 
 
 def find_networks() -> Mapping[str, ModelFile]:

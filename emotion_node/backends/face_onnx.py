@@ -24,8 +24,8 @@ SIGNATURE: Final = Signature(
     'face', {INPUT: ('batch', SIDE, SIDE)}, {OUTPUT: ('batch', LABEL_COUNT)}, EXPRESSIONS
 )
 
-PERIOD_NS: Final = 2 * NS_PER_S // 25
-"""Expressions last for half a second and longer (Ekman, 2003): 12.5 frames per second suffice."""
+PERIOD_NS: Final = NS_PER_S // 8
+"""Expressions last for half a second and longer (Ekman, 2003)."""
 
 
 class OnnxFaceEmotion(OnnxModel):

@@ -28,7 +28,7 @@ from emotion_node.backends.face_networks import (
 from emotion_node.backends.tflite_converter import INPUT
 from emotion_node.datatypes import ModelInfo
 from emotion_node.dsp.similarity import crop_to_image
-from emotion_node.faces import Box, FaceDetection, FaceMesh, FaceRegion, Image
+from emotion_node.faces import Box, FaceDetection, FaceMesh, FaceRegion, Image, Landmarks
 from emotion_node.model_store.files import ModelFile
 
 VERSION: Final = '0.10.21'
@@ -114,10 +114,17 @@ class OnnxFaces:
         found = self._mesh.run(cv2.dnn.blobFromImage(crop, 1 / 255, swapRB=True), detailed)
         if found is None:
             return None
-        landmarks, blendshapes = found
-        landmarks[:, :2] = to_image.apply(landmarks[:, :2].astype(np.float64) - 0.5)
-        landmarks[:, 2] *= region.side / size
-        return FaceMesh(landmarks, crop, region, blendshapes)
+
+        def place(points: Landmarks) -> Landmarks:
+            placed = np.empty_like(points)
+            placed[:, :2] = to_image.apply(points[:, :2].astype(np.float64) - 0.5)
+            placed[:, 2] = points[:, 2] * np.float32(region.side / size)
+            return placed
+
+        detail = None if found.detail is None else place(found.detail)
+        return FaceMesh(
+            place(found.landmarks), crop, region, found.blendshapes, detail, found.presence
+        )
 
 
 def open_faces(landmarker: str = '') -> OnnxFaces:

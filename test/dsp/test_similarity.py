@@ -11,6 +11,7 @@ from emotion_node.dsp.similarity import (
     Floats,
     Similarity,
     crop_to_image,
+    fit_plane_similarity,
     fit_similarity,
     plane_rotation,
 )
@@ -134,3 +135,20 @@ def test_the_corners_of_a_crop_lie_on_the_corners_of_its_region(
     np.testing.assert_allclose(sides, side, rtol=1e-6)
     top = (found[1] - found[0]) / side
     np.testing.assert_allclose(top, (np.cos(angle), np.sin(angle)), atol=1e-6)
+
+
+@given(seed=seeds, noise=st.floats(0, 2))
+def test_in_the_plane_the_short_way_gives_the_same(seed: int, noise: float) -> None:
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(3, 2)) * 20
+    targets = some_similarity(rng, 2).apply(points) + noise * rng.normal(size=(3, 2))
+    one, other = fit_plane_similarity(points, targets), fit_similarity(points, targets)
+    assert one is not None
+    assert other is not None
+    assert one.matrix() == pytest.approx(other.matrix(), rel=1e-6, abs=1e-6)
+
+
+def test_in_the_plane_points_that_coincide_or_are_not_finite_have_no_best() -> None:
+    apart = np.array([[0.0, 0], [1, 0], [0, 1]])
+    for points in (np.ones((3, 2)), np.full((3, 2), np.nan)):
+        assert fit_plane_similarity(points, apart) is None

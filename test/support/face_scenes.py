@@ -61,11 +61,13 @@ class SyntheticPerson:
         place: centre of the face.
         appearance: seed of the colours of the face.
         size: width of the face in pixels.
+        presence: how much it looks like a face.
     """
 
     place: Place
     appearance: int
     size: float = FACE
+    presence: float = 20.0
 
     def landmarks(self, seconds: float) -> FloatArray | None:
         at = self.place(seconds)
@@ -118,7 +120,7 @@ class SyntheticScene:
         inside = [box for box in boxes if view.intersection(box).area > 0.9 * box.area]
         return [FaceDetection(box, 0.9) for box in inside]
 
-    def fit(self, image: Image, region: FaceRegion) -> FaceMesh | None:
+    def fit(self, image: Image, region: FaceRegion, detailed: bool = True) -> FaceMesh | None:
         """Return the face nearest to the centre of the region; one in front hides those behind."""
         best: tuple[float, FaceMesh] | None = None
         for one in self.people:
@@ -132,7 +134,8 @@ class SyntheticScene:
                 for other in self.people[: self.people.index(one)]
             )
             if away < region.side / 3 and not hidden and (best is None or away < best[0]):
-                best = away, FaceMesh(points, one.crop(), region)
+                detail = points if detailed else None
+                best = away, FaceMesh(points, one.crop(), region, {}, detail, one.presence)
         return best[1] if best else None
 
     def _covers(self, front: SyntheticPerson, back: SyntheticPerson) -> bool:

@@ -25,6 +25,7 @@ FRAME_NS = 40 * NS_PER_MS
 IMAGE = np.zeros((4, 4, 3), np.uint8)
 BOX = Box(200, 100, 150, 200)
 CROP = np.zeros((192, 192, 3), np.uint8)
+REGION = FaceRegion(0, 0, 1, 0)
 
 
 def opening(seed: int, length_s: float = 6.0) -> FloatArray:
@@ -70,7 +71,7 @@ class TalkingFaces:
         if seed is not None:
             wide = np.interp(seconds, np.arange(600) / 100, opening(seed))
             points[[152, 17, 14, 87, 317], 1] += np.float32(25 * wide)
-        return TrackedFace(name, BOX, 0.9, FaceMesh(points, CROP, FaceRegion(0, 0, 1, 0)))
+        return TrackedFace(name, BOX, 0.9, FaceMesh(points, CROP, REGION, {}, points))
 
     def reset(self) -> None:
         self.resets += 1

@@ -27,7 +27,8 @@ from emotion_node.interfaces import FaceEmotion
 class FaceMeasurer:
     """Turns each tracked face into a row of measurements.
 
-    The expression model runs at most once in its `period_ns` for each face.
+    The movements of a face and its expression are measured where its mesh has details, and the
+    expression at most once in the model's `period_ns`.
 
     Args:
         expression: expression model, or None for none.
@@ -72,7 +73,11 @@ class FaceMeasurer:
         row[YAW], row[PITCH] = head.yaw, head.pitch
         row[VISIBILITY] = visibility(head)
         row[SPENT] = 0.0
-        row[MEASURES] = measure(head.landmarks, face.mesh.blendshapes)
+        if face.mesh.detail is None:
+            return row
+        fine = find_head(face.mesh.detail)
+        if fine is not None:
+            row[MEASURES] = measure(fine.landmarks, face.mesh.blendshapes)
         model, last_ns = self._expression, self._observed_ns.get(face.face_id)
         if model is not None and (last_ns is None or stamp_ns - last_ns >= model.period_ns):
             self._observed_ns[face.face_id] = stamp_ns

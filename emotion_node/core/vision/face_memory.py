@@ -19,8 +19,8 @@ JAW, YAW, PITCH, VISIBILITY, SPENT = 0, 1, 2, 3, 4
 MEASURES: Final = slice(5, 5 + len(UNITS))
 EXPRESSION: Final = slice(5 + len(UNITS), None)
 """Columns of a row of measurements: jaw drop in cm, yaw and pitch in degrees, visibility 0..1, the
-time that the expression model took in s, the measures of `UNITS`, then the row of the expression
-model, NaN where it did not run."""
+time that the expression model took in s, the measures of `UNITS` and the row of the expression
+model, NaN where they were not taken."""
 
 CAPACITY: Final = 2048
 """Frames of each face that are kept: 30 s, the longest utterance, at 60 per second."""
@@ -77,7 +77,7 @@ class FaceMemory:
             face = self._faces[face_id]
             face.rows.append(stamp_ns, row)
             face.boxes.append(stamp_ns, np.array(boxes[face_id], np.float32))
-            if is_frontal(row[None])[0]:
+            if is_frontal(row[None])[0] and is_measured(row[None])[0]:
                 face.neutral.follow(stamp_ns, row[MEASURES])
         for face_id, face in list(self._faces.items()):
             if stamp_ns - (face.rows.last_ns or stamp_ns) > FORGET_NS:
@@ -118,6 +118,11 @@ class FaceMemory:
     def clear(self) -> None:
         """Forget all faces."""
         self._faces.clear()
+
+
+def is_measured(rows: FloatArray) -> npt.NDArray[np.bool_]:
+    """Return for each row whether it has the measures of facial movements."""
+    return np.asarray(np.isfinite(rows[:, MEASURES]).all(axis=1))
 
 
 def is_frontal(rows: FloatArray) -> npt.NDArray[np.bool_]:

@@ -51,7 +51,7 @@ def read_points(mesh: FaceMesh) -> FloatArray | None:
     Returns:
         (`WIDTH`,) float32 in cm; None when the landmarks are not those of a face.
     """
-    head = find_head(mesh.landmarks)
+    head = find_head(mesh.best)
     return None if head is None else head.landmarks[_POINTS, :2].reshape(WIDTH)
 
 

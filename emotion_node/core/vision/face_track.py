@@ -19,8 +19,10 @@ MAX_SCALING: Final = 1.5
 """A face does not grow or shrink by more from one frame to the next."""
 MAX_PREDICTION_NS: Final = NS_PER_S // 5
 """The motion of a face is extrapolated for at most this long."""
-LEARNING_RATE: Final = 0.1
-"""Share of the present appearance in the remembered one, per frame."""
+LEARNING_RATE: Final = 0.25
+"""Share of the present appearance in the remembered one, for each mesh with details."""
+PRESENCE_NS: Final = NS_PER_S // 2
+"""Time over which it is judged whether a track is that of a face."""
 MAX_DISPLACEMENT: Final = 0.5
 """How far from its expected place a lost face may return, in its own widths, plus twice as much
 per second of its absence."""
@@ -39,6 +41,9 @@ class FaceTrack:
         appearance: (n,) float32 of length 1.
         seen_ns: when it was seen last.
         confidence: of the last detection.
+        box: of its landmarks where it was seen last.
+        detailed_ns: when it was looked at in detail last.
+        presence: logarithm of the odds that it is a face, mean over about `PRESENCE_NS`.
         missed: detections at its place that failed since the last successful one.
         mesh: in the present frame; None while the face is lost.
     """
@@ -49,6 +54,9 @@ class FaceTrack:
     appearance: FloatArray
     seen_ns: int
     confidence: float
+    box: Box
+    detailed_ns: int
+    presence: float
     missed: int = 0
     mesh: FaceMesh | None = None
 
@@ -62,14 +70,11 @@ class FaceTrack:
             appearance_of(mesh.crop),
             stamp_ns,
             confidence,
+            box_of(mesh.landmarks),
+            stamp_ns,
+            mesh.presence,
             mesh=mesh,
         )
-
-    @property
-    def box(self) -> Box:
-        """Box of its landmarks; the face must not be lost."""
-        assert self.mesh is not None
-        return box_of(self.mesh.landmarks)
 
     def expected(self, stamp_ns: int) -> FaceRegion:
         """Return where the face should be at a time, if it keeps moving for a short while."""
@@ -89,22 +94,29 @@ class FaceTrack:
         distance = np.hypot(region.x - expected.x, region.y - expected.y)
         return bool(distance <= expected.side / 2)
 
-    def moved(self, region: FaceRegion, mesh: FaceMesh, stamp_ns: int) -> FaceTrack:
-        """Return the track with its region and mesh in the next frame."""
+    def moved(self, region: FaceRegion, mesh: FaceMesh, box: Box, stamp_ns: int) -> FaceTrack:
+        """Return the track with its region, mesh and box in the next frame."""
         seconds = max(stamp_ns - self.seen_ns, 1) / NS_PER_S
         vx, vy = self.velocity
         # Half of the present velocity: landmarks jitter.
         vx = 0.5 * vx + 0.5 * (region.x - self.region.x) / seconds
         vy = 0.5 * vy + 0.5 * (region.y - self.region.y) / seconds
-        remembered = self.appearance + LEARNING_RATE * (appearance_of(mesh.crop) - self.appearance)
-        remembered /= np.linalg.norm(remembered)
+        remembered, detailed_ns = self.appearance, self.detailed_ns
+        if mesh.detail is not None:
+            remembered = remembered + LEARNING_RATE * (appearance_of(mesh.crop) - remembered)
+            remembered /= np.linalg.norm(remembered)
+            detailed_ns = stamp_ns
+        share = min(1.0, (stamp_ns - self.seen_ns) / PRESENCE_NS)
         return dataclasses.replace(
             self,
+            presence=self.presence + share * (mesh.presence - self.presence),
             region=region,
             velocity=(vx, vy),
             appearance=remembered,
             seen_ns=stamp_ns,
             mesh=mesh,
+            box=box,
+            detailed_ns=detailed_ns,
         )
 
     def lost(self) -> FaceTrack:

@@ -22,7 +22,7 @@ REGION_SCALE: Final = 1.5
 trained."""
 DETECTION_SCALE: Final = 1.5
 """Likewise relative to the longer side of a detection."""
-STILL: Final = 0.04
+STILL: Final = 0.01
 """Movement of the region of a still face, at most: in sides, radians and logarithms of scale."""
 LEFT_EYE, RIGHT_EYE = 33, 263
 """Outer corners."""

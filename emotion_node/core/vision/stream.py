@@ -21,6 +21,7 @@ from emotion_node.core.vision.face_memory import (
     FaceHistory,
     FaceMemory,
     is_frontal,
+    is_measured,
 )
 from emotion_node.core.vision.facial_cues import intensities, read_cues
 from emotion_node.core.vision.frame_log import FrameLog
@@ -243,7 +244,7 @@ class FaceVision:
     def _read_face(self, history: FaceHistory) -> tuple[ModalityEmotion, tuple[FacePeak, ...]]:
         """Return what a face expresses, and in which frame it shows each emotion most."""
         stamps, rows = history.stamps, history.rows
-        shown = np.flatnonzero(is_frontal(rows))
+        shown = np.flatnonzero(is_frontal(rows) & is_measured(rows))
         measures = rows[shown][:, MEASURES]
         found = shown[find_peaks(intensities(measures, history.neutral))]
         peaks = tuple(FacePeak(int(stamps[k]), Box(*map(float, history.boxes[k]))) for k in found)

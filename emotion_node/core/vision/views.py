@@ -10,6 +10,10 @@ from emotion_node.faces import Box
 
 MIN_DETECTABLE: Final = 1 / 9
 """Width of the narrowest face that a detector finds reliably, relative to its view."""
+MAX_DETECTABLE: Final = 0.5
+"""Likewise of the widest one."""
+MARGIN: Final = 0.5
+"""Width of the margin of the view for faces that fill the image, relative to the image."""
 OVERLAP: Final = 1.25
 """Views overlap by this many widths of the narrowest face, so that each face is whole in one."""
 SEARCH_PERIOD_NS: Final = NS_PER_S // 10
@@ -19,18 +23,22 @@ SEARCH_PERIOD_NS: Final = NS_PER_S // 10
 def search_views(width: int, height: int, min_size: int) -> list[Box]:
     """Return the parts of an image in which a detector finds faces from `min_size` pixels on.
 
-    The first is the whole image, for faces near the camera; the others, if any, are squares that
-    cover it.
+    The first is the whole image; then come squares that cover it, if small faces are wanted, and
+    last the image with a margin, for faces so near that they fill it.
     """
     side = min_size / MIN_DETECTABLE
     whole = Box(0, 0, width, height)
+    margin = Box(
+        -MARGIN * width, -MARGIN * height, (1 + 2 * MARGIN) * width, (1 + 2 * MARGIN) * height
+    )
     if side >= max(width, height):
-        return [whole]
+        return [whole, margin]
     overlap = OVERLAP * min_size
     lefts, tops = _starts(width, side, overlap), _starts(height, side, overlap)
     return [
         whole,
         *(Box(left, top, min(side, width), min(side, height)) for top in tops for left in lefts),
+        margin,
     ]
 
 

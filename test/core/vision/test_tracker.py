@@ -225,14 +225,16 @@ class TestViews:
         )
 
     def test_a_frame_in_which_faces_are_large_is_searched_as_a_whole(self) -> None:
-        assert search_views(640, 480, 80) == [Box(0, 0, 640, 480)]
-        assert len(search_views(1280, 720, 80)) == 3
+        whole, margin = search_views(640, 480, 80)
+        assert whole == Box(0, 0, 640, 480)
+        assert margin.intersection(whole) == whole
+        assert len(search_views(1280, 720, 80)) == 4
 
     def test_all_views_are_searched_in_turn(self) -> None:
         schedule = SearchSchedule(FaceConfig(min_size=80, detection_period=0.5))
-        found = [schedule.next_view(k * NS_PER_S // 2, 1280, 720, False) for k in range(6)]
-        assert found[:3] == found[3:] == search_views(1280, 720, 80)
-        assert schedule.next_view(5 * NS_PER_S // 2 + 1, 1280, 720, False) is None
+        found = [schedule.next_view(k * NS_PER_S // 2, 1280, 720, False) for k in range(8)]
+        assert found[:4] == found[4:] == search_views(1280, 720, 80)
+        assert schedule.next_view(7 * NS_PER_S // 2 + 1, 1280, 720, False) is None
 
 
 @given(
@@ -260,3 +262,33 @@ def test_pairs_have_the_least_total_cost(cost: list[list[float]], limit: float) 
     )
     best = min(total(pairs) for pairs in possible)
     assert total(assign(table, limit)) == pytest.approx(best)
+
+
+def test_details_are_looked_at_in_their_own_time() -> None:
+    scene = SyntheticScene([SyntheticPerson(still(300), 1)])
+    tracker = FaceTracker(FaceConfig(), scene, 4 * FRAME_NS)
+    seen = [
+        tracker.update(number * FRAME_NS, scene.image(number * FRAME_NS / NS_PER_S))
+        for number in range(41)
+    ]
+    assert sum(one.mesh.detail is not None for (one,) in seen) == 11
+
+
+def test_what_hardly_looks_like_a_face_is_not_followed() -> None:
+    pot = SyntheticPerson(still(300), 1, presence=4.0)
+    tracker = FaceTracker(FaceConfig(), scene := SyntheticScene([pot]))
+    for number in range(25):
+        assert not tracker.update(number * FRAME_NS, scene.image(number * FRAME_NS / NS_PER_S))
+
+
+def test_a_face_must_keep_looking_like_one() -> None:
+    person = SyntheticPerson(still(300), 1)
+    tracker = FaceTracker(FaceConfig(), scene := SyntheticScene([person]))
+    seen = []
+    for number in range(100):
+        # Hidden for a moment, and from the middle on a picture of which nothing is left.
+        person.presence = 1.0 if number in (20, 21) or number >= 50 else 20.0
+        now = number * FRAME_NS
+        seen.append(len(tracker.update(now, scene.image(now / NS_PER_S))))
+    assert seen[:50] == [1] * 50
+    assert seen[70:] == [0] * 30
