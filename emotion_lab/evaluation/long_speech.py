@@ -207,8 +207,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source_arguments(parser)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Print what comes out; return the exit status, 1 when there was nothing to measure on."""
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what comes out: `monologue`, its figures, and `cases`, kind, said and came out."""
     console = Console(stderr=True)
     config = recogniser_config('auto')
     transcriber: Transcriber | None = load_transcriber(
@@ -227,11 +227,14 @@ def run(args: argparse.Namespace) -> int:
         )
         for padded in (np.concatenate([silence, samples, silence]),)
     ]
-    if args.json:
-        print(json.dumps({'monologue': long, 'cases': rows}))
-    else:
-        print(markdown(long, rows))
-    return 0 if long or rows else 1
+    return {'monologue': long, 'cases': rows}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what comes out; return the exit status, 1 when there was nothing to measure on."""
+    found = measure(args)
+    print(json.dumps(found) if args.json else markdown(found['monologue'], found['cases']))
+    return 0 if found['monologue'] or found['cases'] else 1
 
 
 def markdown(long: dict[str, Any], rows: Sequence[tuple[str, str, str]]) -> str:
