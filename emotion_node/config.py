@@ -232,7 +232,14 @@ class SegmenterConfig:
     )
     padding: float = _p(
         0.2,
-        'Audio added before and after the speech for the recogniser and the models.',
+        'Audio added before the speech for the recogniser and the models.',
+        's',
+        0.0,
+        1.0,
+    )
+    trailing_padding: float = _p(
+        0.1,
+        'Audio added after the speech. Analysis begins once a pause is this long.',
         's',
         0.0,
         1.0,

@@ -27,7 +27,7 @@ SOURCES = {
     'config', 'demo', 'docs', 'emotion_lab', 'emotion_node', 'launch', 'models', 'requirements',
     'resource', 'test',
 }  # fmt: skip
-TABLES = ('*.json', '*.npz', '*.toml', '*.tsv')
+TABLES = ('*.css', '*.json', '*.npz', '*.toml', '*.tsv')
 CACHES = shutil.ignore_patterns('__pycache__')
 SHELLS = [shell for shell in ('sh', 'bash', 'zsh') if shutil.which(shell)]
 

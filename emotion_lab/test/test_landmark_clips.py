@@ -154,7 +154,7 @@ def test_the_seven_clips_are_read(clips: list[LabelledClip]) -> None:
 def test_the_speakers_face_is_found_in_real_clips_and_kept(
     clips: list[LabelledClip], tmp_path: Path
 ) -> None:
-    shown, hidden = named(clips, 'dia111_utt9'), named(clips, 'dia77_utt3')
+    shown, hidden = named(clips, 'dia111_utt9'), named(clips, 'dia42_utt1')
     broken = dataclasses.replace(shown, name='broken', path=tmp_path / 'broken.mp4')
     broken.path.write_bytes(b'no film' * 100)
     lost = dataclasses.replace(shown, name='lost', path=tmp_path / 'lost.mp4')
@@ -165,7 +165,7 @@ def test_the_speakers_face_is_found_in_real_clips_and_kept(
     seen = read_sighting(place_of(tmp_path / 'store', shown)).seen
     assert seen is not None
     assert seen.rows.shape == (len(seen.stamps_ns), WIDTH)
-    assert len(seen.rows) > 5
+    assert len(seen.rows) >= 5  # eight a second
     assert np.isfinite(seen.rows).all()
     assert (seen.quality > 0.5).all()
 

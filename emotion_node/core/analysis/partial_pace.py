@@ -24,8 +24,8 @@ class PartialPace:
     Args:
         share: of one processor core; 0 for no partial passes.
         threads: of the recogniser.
-        spare_ns: from the moment at which speech pauses until the final pass begins. A pass
-            that cannot be abandoned for longer than this is not begun.
+        spare_ns: for how long after the moment at which speech pauses a partial pass may still
+            run. A pass that cannot be abandoned for longer than this is not begun.
     """
 
     def __init__(self, share: float, threads: int, spare_ns: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from emotion_node.config import Config
 from emotion_node.core.analysis.guard import Guard
@@ -32,6 +33,10 @@ from emotion_node.datatypes import (
 
 Send = Callable[[RecogniserTask], None]
 """Hands a task to the thread of the recogniser; what it finds comes by `take_recognised`."""
+
+_SPARE_SHARE: Final = 0.6
+"""Share of the silence that ends an utterance during which a partial pass may still run: the final
+pass, which takes most of that silence, then begins late."""
 
 
 @dataclass(slots=True)
@@ -71,7 +76,7 @@ class RecognisedTranscripts:
         self._pace = PartialPace(
             config.transcriber.partial_share,
             config.transcriber.threads,
-            round(config.segmenter.padding * NS_PER_S),
+            round(_SPARE_SHARE * config.segmenter.min_silence_duration * NS_PER_S),
         )
         self._patience_ns = round(config.queue.analysis_seconds * NS_PER_S)
         self._absent: Transcript | None = None

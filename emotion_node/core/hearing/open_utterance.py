@@ -33,7 +33,8 @@ class SegmenterDurations:
         release_delay_ns: how late the detector notices that speech has ended.
         min_speech_ns: shorter sounds do not begin an utterance.
         min_silence_ns: a pause of this length ends the utterance.
-        padding_ns: audio added before and after speech.
+        padding_ns: audio added before speech.
+        trailing_padding_ns: audio added after speech.
         min_utterance_ns: utterances with less speech are dropped.
         max_utterance_ns: longer utterances are cut.
     """
@@ -44,6 +45,7 @@ class SegmenterDurations:
     min_speech_ns: int
     min_silence_ns: int
     padding_ns: int
+    trailing_padding_ns: int
     min_utterance_ns: int
     max_utterance_ns: int
 
@@ -59,6 +61,7 @@ class SegmenterDurations:
             min_speech_ns=round(config.min_speech_duration * NS_PER_S),
             min_silence_ns=round(config.min_silence_duration * NS_PER_S),
             padding_ns=round(config.padding * NS_PER_S),
+            trailing_padding_ns=round(config.trailing_padding * NS_PER_S),
             min_utterance_ns=round(config.min_utterance_duration * NS_PER_S),
             max_utterance_ns=round(config.max_utterance_duration * NS_PER_S),
         )
@@ -194,7 +197,7 @@ class OpenUtterance:
 
     def samples_end(self, at_ns: int) -> int:
         """Return where the audio ends, padding included, if the utterance ends before `at_ns`."""
-        padded_ns = self.speech_end(at_ns) + self._durations.padding_ns
+        padded_ns = self.speech_end(at_ns) + self._durations.trailing_padding_ns
         return min(self._buffer.align(padded_ns), at_ns)
 
     def quietest_frame(self, end_ns: int) -> int:

@@ -22,7 +22,7 @@ class SpeechSegmenter:
     Speech begins when the probability reaches `activation_threshold` and does not fall below
     `deactivation_threshold` for `min_speech_duration`. It pauses when the probability falls below
     `deactivation_threshold`, until it reaches `activation_threshold` again. A pause of
-    `min_silence_duration` ends the utterance. A pause that outlasts `padding` is reported, with
+    `min_silence_duration` ends the utterance. A pause that outlasts `trailing_padding` is reported, with
     the utterance as it is if it ends there.
 
     An utterance that reaches `max_utterance_duration` is cut where its last third is quietest;
@@ -186,4 +186,4 @@ class SpeechSegmenter:
 
 def required_capacity(config: SegmenterConfig) -> float:
     """Return how many of the latest seconds of audio the segmenter may read."""
-    return config.max_utterance_duration + config.padding + 1.0
+    return config.max_utterance_duration + config.padding + config.trailing_padding + 1.0
