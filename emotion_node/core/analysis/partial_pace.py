@@ -19,7 +19,8 @@ class PartialPace:
     """Decides when a partial pass begins, by the measured cost of those before.
 
     A pass costs the time that it took, on all threads of the recogniser. After a pass, none
-    begins before its cost is no more than the given share of the time since it began.
+    begins before the cost of all is no more than the given share of the time since they began.
+    Only the first pass of an utterance does not wait for that; the next ones wait longer then.
 
     Args:
         share: of one processor core; 0 for no partial passes.
@@ -34,10 +35,12 @@ class PartialPace:
         self._spare_ns = spare_ns
         self._free_at_ns: int | None = None
         self._step_ns = 0.0
+        self._first = True
 
     def begin(self) -> None:
         """Begin another utterance."""
         self._step_ns *= 1.0 - FORGOTTEN
+        self._first = True
 
     def allows(self, now_ns: int, audio_ns: int) -> bool:
         """Return whether a pass may begin.
@@ -48,7 +51,7 @@ class PartialPace:
         """
         if self._share <= 0 or audio_ns < FIRST_AUDIO_S * NS_PER_S:
             return False
-        if self._free_at_ns is not None and now_ns < self._free_at_ns:
+        if not self._first and self._free_at_ns is not None and now_ns < self._free_at_ns:
             return False
         return self._step_ns <= self._spare_ns
 
@@ -61,4 +64,7 @@ class PartialPace:
             step_ns: its longest part in which it cannot be abandoned.
         """
         self._step_ns = max(float(step_ns), self._step_ns + NEW_WEIGHT * (step_ns - self._step_ns))
-        self._free_at_ns = now_ns - took_ns + round(took_ns * self._threads / self._share)
+        begun_ns = now_ns - took_ns
+        paid_ns = begun_ns if self._free_at_ns is None else max(self._free_at_ns, begun_ns)
+        self._free_at_ns = paid_ns + round(took_ns * self._threads / self._share)
+        self._first = False

@@ -22,8 +22,8 @@ class SpeechSegmenter:
     Speech begins when the probability reaches `activation_threshold` and does not fall below
     `deactivation_threshold` for `min_speech_duration`. It pauses when the probability falls below
     `deactivation_threshold`, until it reaches `activation_threshold` again. A pause of
-    `min_silence_duration` ends the utterance. A pause that outlasts `trailing_padding` is reported, with
-    the utterance as it is if it ends there.
+    `min_silence_duration` ends the utterance. A pause that outlasts `trailing_padding` is
+    reported, with the utterance as it is if it ends there.
 
     An utterance that reaches `max_utterance_duration` is cut where its last third is quietest;
     what comes after the cut is the next utterance, whatever its length.

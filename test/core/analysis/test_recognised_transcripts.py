@@ -260,6 +260,18 @@ def test_partial_passes_take_no_more_than_their_share_of_a_core(share: float) ->
     assert 0.8 * share < spent / now < share + 2 * cost / now
 
 
+def test_the_first_pass_of_an_utterance_waits_for_no_earlier_one_and_is_paid_for_later() -> None:
+    pace = PartialPace(0.25, 2, 200 * MS)
+    assert pace.allows(0, SECOND)
+    pace.add(100 * MS, 100 * MS, 50 * MS)  # costs 0.8 s of waiting
+    assert not pace.allows(400 * MS, SECOND)
+    pace.begin()
+    assert pace.allows(400 * MS, SECOND)
+    pace.add(500 * MS, 100 * MS, 50 * MS)
+    assert not pace.allows(1500 * MS, SECOND)
+    assert pace.allows(1600 * MS, SECOND)
+
+
 def test_without_a_share_there_are_no_partial_words() -> None:
     desk = Desk(make_config({'transcriber.partial_share': 0.0}))
     desk.hear(10.0)
