@@ -117,8 +117,8 @@ def test_the_node_reports_of_two_people_what_the_pipeline_does_offline(
         recorded_cues = report.fused.face.facial_cues
         assert [cue.action_unit for cue in cues] == [cue.action_unit for cue in recorded_cues]
         assert [cue.intensity for cue in cues] == pytest.approx(
-            [cue.intensity for cue in recorded_cues], abs=0.02
-        )
+            [cue.intensity for cue in recorded_cues], abs=0.03
+        )  # live, analysis may begin before the last frame is there
 
 
 def test_images_that_cannot_be_decoded_are_named_with_the_utterance_and_in_diagnostics(
