@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from emotion_node.cli.parameter_options import add_assignments
 from emotion_node.cli.processes import ProcessGroup, Running
 from emotion_node.datatypes import NS_PER_S, EmotionReport, Trigger
 from emotion_node.errors import UserError
@@ -61,14 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--rate', type=float, default=1.0, help='speed, times real time (default 1)'
     )
     parser.add_argument('--interim', action='store_true', help='also show interim estimates')
-    parser.add_argument(
-        '-p',
-        '--param',
-        action='append',
-        default=[],
-        metavar='NAME:=VALUE',
-        help='set a parameter of the node; repeatable',
-    )
+    add_assignments(parser)
     parser.add_argument(
         '--domain', type=int, metavar='ID', help='ROS_DOMAIN_ID; a random one by default'
     )

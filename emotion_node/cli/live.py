@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from emotion_node.cli.parameter_options import add_assignments
 from emotion_node.cli.processes import ProcessGroup
 from emotion_node.errors import UserError
 
@@ -57,14 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--port', type=int, metavar='N', help='port of the page (see view)')
     parser.add_argument('--interim', action='store_true', help='also print interim estimates')
-    parser.add_argument(
-        '-p',
-        '--param',
-        action='append',
-        default=[],
-        metavar='NAME:=VALUE',
-        help='set a parameter of the node; repeatable',
-    )
+    add_assignments(parser)
     parser.add_argument(
         '--domain',
         type=int,

@@ -19,6 +19,14 @@ _OF_ROS = ('use_sim_time', 'qos_overrides', 'start_type_description_service')
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add `-p` and `--params-file`."""
     group = parser.add_argument_group('parameters of the node')
+    add_assignments(group)
+    group.add_argument(
+        '--params-file', type=Path, action='append', default=[], help='ROS 2 parameter file (YAML)'
+    )
+
+
+def add_assignments(group: argparse._ActionsContainer) -> None:
+    """Add `-p`."""
     group.add_argument(
         '-p',
         '--param',
@@ -27,9 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='NAME:=VALUE',
         help='set a parameter, e.g. -p transcriber.backend:=off; repeatable '
         '("python -m emotion_node parameters" lists them)',
-    )
-    group.add_argument(
-        '--params-file', type=Path, action='append', default=[], help='ROS 2 parameter file (YAML)'
     )
 
 

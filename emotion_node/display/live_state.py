@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median_high
 from threading import Lock
 from typing import Final
 
@@ -271,8 +272,8 @@ def _points(report: EmotionReport) -> list[Point]:
 
 
 def _median_latency_s(finals: Sequence[EmotionReport]) -> float:
-    latencies = sorted(one.total_latency_ns for one in finals if one.total_latency_ns > 0)
-    return latencies[len(latencies) // 2] / NS_PER_S if latencies else math.nan
+    latencies = [one.total_latency_ns for one in finals if one.total_latency_ns > 0]
+    return median_high(latencies) / NS_PER_S if latencies else math.nan
 
 
 def _no_answer(health_at: float, now_s: float) -> HealthEntry:
