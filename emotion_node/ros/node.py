@@ -32,7 +32,7 @@ from emotion_node.ros.image_input import ImageInput, image_topic
 from emotion_node.ros.node_state import NodeState
 from emotion_node.ros.outputs import Outputs
 from emotion_node.ros.parameters import Parameters
-from emotion_node.ros.periods import LOG_PERIOD_S, STOP_DEADLINE_S
+from emotion_node.ros.periods import LOG_PERIOD_S, RECEIPT_DEADLINE_S, STOP_DEADLINE_S
 from emotion_node.ros.qos import check_overrides
 from emotion_node.ros.requests import Requests
 
@@ -260,6 +260,8 @@ class EmotionNode(GuardedCallbacks, LifecycleNode):
                 'the node stops'
             )
         engine.stop()
+        if self.state.outputs is not None and self.context.ok():
+            self.state.outputs.wait_until_received(RECEIPT_DEADLINE_S)
         if self.state.humans is not None:
             self.state.humans.destroy()
         self.state.humans = None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from rclpy.duration import Duration
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
@@ -123,6 +125,17 @@ class Outputs:
         message = Image(header=header, height=height, width=width, encoding='bgr8', step=3 * width)
         message.data.frombytes(np.ascontiguousarray(image).data)
         self._send(self._debug_image, message)
+
+    def wait_until_received(self, timeout_s: float) -> None:
+        """Wait until reliable subscribers have what was published.
+
+        Args:
+            timeout_s: longest wait, for all topics together.
+        """
+        deadline = time.monotonic() + timeout_s
+        for publisher in self._publishers.values():
+            left_s = max(deadline - time.monotonic(), 0.0)
+            publisher.wait_for_all_acked(Duration(seconds=left_s))
 
     def destroy(self) -> None:
         """Take the topics off the graph."""

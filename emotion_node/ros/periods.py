@@ -34,6 +34,9 @@ STOP_DEADLINE_S: Final = 4.0
 """How long a node that stops works on the utterance under way. A launch system sends the next
 signal after 5 s."""
 
+RECEIPT_DEADLINE_S: Final = 0.5
+"""How long a node that stops then waits for slow subscribers to receive what it published."""
+
 STOP_CHECK_S: Final = 0.1
 """Time between two checks whether the process was asked to stop."""
 

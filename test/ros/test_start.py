@@ -20,6 +20,7 @@ from support.robot import DEMO, RATE, Robot, audio_message, conversation, robot
 
 from emotion_msgs.msg import AudioChunk, Emotion, SpeechActivity
 
+CHUNK = RATE // 10
 MODELS = Path(__file__).parents[2] / 'models'
 RUN = 'import sys; from emotion_node.ros import entry_points as e; sys.exit(e.emotion_node())'
 
@@ -62,6 +63,13 @@ def state_of(robot: Robot) -> int:
     return int(answer.current_state.id)
 
 
+def received(robot: Robot) -> int:
+    """Return how many messages of audio have arrived, by the diagnostics."""
+    status = robot.status('audio')
+    values = {} if status is None else {one.key: one.value for one in status.values}
+    return int(values.get('messages', 0))
+
+
 @pytest.mark.parametrize('stop', [signal.SIGINT, signal.SIGTERM])
 def test_the_node_starts_by_itself_and_stops_cleanly_mid_sentence(
     domain: int, stop: signal.Signals
@@ -91,10 +99,12 @@ def test_a_node_that_is_stopped_mid_sentence_publishes_what_it_has_heard(
         publisher = one.publisher(AudioChunk, 'audio')
         start_ns = 1_700_000_000_000_000_000
         samples = conversation()[: 5 * RATE // 2]  # it breaks off in the first sentence
-        for first in range(0, len(samples), RATE // 10):
-            chunk = samples[first : first + RATE // 10]
+        for first in range(0, len(samples), CHUNK):
+            chunk = samples[first : first + CHUNK]
             publisher.publish(audio_message(chunk, start_ns + first * 1_000_000_000 // RATE))
         one.until(lambda: one.inbox['speech_activity'], 'speech has begun')
+        # Stopped before, it would have heard too little for an utterance.
+        one.until(lambda: received(one) * CHUNK == len(samples), 'the audio has arrived')
         process.send_signal(stop)
         emotion = one.until(lambda: one.inbox['emotion'], 'the emotion of what was heard')[0]
         one.until(lambda: len(one.inbox['speech_activity']) == 2, 'speech has ended')
