@@ -192,6 +192,7 @@ modality = 'face'
 labels = {list(EXPRESSIONS)}
 input = 'a grey face of {SIDE} by {SIDE} pixels, aligned by eyes and mouth'
 licence = 'MIT labels on images of FER2013, which were published for research'
+commercial = false
 training_data = ['FER+ (labels MIT)']
 
 [{key}.files]

@@ -159,6 +159,7 @@ modality = 'face'
 labels = {list(LABELS)}
 input = 'x and y of {len(POINTS)} landmarks in the frame of the head, in cm, {RATE} times a second'
 licence = 'as that of the clips it was trained on'
+commercial = false
 training_data = [{json.dumps(data)}]
 
 [{KEY}.files]

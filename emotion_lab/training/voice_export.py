@@ -158,6 +158,7 @@ modality = 'voice'
 labels = {list(LABELS)}
 input = 'speech of 0.5 to 15 s, 16 kHz mono, as log-mel spectra of {MELS} bands'
 licence = 'CC-BY-NC-SA-4.0'
+commercial = false
 training_data = ['RAVDESS speech (CC BY-NC-SA 4.0)', 'EMO-DB (research use)']
 
 [{key}.files]

@@ -15,7 +15,7 @@ from emotion_node.model_store.fetch import fetch
 from emotion_node.model_store.manifest import models_dir, read_manifest
 from emotion_node.model_store.verify import FileState, verify_files, verify_models
 
-HEADER: Final = ('model', 'name', 'version', 'modality', 'MB', 'files', 'licence')
+HEADER: Final = ('model', 'name', 'version', 'modality', 'MB', 'files', 'commercial', 'licence')
 DESCRIPTION = """\
 list: show the models that are shipped and those that can be fetched. verify: compare the files
 of those on this machine with their checksums. fetch: download a model that is too large to ship.
@@ -68,7 +68,10 @@ def _list(folder: str, console: Console) -> None:
     table = Table(*HEADER, box=None, pad_edge=False)
     for entry in read_manifest(folder).values():
         size, files = f'{entry.size / 1e6:.1f}', 'present' if entry.present else 'missing'
-        row = (entry.key, entry.name, entry.version, entry.modality, size, files, entry.licence)
+        row = (
+            *(entry.key, entry.name, entry.version, entry.modality, size, files),
+            *('yes' if entry.commercial else 'no', entry.licence),
+        )
         table.add_row(*map(Text, row))
     _print(console, f'Shipped, in {models_dir(folder)}:')
     console.print(table)

@@ -45,6 +45,7 @@ class ModelEntry:
         labels: order of its outputs.
         input: what it takes.
         licence: terms of the weights.
+        commercial: whether no data set behind it excludes commercial use.
         training_data: data sets behind it, with their terms.
         files: by role.
         figures: what was measured, by name.
@@ -59,6 +60,7 @@ class ModelEntry:
     labels: tuple[str, ...]
     input: str
     licence: str
+    commercial: bool
     training_data: tuple[str, ...]
     files: Mapping[str, ModelFile]
     figures: Mapping[str, Any]
@@ -203,6 +205,7 @@ def _entry(path: Path, key: str, table: dict[str, Any]) -> ModelEntry:
             labels=tuple(map(printable, table['labels'])),
             input=printable(table['input']),
             licence=printable(table['licence']),
+            commercial=_flag('commercial', table['commercial']),
             training_data=tuple(map(printable, table['training_data'])),
             files={
                 printable(role): ModelFile(
@@ -217,6 +220,17 @@ def _entry(path: Path, key: str, table: dict[str, Any]) -> ModelEntry:
             figures=dict(table['figures']),
             languages=tuple(map(_language, table.get('languages', ()))),
         )
+
+
+def _flag(key: str, value: object) -> bool:
+    """Return a value that is true or false.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f'{key}: expected true or false, got {value!r}')
+    return value
 
 
 def _language(value: object) -> str:

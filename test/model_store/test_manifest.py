@@ -89,6 +89,12 @@ def test_a_role_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_a_bad_manifest_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="model 'small' lacks the key 'licence'"):
         read_manifest(write_manifest(tmp_path, drop='licence'))
+    with pytest.raises(ModelError, match="lacks the key 'commercial'"):
+        read_manifest(write_manifest(tmp_path, drop='commercial'))
+    manifest = write_manifest(tmp_path) / 'manifest.toml'
+    manifest.write_text(manifest.read_text().replace('commercial = true', "commercial = 'yes'"))
+    with pytest.raises(ModelError, match="commercial: expected true or false, got 'yes'"):
+        read_manifest(tmp_path)
     with pytest.raises(ModelError, match='cannot be read'):
         read_manifest(write_manifest(tmp_path, extra='not toml'))
     manifest = write_manifest(tmp_path) / 'manifest.toml'

@@ -27,6 +27,7 @@ def write_manifest(
         f'labels = {list(labels)}',
         "input = 'words'",
         "licence = 'Apache-2.0'",
+        'commercial = true',
         "training_data = ['MELD']",
         f"files.weights = {{ path = 'small/model.onnx', sha256 = '{digest}', size = 24 }}",
         'figures = { weighted_f1 = 0.5 }',
