@@ -300,8 +300,9 @@ class TranscriberConfig:
     partial_share: float = _p(
         0.25,
         'Processor time for the words so far while somebody speaks, in cores: these passes are as '
-        'frequent as their measured cost allows; the first of an utterance does not wait. 0 makes '
-        'none; interim estimates of voice and face do not depend on it.',
+        'frequent as their measured cost allows; those that look for the first words of an '
+        'utterance do not wait. 0 makes none; interim estimates of voice and face do not depend '
+        'on it.',
         'cores',
         0.0,
         64.0,

@@ -1,4 +1,4 @@
-"""Nodes that go on when one of their callbacks fails."""
+"""Nodes that go on when one of their callbacks fails, and that wait for few events."""
 
 from __future__ import annotations
 
@@ -7,16 +7,24 @@ import functools
 import inspect
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.exceptions import InvalidHandle
+from rclpy.qos import QoSProfile, qos_policy_name_from_kind
 
 from emotion_node.ros.faults import FaultLog
+from emotion_node.ros.qos import takes_any
 
 if TYPE_CHECKING:
     from rclpy.node import Node as _Base
 else:
     _Base = object
+
+
+NO_EVENTS: Final = PublisherEventCallbacks(use_default_callbacks=False)
+"""For publishers: a subscriber that asks for more than they offer is warned on its own side. The
+executor of rclpy spends time on each event of each topic in every wait."""
 
 
 class GuardedCallbacks(_Base):
@@ -25,6 +33,9 @@ class GuardedCallbacks(_Base):
     rclpy lets what a callback raises end the process. Here it is counted and logged in `faults`,
     and the node goes on. The caller of a service is answered: `success` false, where the response
     has such a field, and the reason in `message`.
+
+    Of the events of the middleware, only publishers that do not fit a subscription are waited for
+    (`NO_EVENTS`).
     """
 
     _faults: FaultLog | None = None
@@ -36,12 +47,29 @@ class GuardedCallbacks(_Base):
             self._faults = FaultLog(self.get_logger(), time.monotonic)
         return self._faults
 
+    def create_publisher(self, *args: Any, **options: Any) -> Any:
+        """Publish, as rclpy does, without events."""
+        options.setdefault('event_callbacks', NO_EVENTS)
+        return super().create_publisher(*args, **options)
+
     def create_subscription(
-        self, msg_type: Any, topic: str, callback: Callable[..., None], *args: Any, **options: Any
+        self,
+        msg_type: Any,
+        topic: str,
+        callback: Callable[..., None],
+        qos_profile: QoSProfile | int,
+        **options: Any,
     ) -> Any:
-        """Subscribe, as rclpy does."""
+        """Subscribe, as rclpy does; a publisher that offers less than is requested is logged."""
         guarded = self._guard(f'subscription to {topic}', callback)
-        return super().create_subscription(msg_type, topic, guarded, *args, **options)
+        options.setdefault(
+            'event_callbacks',
+            SubscriptionEventCallbacks(
+                incompatible_qos=None if takes_any(qos_profile) else self._warn_of(topic),
+                use_default_callbacks=False,
+            ),
+        )
+        return super().create_subscription(msg_type, topic, guarded, qos_profile, **options)
 
     def create_timer(
         self, timer_period_sec: float, callback: Callable[..., None], *args: Any, **options: Any
@@ -92,6 +120,16 @@ class GuardedCallbacks(_Base):
 
         service.send_response = send_response  # type: ignore[method-assign]
         return service
+
+    def _warn_of(self, topic: str) -> Callable[[Any], None]:
+        def warn(event: Any) -> None:
+            policy = qos_policy_name_from_kind(event.last_policy_kind)
+            self.get_logger().warning(
+                f'a publisher on {topic} offers less than is requested ({policy}); see '
+                f'"ros2 topic info --verbose {topic}"'
+            )
+
+        return warn
 
     def _guard(self, stage: str, callback: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(callback)

@@ -29,6 +29,7 @@ from emotion_node.datatypes import (
 from emotion_node.faces import SeenFace
 from emotion_node.messages.privacy import outgoing
 from emotion_node.messages.reports import OUTPUT_TOPICS, Encoder
+from emotion_node.ros.guarded_node import NO_EVENTS
 from emotion_node.ros.message_types import message_class
 
 _QOS: Final = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
@@ -86,10 +87,14 @@ class Outputs:
         self.latest = Latest()
         self.faces: tuple[SeenFace, ...] = ()
         self._publishers: dict[str, Publisher] = {
-            topic: node.create_lifecycle_publisher(message_class(type_name), topic, _QOS)
+            topic: node.create_lifecycle_publisher(
+                message_class(type_name), topic, _QOS, event_callbacks=NO_EVENTS
+            )
             for topic, type_name in OUTPUT_TOPICS.items()
         }
-        self._debug_image = node.create_lifecycle_publisher(Image, 'debug_image', _IMAGE_QOS)
+        self._debug_image = node.create_lifecycle_publisher(
+            Image, 'debug_image', _IMAGE_QOS, event_callbacks=NO_EVENTS
+        )
         self._lock = threading.Lock()
 
     def publish(self, report: Report) -> Report | None:

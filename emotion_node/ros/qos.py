@@ -54,6 +54,19 @@ def matching_qos(
     )
 
 
+def takes_any(requested: QoSProfile | int) -> bool:
+    """Return whether every publisher offers as much as is requested.
+
+    Args:
+        requested: quality of service of a subscription, or its depth, as in rclpy.
+    """
+    return (
+        isinstance(requested, QoSProfile)
+        and requested.reliability == ReliabilityPolicy.BEST_EFFORT
+        and requested.durability == DurabilityPolicy.VOLATILE
+    )
+
+
 def override_options(node: Node, topic: str) -> QoSOverridingOptions:
     """Return what makes rclpy apply the `qos_overrides` that the user has set for a subscription.
 

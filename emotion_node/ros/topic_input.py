@@ -8,13 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import (
     QoSCompatibility,
     QoSProfile,
     qos_check_compatible,
-    qos_policy_name_from_kind,
 )
 from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
@@ -195,25 +193,14 @@ class TopicInput:
     def _subscribe(
         self, type_name: str, topic: str, callback: Callable[[Any], None], qos: QoSProfile
     ) -> None:
-        events = SubscriptionEventCallbacks(
-            incompatible_qos=lambda event: self._on_incompatible_qos(topic, event)
-        )
         self._subscriptions.append(
             self._node.create_subscription(
                 message_class(type_name),
                 topic,
                 callback,
                 qos,
-                event_callbacks=events,
                 qos_overriding_options=override_options(self._node, topic),
             )
-        )
-
-    def _on_incompatible_qos(self, topic: str, event: Any) -> None:
-        policy = qos_policy_name_from_kind(event.last_policy_kind)
-        self._node.get_logger().warning(
-            f'a publisher on {topic} offers less than is requested ({policy}); see '
-            f'"ros2 topic info --verbose {topic}"'
         )
 
     def _reject(self, error: MessageError) -> None:

@@ -180,7 +180,10 @@ class Analysis:
 
     def take_recognised(self, found: Recognised) -> list[Report]:
         """Take what a task of the recogniser has found elsewhere."""
+        had_words = self._recognised.has_words
         self._transcripts.take_recognised(found)
+        if self._under_way is not None and self._recognised.has_words and not had_words:
+            self._under_way.hasten()
         self._speculation.prepare_text()
         return self._conclude()
 

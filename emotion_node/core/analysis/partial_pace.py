@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections import deque
+from statistics import median_low
 from typing import Final
 
 from emotion_node.datatypes import NS_PER_S
 
 FIRST_AUDIO_S: Final = 0.6
 """Audio of an utterance before its first partial pass: one or two words."""
-NEW_WEIGHT: Final = 0.3
-"""Weight of the latest pass in the expected time, if it took less; more counts in full at once."""
+SEARCH_GAP_S: Final = 0.2
+"""Audio that is new in the next pass, as long as no words have been found."""
+SEARCH_S: Final = 2.0
+"""In longer audio without words, passes wait for their payment as all others do: music and noise
+have none."""
+REMEMBERED: Final = 3
+"""Passes by which the time of the next one is expected. One that took long for reasons of its own
+does not count."""
 FORGOTTEN: Final = 0.2
 """Share of the expected time that is forgotten with each utterance, so that passes which took too
 long once are tried again."""
@@ -20,7 +28,8 @@ class PartialPace:
 
     A pass costs the time that it took, on all threads of the recogniser. After a pass, none
     begins before the cost of all is no more than the given share of the time since they began.
-    Only the first pass of an utterance does not wait for that; the next ones wait longer then.
+    Only passes that look for the first words of an utterance do not wait for that; the next ones
+    wait longer then.
 
     Args:
         share: of one processor core; 0 for no partial passes.
@@ -34,16 +43,19 @@ class PartialPace:
         self._threads = threads
         self._spare_ns = spare_ns
         self._free_at_ns: int | None = None
-        self._step_ns = 0.0
-        self._first = True
+        self._steps: deque[float] = deque(maxlen=REMEMBERED)
+        self._next_audio_ns = 0
+        self._searching = True
+        self.begin()
 
     def begin(self) -> None:
         """Begin another utterance."""
-        self._step_ns *= 1.0 - FORGOTTEN
-        self._first = True
+        self._steps = deque((one * (1 - FORGOTTEN) for one in self._steps), REMEMBERED)
+        self._next_audio_ns = 0
+        self._searching = True
 
     def allows(self, now_ns: int, audio_ns: int) -> bool:
-        """Return whether a pass may begin.
+        """Return whether a pass may begin; if so, it is expected to.
 
         Args:
             now_ns: the time, on the clock that measures the passes.
@@ -51,9 +63,19 @@ class PartialPace:
         """
         if self._share <= 0 or audio_ns < FIRST_AUDIO_S * NS_PER_S:
             return False
-        if not self._first and self._free_at_ns is not None and now_ns < self._free_at_ns:
+        if self._searching and audio_ns <= SEARCH_S * NS_PER_S:
+            if audio_ns < self._next_audio_ns:
+                return False
+        elif self._free_at_ns is not None and now_ns < self._free_at_ns:
             return False
-        return self._step_ns <= self._spare_ns
+        if self._steps and median_low(self._steps) > self._spare_ns:
+            return False
+        self._next_audio_ns = audio_ns + round(SEARCH_GAP_S * NS_PER_S)
+        return True
+
+    def found_words(self) -> None:
+        """Take note that the utterance has words, by whatever pass."""
+        self._searching = False
 
     def add(self, now_ns: int, took_ns: int, step_ns: int) -> None:
         """Take the cost of a pass that has ended.
@@ -63,8 +85,7 @@ class PartialPace:
             took_ns: how long it took.
             step_ns: its longest part in which it cannot be abandoned.
         """
-        self._step_ns = max(float(step_ns), self._step_ns + NEW_WEIGHT * (step_ns - self._step_ns))
+        self._steps.append(float(step_ns))
         begun_ns = now_ns - took_ns
         paid_ns = begun_ns if self._free_at_ns is None else max(self._free_at_ns, begun_ns)
         self._free_at_ns = paid_ns + round(took_ns * self._threads / self._share)
-        self._first = False

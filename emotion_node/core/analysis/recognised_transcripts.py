@@ -174,7 +174,7 @@ class RecognisedTranscripts:
             if task is self._pass:
                 self._pass = None
             if transcript is not None and found.utterance_id == self._current:
-                self._partial = transcript
+                self._take_partial(transcript)
         elif isinstance(task, FinalPass):
             self._take_final(task, transcript)
         if found.failed and found.utterance_id == self._current:
@@ -208,6 +208,11 @@ class RecognisedTranscripts:
         self.drop()
 
     @property
+    def has_words(self) -> bool:
+        """Whether words of the utterance under way have been found."""
+        return self._partial is not None and bool(self._partial.text)
+
+    @property
     def _busy(self) -> bool:
         """Whether a pass has been begun whose result has not come yet."""
         return (
@@ -232,12 +237,17 @@ class RecognisedTranscripts:
             else:
                 self._peeked = (task.utterance, transcript)
                 # Should speech go on, these are the words so far.
-                self._partial = replace(transcript, final=False)
+                self._take_partial(replace(transcript, final=False))
         if transcript is None or not (transcript.final or task.ended):
             return
         for one in self._waiting:
             if one.transcript is None and one.utterance.holds_the_same(task.utterance):
                 one.transcript = transcript
+
+    def _take_partial(self, transcript: Transcript) -> None:
+        self._partial = transcript
+        if transcript.text:
+            self._pace.found_words()
 
     def _known(self, utterance: Utterance) -> Transcript | None:
         if self._peeked is not None and self._peeked[0].holds_the_same(utterance):

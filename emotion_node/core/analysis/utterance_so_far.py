@@ -50,6 +50,10 @@ class UtteranceSoFar:
             self._next_ns += self._interim_ns
         return True
 
+    def hasten(self) -> None:
+        """Make the next interim estimate due with the next audio: the first words have come."""
+        self._next_ns = min(self._next_ns, self._end_ns)
+
     def as_utterance(self) -> Utterance:
         """Return what there is of the utterance, as if it ended here."""
         return Utterance(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -25,7 +26,12 @@ from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import Config, make_config
 from emotion_node.core.analysis.guard import Guard
 from emotion_node.core.analysis.load import Load
-from emotion_node.core.analysis.partial_pace import FIRST_AUDIO_S, PartialPace
+from emotion_node.core.analysis.partial_pace import (
+    FIRST_AUDIO_S,
+    SEARCH_GAP_S,
+    SEARCH_S,
+    PartialPace,
+)
 from emotion_node.core.analysis.recognised_transcripts import RecognisedTranscripts
 from emotion_node.core.analysis.recogniser import (
     FinalPass,
@@ -249,27 +255,74 @@ def test_a_pass_that_cannot_end_before_a_final_one_is_not_begun_but_tried_again_
     assert desk.passes() == ['PartialPass'] * 2
 
 
+def test_one_pass_that_took_long_among_others_keeps_no_words_away() -> None:
+    desk = Desk()
+    for took_ns in (100 * MS, 900 * MS, 110 * MS):
+        desk.hear(1.0)
+        desk.end_pass(took_ns, took_ns // 2)
+        desk.transcripts.drop()
+    desk.hear(1.0)
+    assert desk.passes() == ['PartialPass'] * 4
+
+
 @pytest.mark.parametrize('share', [0.1, 0.25, 1.0])
-def test_partial_passes_take_no_more_than_their_share_of_a_core(share: float) -> None:
+@pytest.mark.parametrize('words', [True, False])
+def test_partial_passes_take_no_more_than_their_share_of_a_core(share: float, words: bool) -> None:
+    """Except for those that look for first words, in the first seconds of each utterance."""
     pace, now, spent, cost = PartialPace(share, 2, 200 * MS), 0, 0, 80 * MS
+    first_s = FIRST_AUDIO_S if words else SEARCH_S
     while now < 60 * SECOND:
-        if pace.allows(now, SECOND):
+        if pace.allows(now, now):
             now, spent = now + cost, spent + 2 * cost
             pace.add(now, cost, cost // 2)
+            if words:
+                pace.found_words()
         now += 10 * MS
-    assert 0.8 * share < spent / now < share + 2 * cost / now
+    first = 2 * cost * (1 + (first_s - FIRST_AUDIO_S) / SEARCH_GAP_S)
+    assert 0.8 * share < spent / now < share + first / now
 
 
-def test_the_first_pass_of_an_utterance_waits_for_no_earlier_one_and_is_paid_for_later() -> None:
+@given(st.integers(10, 300), st.integers(0, 8))
+def test_the_first_words_wait_for_no_earlier_pass_and_are_paid_for_later(
+    took_ms: int, without_words: int
+) -> None:
     pace = PartialPace(0.25, 2, 200 * MS)
-    assert pace.allows(0, SECOND)
-    pace.add(100 * MS, 100 * MS, 50 * MS)  # costs 0.8 s of waiting
-    assert not pace.allows(400 * MS, SECOND)
-    pace.begin()
-    assert pace.allows(400 * MS, SECOND)
-    pace.add(500 * MS, 100 * MS, 50 * MS)
-    assert not pace.allows(1500 * MS, SECOND)
-    assert pace.allows(1600 * MS, SECOND)
+    took_ns, now, passes = took_ms * MS, 0, 0
+    while now < SEARCH_S * SECOND:
+        now += 32 * MS
+        if pace.allows(now, now):
+            passes += 1
+            now += took_ns
+            pace.add(now, took_ns, took_ns // 2)
+            if passes > without_words:
+                pace.found_words()
+                break
+    found_ns = FIRST_AUDIO_S * SECOND + without_words * (max(took_ns, SEARCH_GAP_S * SECOND))
+    slack_ns = (passes + 1) * 32 * MS + took_ns
+    assert now <= min(found_ns, SEARCH_S * SECOND) + slack_ns
+    begun_ns = now - took_ns
+    paid_ns = round(FIRST_AUDIO_S * SECOND) + passes * took_ns * 8
+    if passes > without_words:
+        assert not pace.allows(min(begun_ns + 8 * took_ns, paid_ns) - 1, 20 * SECOND)
+        assert pace.allows(begun_ns + passes * 8 * took_ns + SECOND, 20 * SECOND)
+
+
+def test_the_first_words_are_published_before_the_next_estimate_is_due() -> None:
+    room = Room(beside=True)
+    for chunk in chunks(sound((0.5, 0.0), (2.0, 0.1)), [320]):
+        room.reports += room.pipeline.push_audio(chunk)
+        room.work(len(room.tasks))
+    interims = [
+        one
+        for one in room.reports
+        if isinstance(one, EmotionReport) and one.trigger is Trigger.INTERIM
+    ]
+    silent = [one for one in interims if not one.transcript.text]
+    worded = [one for one in interims if one.transcript.text]
+    assert worded[0].end_ns - silent[-1].end_ns < 150 * MS
+    assert worded[0].end_ns - interims[0].start_ns <= (FIRST_AUDIO_S + 0.05) * SECOND
+    steps = [b.end_ns - a.end_ns for a, b in pairwise(worded)]
+    assert min(steps) >= 180 * MS
 
 
 def test_without_a_share_there_are_no_partial_words() -> None:
