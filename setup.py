@@ -26,7 +26,7 @@ def share(*folders: str) -> list[tuple[str, list[str]]]:
     return list(by_folder.items())
 
 
-EXTRAS = ('corpora', 'export', 'page', 'pocketsphinx')
+EXTRAS = ('corpora', 'emissor', 'export', 'page', 'pocketsphinx')
 """What a user may add, each as requirements/NAME.in says."""
 
 

@@ -577,6 +577,19 @@ class HriConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FoxgloveConfig:
+    """Foxglove."""
+
+    publish: str = _p(
+        'auto',
+        'Whether the faces, who speaks and what they express are published on faces/annotations, '
+        'which Foxglove draws on the image. "auto" does so where the package foxglove_msgs is '
+        'installed. The copies of bags that annotate writes have them without it, unless "off".',
+        choices=('auto', 'on', 'off'),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class PrivacyConfig:
     """What may leave the node."""
 
@@ -665,6 +678,7 @@ class Config:
     dialogue: DialogueConfig = DialogueConfig()
     robot: RobotConfig = RobotConfig()
     hri: HriConfig = HriConfig()
+    foxglove: FoxgloveConfig = FoxgloveConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     queue: QueueConfig = QueueConfig()
     diagnostics: DiagnosticsConfig = DiagnosticsConfig()

@@ -104,7 +104,8 @@ class Annotator:
                 self._options.config.privacy,
             )
             if bag is not None and job.bag is not None:
-                outputs.bag = BagCopy(job.bag, bag, self._options.namespace)
+                annotated = self._options.config.foxglove.publish != 'off'
+                outputs.bag = BagCopy(job.bag, bag, self._options.namespace, annotated)
                 stack.callback(outputs.bag.close)
             begin_ns = time.monotonic_ns()
             with _progress_bar(self._console, recording, self._options.progress) as advance:

@@ -46,8 +46,8 @@ Outputs:
   -o -                the same on standard output (the default)
   -o FOLDER           FOLDER/NAME.jsonl for each input and, for a bag, FOLDER/NAME/: a copy of it
                       with the topics emotion, emotion/text, emotion/voice, emotion/face,
-                      emotion/context, transcript, speech_activity and faces added, and with
-                      --interim also emotion/interim
+                      emotion/context, transcript, speech_activity, faces and (for Foxglove)
+                      faces/annotations added, and with --interim also emotion/interim
 
 A line has the fields of the message emotion_msgs/Emotion, with times as whole nanoseconds, and
 before them "source" (the recording) and "start_s", "end_s": the position in seconds from the

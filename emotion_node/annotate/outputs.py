@@ -22,7 +22,10 @@ from rosbags.interfaces import (
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
 from emotion_node.annotate.annotation import Annotation
-from emotion_node.datatypes import Report
+from emotion_node.datatypes import FacesReport, Report
+from emotion_node.display.face_annotations import TOPIC as ANNOTATIONS
+from emotion_node.display.face_annotations import FaceAnnotations
+from emotion_node.messages.foxglove_types import IMAGE_ANNOTATIONS
 from emotion_node.messages.json_records import as_record
 from emotion_node.messages.reports import OUTPUT_TOPICS, Encoder, plain
 from emotion_node.recordings.bag import Bag, BagError
@@ -103,6 +106,7 @@ class BagCopy:
         folder: the new bag; must not exist.
         bag: the bag to copy.
         namespace: of the added topics, such as "/robot".
+        annotated: add annotations of images for Foxglove, too.
 
     Attributes:
         encoder: makes the added messages.
@@ -112,20 +116,27 @@ class BagCopy:
         BagError: the bag has one of the topics already, with another type.
     """
 
-    def __init__(self, folder: Path, bag: Bag, namespace: str = '') -> None:
+    def __init__(
+        self, folder: Path, bag: Bag, namespace: str = '', annotated: bool = True
+    ) -> None:
         self.left_out: list[str] = []
         self._folder = folder
         self._staging: TemporaryDirectory[str] | None = None
         self._link: TemporaryDirectory[str] | None = None
         self._types = standard_types()
         self.encoder = Encoder(self._make)
+        self._kinds = dict(OUTPUT_TOPICS)
+        self._annotations: FaceAnnotations | None = None
+        if annotated:
+            self._kinds[ANNOTATIONS] = IMAGE_ANNOTATIONS
+            self._annotations = FaceAnnotations(self._make, ())
         self._connections: dict[str, Connection] = {}
         self._added: dict[str, Connection] = {}
         prefix = ''.join(f'/{part}' for part in namespace.split('/') if part)
-        names = {topic: f'{prefix}/{topic}' for topic in OUTPUT_TOPICS}
+        names = {topic: f'{prefix}/{topic}' for topic in self._kinds}
         for topic, name in names.items():
             known = bag.topics.get(name)
-            if known is not None and known.msgtype != OUTPUT_TOPICS[topic]:
+            if known is not None and known.msgtype != self._kinds[topic]:
                 raise BagError(
                     f'{bag.path} already has a topic {name} of type {known.msgtype}; add the '
                     'emotion topics under another namespace with --namespace'
@@ -138,7 +149,7 @@ class BagCopy:
         for topic, name in names.items():
             self._added[topic] = self._writer.add_connection(
                 name,
-                OUTPUT_TOPICS[topic],
+                self._kinds[topic],
                 typestore=self._types,
                 offered_qos_profiles=[_RELIABLE],
             )
@@ -151,8 +162,13 @@ class BagCopy:
 
     def add(self, report: Report, time_ns: int) -> None:
         """Add a report."""
-        for topic, message in self.encoder.encode(report):
-            kind = OUTPUT_TOPICS[topic]
+        messages = self.encoder.encode(report)
+        if self._annotations is not None:
+            self._annotations.take(report)
+            if isinstance(report, FacesReport):
+                messages.append((ANNOTATIONS, self._annotations.message(report)))
+        for topic, message in messages:
+            kind = self._kinds[topic]
             data = attempt(
                 partial(self._types.serialize_cdr, message, kind), self._note_unstorable
             )

@@ -13,6 +13,7 @@ from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_
 from rosbags.typesys.store import Typestore
 
 from emotion_node.errors import UserError
+from emotion_node.messages import foxglove_types
 
 _IDL_SEPARATOR = '=' * 80 + '\n'
 _CHECKOUT = Path(__file__).resolve().parents[2]
@@ -97,7 +98,7 @@ def register_recorded(store: Typestore, msgtype: str, definition: MessageDefinit
 
 @cache
 def standard_types() -> Typestore:
-    """Return the messages of ROS 2 Jazzy and this project's own.
+    """Return the messages of ROS 2 Jazzy, this project's own, and annotations for Foxglove.
 
     Raises:
         DefinitionError: `emotion_msgs` is neither in the checkout nor installed.
@@ -109,4 +110,7 @@ def standard_types() -> Typestore:
                 f'the definition of emotion_msgs/msg/{name} was not found; source the workspace '
                 'in which emotion_msgs was built (". ./env.sh" in the checkout)'
             )
+    for name in foxglove_types.DEFINITIONS:
+        msgtype = f'{foxglove_types.PACKAGE}/msg/{name}'
+        store.register(get_types_from_msg(foxglove_types.definition(name), msgtype))
     return store

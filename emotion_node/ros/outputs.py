@@ -26,7 +26,10 @@ from emotion_node.datatypes import (
     Report,
     Trigger,
 )
+from emotion_node.display.face_annotations import TOPIC as ANNOTATIONS
+from emotion_node.display.face_annotations import FaceAnnotations
 from emotion_node.faces import SeenFace
+from emotion_node.messages.foxglove_types import IMAGE_ANNOTATIONS
 from emotion_node.messages.privacy import outgoing
 from emotion_node.messages.reports import OUTPUT_TOPICS, Encoder
 from emotion_node.ros.guarded_node import NO_EVENTS
@@ -65,6 +68,7 @@ class Outputs:
         now_ns: the node's clock.
         same_clock: returns whether that clock stamps the audio.
         privacy: what of the reports may leave the node.
+        annotated: publish annotations of images for Foxglove, too.
 
     Attributes:
         encoder: makes messages of reports.
@@ -78,6 +82,7 @@ class Outputs:
         now_ns: Callable[[], int],
         same_clock: Callable[[], bool],
         privacy: PrivacyConfig,
+        annotated: bool = False,
     ) -> None:
         self._node = node
         self._now_ns = now_ns
@@ -95,6 +100,14 @@ class Outputs:
         self._debug_image = node.create_lifecycle_publisher(
             Image, 'debug_image', _IMAGE_QOS, event_callbacks=NO_EVENTS
         )
+        self._annotations: FaceAnnotations | None = None
+        if annotated:
+            kind = message_class(IMAGE_ANNOTATIONS)
+            self._publishers[ANNOTATIONS] = node.create_lifecycle_publisher(
+                kind, ANNOTATIONS, _QOS, event_callbacks=NO_EVENTS
+            )
+            fields = kind.get_fields_and_field_types()
+            self._annotations = FaceAnnotations(make_message, fields)
         self._lock = threading.Lock()
 
     def publish(self, report: Report) -> Report | None:
@@ -112,6 +125,8 @@ class Outputs:
             self.faces = report.faces
         for topic, message in self.encoder.encode(report, latency_ns):
             self._send(self._publishers[topic], message)
+        if self._annotations is not None:
+            self._annotate(self._annotations, report)
         return report
 
     @property
@@ -147,6 +162,12 @@ class Outputs:
         with self._lock:
             for publisher in (*self._publishers.values(), self._debug_image):
                 self._node.destroy_lifecycle_publisher(publisher)
+
+    def _annotate(self, annotations: FaceAnnotations, report: Report) -> None:
+        annotations.take(report)
+        publisher = self._publishers[ANNOTATIONS]
+        if isinstance(report, FacesReport) and publisher.get_subscription_count() > 0:
+            self._send(publisher, annotations.message(report))
 
     def _send(self, publisher: Publisher, message: Any) -> None:
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from rclpy.parameter import Parameter
 from support.robot import overrides
 
 from emotion_node.cli.parameters import as_yaml
-from emotion_node.config import PARAMETERS, Config, ConfigError, HriConfig
-from emotion_node.ros.humans.humans import wants_humans
+from emotion_node.config import PARAMETERS, Config, ConfigError, FoxgloveConfig, HriConfig
+from emotion_node.ros.optional_messages import wants_annotations, wants_humans
 from emotion_node.ros.parameters import Parameters
 
 YAML = Path(__file__).parents[2] / 'config' / 'emotion_node.yaml'
@@ -140,9 +140,24 @@ def test_a_language_that_yaml_takes_for_a_truth_value_gets_a_hint(node: Node) ->
         declare_config(node)
 
 
-@pytest.mark.skipif(find_spec('hri_msgs') is not None, reason='hri_msgs is installed here')
-def test_without_the_messages_of_rep_155_only_on_is_an_error() -> None:
+@pytest.mark.parametrize(
+    ('package', 'wants', 'config'),
+    [
+        ('hri_msgs', wants_humans, lambda choice: Config(hri=HriConfig(choice))),
+        (
+            'foxglove_msgs',
+            wants_annotations,
+            lambda choice: Config(foxglove=FoxgloveConfig(choice)),
+        ),
+    ],
+)
+def test_without_an_optional_message_package_only_on_is_an_error(
+    package: str, wants: Callable[[Config], bool], config: Callable[[str], Config]
+) -> None:
+    if find_spec(package) is not None:
+        pytest.skip(f'{package} is installed here')
     for choice in ('auto', 'off'):
-        assert not wants_humans(Config(hri=HriConfig(choice)))
-    with pytest.raises(ConfigError, match=r'"on", but hri_msgs is not installed.*hri-msgs'):
-        wants_humans(Config(hri=HriConfig('on')))
+        assert not wants(config(choice))
+    name = package.replace('_', '-')
+    with pytest.raises(ConfigError, match=f'"on", but {package} is not installed.*{name}'):
+        wants(config('on'))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import time
 from typing import Any, Final
 
@@ -11,7 +10,7 @@ from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
 
-from emotion_node.config import Config, ConfigError
+from emotion_node.config import Config
 from emotion_node.datatypes import EmotionReport, FacesReport, Report, VideoFrame
 from emotion_node.messages.humans import LIVE_SPEECH, HumansEncoder
 from emotion_node.ros.engine import Engine
@@ -27,21 +26,6 @@ from emotion_node.ros.message_types import message_class
 from emotion_node.ros.outputs import Outputs, make_message
 
 _TICK_S: Final = 0.2
-
-
-def wants_humans(config: Config) -> bool:
-    """Return whether the node takes part in REP-155.
-
-    Raises:
-        ConfigError: it is asked to, and `hri_msgs` is not installed.
-    """
-    installed = importlib.util.find_spec('hri_msgs') is not None
-    if config.hri.publish == 'on' and not installed:
-        raise ConfigError(
-            'hri.publish is "on", but hri_msgs is not installed here: install '
-            'ros-$ROS_DISTRO-hri-msgs, or set hri.publish to "auto" or "off"'
-        )
-    return config.hri.publish != 'off' and installed
 
 
 class Humans:
