@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Final
+from typing import IO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from emotion_node.annotate.annotation import Annotation
-from emotion_node.annotate.exports.formats import FORMATS
+from emotion_node.annotate.exports.formats import write_export
 from emotion_node.annotate.outputs import BagCopy, JsonLines
 from emotion_node.annotate.plan import Job
+from emotion_node.annotate.private_files import open_output
 from emotion_node.annotate.summary import Result
 from emotion_node.config import Config, PrivacyConfig
 from emotion_node.core.analysis.guard import Guard
@@ -40,8 +38,6 @@ from emotion_node.messages.privacy import describe_fault, outgoing
 from emotion_node.recordings.bag import Bag, is_bag
 from emotion_node.recordings.bag_recording import BagRecording, TopicNames
 from emotion_node.recordings.recording import MediaRecording, Recording, Step, push
-
-_PRIVATE: Final = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +123,7 @@ class Annotator:
             if outputs.bag is not None:
                 problems.update(dict.fromkeys(outputs.bag.left_out, 1))
             for name, path in job.exports.items():
-                text = FORMATS[name](job.path, outputs.finals)
-                with open_output(path) as export:
-                    export.write(text)
+                write_export(name, path, job.path, outputs.finals)
             problems.update(dict.fromkeys(recording.remarks, 1))
             return Result(
                 job.path,
@@ -245,25 +239,6 @@ class _Outputs:
                     self.lines.write(annotation)
             if self.bag is not None:
                 self.bag.add(report, self.time_ns)
-
-
-@contextmanager
-def open_output(output: str | Path) -> Iterator[IO[str]]:
-    """Open a file for writing text, or standard output for "-"."""
-    if output == '-':
-        yield sys.stdout
-        return
-    path = Path(output)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, 'w', encoding='utf-8', newline='\n', opener=open_private) as file:
-        yield file
-
-
-def open_private(path: str, flags: int) -> int:
-    """Open a file that only its owner may read: it holds words or images of people."""
-    descriptor = os.open(path, flags, _PRIVATE)
-    os.fchmod(descriptor, _PRIVATE)
-    return descriptor
 
 
 @contextmanager

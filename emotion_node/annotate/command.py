@@ -13,12 +13,13 @@ from typing import IO
 
 from rich.console import Console
 
-from emotion_node.annotate.annotator import Annotator, Options, open_output
+from emotion_node.annotate.annotator import Annotator, Options
 from emotion_node.annotate.corpus import expand, is_folder
 from emotion_node.annotate.corpus_run import annotate_corpus
-from emotion_node.annotate.exports.formats import FORMATS, read_formats
+from emotion_node.annotate.exports.formats import NAMES, read_formats
 from emotion_node.annotate.frames import report_rows
 from emotion_node.annotate.plan import OutputError, plan
+from emotion_node.annotate.private_files import open_output
 from emotion_node.annotate.report import Row, html_report
 from emotion_node.annotate.summary import (
     Result,
@@ -58,7 +59,7 @@ its place below -o FOLDER, without a copy of bags. What is finished there is not
 
 --export writes, for each input, FOLDER/NAME.eaf (ELAN: a tier of words per speaker, with tiers of
 emotions below it), .vtt and .srt (subtitles), .rttm (who speaks when) and .csv (a row per
-utterance).
+utterance), and FOLDER/emissor/NAME/ (a scenario of EMISSOR).
 
 --report FILE.html writes a table for human readers: for each utterance the words, the emotion,
 the facial cues of the speaker, whether the face shows the emotion, and the frame at the peak of
@@ -93,7 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--export',
         default='',
         metavar='FORMATS',
-        help=f'also write these, separated by commas, into the folder: {",".join(FORMATS)}',
+        help=f'also write these, separated by commas, into the folder: {",".join(NAMES)}',
     )
     corpora = parser.add_argument_group('many recordings (Dask distributed)')
     corpora.add_argument(

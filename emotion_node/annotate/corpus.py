@@ -12,6 +12,7 @@ from typing import Final
 from rich.console import Console
 
 from emotion_node.annotate.annotator import Annotator, Options
+from emotion_node.annotate.exports.formats import export_path
 from emotion_node.annotate.plan import Job, OutputError
 from emotion_node.errors import UserError, first_line
 from emotion_node.factory import load_models
@@ -122,7 +123,7 @@ def plan_corpus(
                 f'{tasks[lines].path} and {path} would both be written to {lines}; annotate them '
                 'into different folders'
             )
-        tasks[lines] = Task(path, lines, {one: Path(f'{name}.{one}') for one in formats})
+        tasks[lines] = Task(path, lines, {one: export_path(one, name) for one in formats})
     todo = []
     for task in tasks.values():
         if not force and all(one.exists() for one in (task.lines, *task.exports.values())):

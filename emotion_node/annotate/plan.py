@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from emotion_node.annotate.exports.formats import FOLDERS, export_path
 from emotion_node.errors import UserError
 from emotion_node.recordings.bag import is_bag
 
@@ -80,7 +81,7 @@ def plan(
     jobs = []
     for path in paths:
         target = folder / path.resolve().stem
-        exports = {one: Path(f'{target}.{one}') for one in formats}
+        exports = {one: export_path(one, target) for one in formats}
         job = Job(path, Path(f'{target}.jsonl'), target if is_bag(path) else None, exports)
         for written in filter(None, (job.jsonl, job.bag, *exports.values())):
             _clear(written, force, paths)
@@ -98,6 +99,8 @@ def _clear(path: Path, force: bool, inputs: Iterable[Path]) -> None:
     if not force:
         raise OutputError(f'{path} already exists; choose another output, or add --force')
     if path.is_dir():
+        if path.parent.name in FOLDERS:
+            return  # its files are overwritten, others in it stay
         if not is_bag(path):
             raise OutputError(f'{path} is a folder but not a recording; it is not replaced')
         shutil.rmtree(path)

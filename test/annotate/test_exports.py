@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import webvtt
@@ -16,7 +16,7 @@ from support.robot import conversation
 from support.scripted import scores
 
 from emotion_node.annotate.annotation import Annotation
-from emotion_node.annotate.exports.formats import FORMATS
+from emotion_node.annotate.exports.formats import FORMATS, export_path, write_export
 from emotion_node.annotate.exports.tables import COLUMNS
 from emotion_node.cli.main import main
 from emotion_node.datatypes import EmotionReport
@@ -33,6 +33,30 @@ HAPPY = emotion(2, 'joy', 'I got the job', speaker_id='s2')
 SILENT = emotion(3, '', '')
 AGAIN = emotion(4, 'joy', 'Zoë, 42\x1b[2J\n=1+1', speaker_id='s1')
 ALL = (SAD, HAPPY, SILENT, AGAIN)
+
+
+class Emissor(NamedTuple):
+    """What EMISSOR's own loader reads."""
+
+    scenario: Any
+    signals: list[Any]
+
+    def annotations(self, number: int) -> dict[str, list[Any]]:
+        """Return the annotations of a signal by what they are about."""
+        signal = self.signals[number]
+        assert all(mention.segment[0].stop == len(signal.text) for mention in signal.mentions)
+        return {one.id.rpartition('-')[2]: one.annotations for one in signal.mentions}
+
+
+def read_emissor(folder: Path) -> Emissor:
+    """Read the one scenario below a folder."""
+    persistence = pytest.importorskip('emissor.persistence', reason='emissor is not installed')
+    from emissor.representation.scenario import Modality
+
+    storage = persistence.ScenarioStorage(folder)
+    (name,) = storage.list_scenarios()
+    loaded = storage.load_scenario(name)
+    return Emissor(loaded.scenario, list(loaded.get_signals(Modality.TEXT)))
 
 
 def written(form: str, *reports: EmotionReport) -> str:
@@ -113,6 +137,33 @@ def test_a_table_has_a_row_for_each_utterance() -> None:
     assert (rows[2]['label'], rows[2]['confidence'], rows[2]['score_joy']) == ('', '', '')
 
 
+def test_a_scenario_of_emissor_has_a_text_with_emotions_for_each_utterance(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip('emissor', reason='emissor is not installed')
+    path = export_path('emissor', tmp_path / 'talk')
+    write_export('emissor', path, TALK, [Annotation(TALK, ORIGIN_NS, one) for one in ALL])
+    talk = read_emissor(tmp_path / 'emissor')
+    assert (talk.scenario.id, talk.scenario.context.agent) == ('talk', 'emotion_node')
+    assert (talk.scenario.start, talk.scenario.end) == (0, 22_000)
+    assert [one.text for one in talk.signals] == [one.transcript.text for one in ALL]
+    times = [(one.time.container_id, one.time.start, one.time.end) for one in talk.signals]
+    assert times[:2] == [('talk', 5000, 7000), ('talk', 10_000, 12_000)]
+    about = talk.annotations(0)
+    assert set(about) == {'emotion', 'text', 'speaker'}, 'voice and face are absent'
+    label, *ranked = about['emotion']
+    assert (label.type, label.value, label.timestamp) == ('emotion', 'sadness', 7000)
+    assert {one.value.type for one in ranked} == {'EKMAN'}
+    assert {one.value.value for one in ranked} == set(LABELS)
+    assert ranked[0].value.value == 'sadness'
+    confidences = [one.value.confidence for one in ranked]
+    assert confidences == sorted(confidences, reverse=True)
+    assert sum(confidences) == pytest.approx(1, abs=1e-3)
+    assert about['text'][0].source == 'python-source:emotion_node.text'
+    assert [one.value for one in about['speaker']] == ['s1']
+    assert talk.annotations(2) == {}, 'nothing is known of the third'
+
+
 @pytest.mark.parametrize('form', FORMATS)
 def test_a_recording_without_speech_is_a_valid_file(form: str, tmp_path: Path) -> None:
     text = written(form)
@@ -140,3 +191,27 @@ def test_annotate_writes_them_beside_the_lines_and_overwrites_none(tmp_path: Pat
     assert run('-o', out, '--export', 'eaf') == 1, 'talk.eaf is there'
     assert run('--export', 'eaf') == 1, 'there is no folder'
     assert run('-o', out, '--export', 'doc') == 2
+
+
+def test_annotate_writes_a_scenario_that_only_its_owner_may_read(tmp_path: Path) -> None:
+    pytest.importorskip('emissor', reason='emissor is not installed')
+    corpus, out = tmp_path / 'corpus', tmp_path / 'out'
+    corpus.mkdir()
+    sound = write_media(corpus / 'talk.wav', beginning())
+    quick = ('-q', '-p', 'transcriber.backend:=off', '-p', 'text.backend:=off')
+
+    def run(source: Path, *arguments: str) -> int:
+        wanted = ('-o', str(out), '--export', 'emissor', *arguments)
+        return main(['annotate', *quick, str(source), *wanted])
+
+    assert run(sound) == 0
+    folder = out / 'emissor' / 'talk'
+    assert {one.name for one in folder.iterdir()} == {'talk.json', 'text.json'}
+    assert [one.stat().st_mode & 0o777 for one in folder.iterdir()] == [0o600] * 2
+    assert folder.stat().st_mode & 0o777 == 0o700
+    count = len((out / 'talk.jsonl').read_text().splitlines())
+    assert len(read_emissor(out / 'emissor').signals) == count > 2
+    assert run(sound) == 1, 'it is there'
+    assert run(sound, '--force') == 0
+    assert run(corpus, '--force') == 0
+    assert len(read_emissor(out / 'emissor').signals) == count

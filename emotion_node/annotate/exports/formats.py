@@ -8,10 +8,13 @@ from typing import Final
 
 from emotion_node.annotate.annotation import Annotation
 from emotion_node.annotate.exports.tables import csv_table, rttm
+from emotion_node.annotate.private_files import make_folder, open_output
 from emotion_node.errors import UserError
 
 Writer = Callable[[Path, Sequence[Annotation]], str]
 """Returns the text of a file about a recording and its final emotions."""
+FolderWriter = Callable[[str, Path, Sequence[Annotation]], Mapping[str, str]]
+"""The same for a folder: takes its name first, and returns the texts of its files by name."""
 
 
 class ExportError(UserError):
@@ -38,6 +41,12 @@ def _srt(source: Path, emotions: Sequence[Annotation]) -> str:
     return srt(emotions)
 
 
+def _emissor(name: str, source: Path, emotions: Sequence[Annotation]) -> Mapping[str, str]:
+    from emotion_node.annotate.exports.emissor import scenario
+
+    return scenario(name, source, emotions)
+
+
 # The packages of some are optional: they are imported when they are needed.
 FORMATS: Final[Mapping[str, Writer]] = {
     'eaf': _eaf,
@@ -47,6 +56,36 @@ FORMATS: Final[Mapping[str, Writer]] = {
     'csv': csv_table,
 }
 """Formats by the ending of their files."""
+FOLDERS: Final[Mapping[str, FolderWriter]] = {'emissor': _emissor}
+"""Formats of whole folders, by the name of the folder that holds those of all recordings."""
+NAMES: Final = (*FORMATS, *FOLDERS)
+"""All formats."""
+_EXTRAS: Final = {'emissor': 'emissor==0.0.dev7'}
+_DEFAULT_EXTRA: Final = 'pympi-ling webvtt-py'
+
+
+def export_path(form: str, target: Path) -> Path:
+    """Return the file or folder of a format for a recording whose JSON lines are TARGET.jsonl."""
+    return target.parent / form / target.name if form in FOLDERS else Path(f'{target}.{form}')
+
+
+def write_export(form: str, path: Path, source: Path, emotions: Sequence[Annotation]) -> None:
+    """Write a recording's emotions in a format.
+
+    Args:
+        form: its name.
+        path: as `export_path` returns it.
+        source: the recording.
+        emotions: final emotions, in order.
+    """
+    texts = {path: FORMATS[form](source, emotions)} if form in FORMATS else {}
+    if form in FOLDERS:
+        make_folder(path)
+        files = FOLDERS[form](path.name, source, emotions)
+        texts = {path / name: text for name, text in files.items()}
+    for place, text in texts.items():
+        with open_output(place) as file:
+            file.write(text)
 
 
 def read_formats(text: str) -> tuple[str, ...]:
@@ -57,15 +96,18 @@ def read_formats(text: str) -> tuple[str, ...]:
     """
     names = tuple(dict.fromkeys(one.strip().lower() for one in text.split(',') if one.strip()))
     for name in names:
-        if name not in FORMATS:
+        if name not in NAMES:
             raise ExportError(
-                f'--export: there is no format {name!r}; expected some of {",".join(FORMATS)}'
+                f'--export: there is no format {name!r}; expected some of {",".join(NAMES)}'
             )
         try:
-            FORMATS[name](Path('none'), ())
+            if name in FOLDERS:
+                FOLDERS[name]('none', Path('none'), ())
+            else:
+                FORMATS[name](Path('none'), ())
         except ModuleNotFoundError as error:
             raise ExportError(
                 f'--export {name} needs the Python package {error.name}: '
-                'pip install pympi-ling webvtt-py'
+                f'pip install {_EXTRAS.get(name, _DEFAULT_EXTRA)}'
             ) from error
     return names
