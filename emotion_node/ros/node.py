@@ -30,7 +30,7 @@ from emotion_node.ros.health_monitor import HealthMonitor
 from emotion_node.ros.humans.humans import Humans
 from emotion_node.ros.image_input import ImageInput, image_topic
 from emotion_node.ros.node_state import NodeState
-from emotion_node.ros.optional_messages import wants_annotations, wants_humans
+from emotion_node.ros.optional_messages import check_optional_messages, wants_humans
 from emotion_node.ros.outputs import Outputs
 from emotion_node.ros.parameters import Parameters
 from emotion_node.ros.periods import LOG_PERIOD_S, RECEIPT_DEADLINE_S, STOP_DEADLINE_S
@@ -124,8 +124,7 @@ class EmotionNode(GuardedCallbacks, LifecycleNode):
                     f'{name} has no effect here: overrides are possible for history, depth and '
                     f'reliability of the subscriptions of {", ".join(self._input_topics())}'
                 )
-            wants_humans(self.config)
-            annotated = wants_annotations(self.config)
+            check_optional_messages(self.config)
             models = self.load_models()
         except (ConfigError, ModelError) as error:
             logger.fatal(str(error))
@@ -133,9 +132,7 @@ class EmotionNode(GuardedCallbacks, LifecycleNode):
         self._hearing = build_hearing(self.config, models, _run_prefix())
         self._analysis = self.build_analysis(models)
         self.state.models = models
-        self.state.outputs = Outputs(
-            self, self.now_ns, self.state.same_clock, self.config.privacy, annotated
-        )
+        self.state.outputs = Outputs(self, self.now_ns, self.state.same_clock, self.config)
         self._requests = Requests(self, self.state, self.config.queue.calls)
         logger.info(f'models loaded in {time.monotonic() - begin:.1f} s')
         return super().on_configure(state)

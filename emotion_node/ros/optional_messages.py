@@ -8,6 +8,12 @@ from emotion_node.config import Config, ConfigError
 from emotion_node.messages.foxglove_types import PACKAGE as FOXGLOVE_MSGS
 
 
+def check_optional_messages(config: Config) -> None:
+    """Raise ConfigError where messages are asked for that are not installed."""
+    wants_humans(config)
+    wants_annotations(config)
+
+
 def wants_humans(config: Config) -> bool:
     """Return whether the node takes part in REP-155.
 

@@ -17,7 +17,7 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
-from emotion_node.config import PrivacyConfig
+from emotion_node.config import Config
 from emotion_node.datatypes import (
     NS_PER_S,
     ClockSource,
@@ -34,6 +34,7 @@ from emotion_node.messages.privacy import outgoing
 from emotion_node.messages.reports import OUTPUT_TOPICS, Encoder
 from emotion_node.ros.guarded_node import NO_EVENTS
 from emotion_node.ros.message_types import message_class
+from emotion_node.ros.optional_messages import wants_annotations
 
 _QOS: Final = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 _IMAGE_QOS: Final = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
@@ -67,8 +68,8 @@ class Outputs:
         node: node that publishes.
         now_ns: the node's clock.
         same_clock: returns whether that clock stamps the audio.
-        privacy: what of the reports may leave the node.
-        annotated: publish annotations of images for Foxglove, too.
+        config: parameters; what of the reports may leave the node, and whether to publish
+            annotations of images for Foxglove, too.
 
     Attributes:
         encoder: makes messages of reports.
@@ -81,13 +82,12 @@ class Outputs:
         node: LifecycleNode,
         now_ns: Callable[[], int],
         same_clock: Callable[[], bool],
-        privacy: PrivacyConfig,
-        annotated: bool = False,
+        config: Config,
     ) -> None:
         self._node = node
         self._now_ns = now_ns
         self._same_clock = same_clock
-        self._privacy = privacy
+        self._privacy = config.privacy
         self.encoder = Encoder(make_message)
         self.latest = Latest()
         self.faces: tuple[SeenFace, ...] = ()
@@ -101,7 +101,7 @@ class Outputs:
             Image, 'debug_image', _IMAGE_QOS, event_callbacks=NO_EVENTS
         )
         self._annotations: FaceAnnotations | None = None
-        if annotated:
+        if wants_annotations(config):
             kind = message_class(IMAGE_ANNOTATIONS)
             self._publishers[ANNOTATIONS] = node.create_lifecycle_publisher(
                 kind, ANNOTATIONS, _QOS, event_callbacks=NO_EVENTS
