@@ -45,6 +45,11 @@ CHIN, UPPER_LIP, INNER_LIPS, NOSE_TIP = 152, 0, (13, 14), 4
 Floats = npt.NDArray[np.floating[Any]]
 
 
+def person_of(name: str) -> str:
+    """Return who speaks in the recording of this name."""
+    return PERSONS.get(name, name.split('_')[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Talker:
     """One GRID recording.
@@ -66,7 +71,7 @@ class Talker:
     @property
     def person(self) -> str:
         """Who it is: several recordings may be of one person."""
-        return PERSONS.get(self.name, self.name.split('_')[0])
+        return person_of(self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,5 +71,9 @@ EVALUATIONS: Final[Mapping[str, Command]] = {
         'real clips and dialogues end to end, compared with the truth',
         'emotion_lab.evaluation.clips',
     ),
+    'people': Command(
+        'one table of the node with people: real recordings, and figures of the others',
+        'emotion_lab.evaluation.people',
+    ),
     'all': Command('all of these for which there are data', 'emotion_lab.evaluation.everything'),
 }

@@ -16,6 +16,8 @@ from emotion_node.cli.guard import explain
 from emotion_node.errors import UserError
 
 ITSELF: Final = 'all'
+PEOPLE: Final = 'people'
+"""A table of figures of the others."""
 FAILED: Final = 'error'
 """Key of the reason for which a command has no figures."""
 
@@ -60,7 +62,7 @@ def gather(
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments that `run` takes."""
-    names = [name for name in EVALUATIONS if name != ITSELF]
+    names = [name for name in EVALUATIONS if name not in (ITSELF, PEOPLE)]
     parser.add_argument(
         '--only', nargs='+', choices=names, default=names, metavar='COMMAND', help=', '.join(names)
     )
