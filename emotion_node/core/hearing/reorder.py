@@ -8,11 +8,13 @@ from typing import Final
 from emotion_node.datatypes import NS_PER_MS, NS_PER_S, AudioChunk
 
 MAX_DISORDER_NS: Final = NS_PER_S // 2
-"""A chunk older than this is from a clock set back, or from another publisher."""
+"""A chunk older than this, and than four chunks, is from a clock set back, or from another
+publisher."""
 TOLERANCE_NS: Final = 2 * NS_PER_MS
 """Chunks out of order are a whole number of chunks apart, within this; jitter is not."""
 MAX_STEP_NS: Final = NS_PER_S
-"""A stamp further from the expected one is used only when the next stamp agrees with it."""
+"""A stamp further than this, and than five chunks, from the expected one is used only when the
+next stamp agrees with it."""
 MIN_OUT_OF_ORDER: Final = 2
 """Chunks are held back after this many out of order: a single one may be a duplicate."""
 
@@ -46,14 +48,16 @@ class ReorderBuffer:
         suspect, self._suspect = self._suspect, None
         if suspect is not None:
             expected_ns = suspect.stamp_ns + suspect.duration_ns
-            if abs(chunk.stamp_ns - expected_ns) <= MAX_STEP_NS:
+            if abs(chunk.stamp_ns - expected_ns) <= _max_step_ns(chunk):
                 released = [*self.flush(), suspect]
                 self.reset()
                 self._note(suspect)
                 return [*released, *self._in_order(chunk)]
             stamped = replace(suspect, stamp_ns=self._next_ns)
             return [*self._in_order(stamped), *self.push(chunk)]
-        if self._newest_ns is not None and abs(chunk.stamp_ns - self._next_ns) > MAX_STEP_NS:
+        if self._newest_ns is not None and abs(chunk.stamp_ns - self._next_ns) > _max_step_ns(
+            chunk
+        ):
             self._suspect = chunk
             return []
         return self._in_order(chunk)
@@ -70,7 +74,8 @@ class ReorderBuffer:
             self._note(chunk)
             return [chunk]
         behind_ns = newest_ns - chunk.stamp_ns
-        if abs(behind_ns) > MAX_DISORDER_NS or not self._is_on_grid(behind_ns, chunk.duration_ns):
+        max_ns = max(MAX_DISORDER_NS, 4 * chunk.duration_ns + TOLERANCE_NS)
+        if abs(behind_ns) > max_ns or not _is_on_grid(behind_ns, chunk.duration_ns):
             released = [*self.flush(), chunk]
             self.reset()
             self._note(chunk)
@@ -96,9 +101,18 @@ class ReorderBuffer:
         self._suspect = None
         return waiting
 
-    @staticmethod
-    def _is_on_grid(distance_ns: int, duration_ns: int) -> bool:
-        if not duration_ns:
-            return False
-        rest_ns = distance_ns % duration_ns
-        return min(rest_ns, duration_ns - rest_ns) <= TOLERANCE_NS
+
+def is_on_grid(chunk: AudioChunk, other: AudioChunk) -> bool:
+    """Return whether two chunks are a whole number of chunks apart."""
+    return _is_on_grid(other.stamp_ns - chunk.stamp_ns, chunk.duration_ns)
+
+
+def _is_on_grid(distance_ns: int, duration_ns: int) -> bool:
+    if not duration_ns:
+        return False
+    rest_ns = distance_ns % duration_ns
+    return min(rest_ns, duration_ns - rest_ns) <= TOLERANCE_NS
+
+
+def _max_step_ns(chunk: AudioChunk) -> int:
+    return max(MAX_STEP_NS, 5 * chunk.duration_ns)

@@ -19,6 +19,8 @@ PRECISE_NS: Final = 20 * NS_PER_MS
 """Stamps that scatter by no more show the loss of a single chunk at once."""
 MIN_HOLE_NS: Final = 8 * NS_PER_MS
 """A smaller rise of the stamps is never missing audio; no driver's chunk is shorter."""
+TOLERANCE_NS: Final = 2 * NS_PER_MS
+"""Stamps of a regular stream are this precise at best: some drivers round them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,11 @@ class StampWindow:
             self._fresh = [one.deviation_ns for one in self._stamps if one.fresh]
         return self._fresh
 
+    def spread(self) -> int:
+        """Return by how much fresh stamps scatter, in ns."""
+        fresh = self.fresh()
+        return max(fresh) - min(fresh) if fresh else 0
+
     def loss_threshold(self, received_ns: int) -> int | None:
         """Return the rise of one stamp, in ns, above which audio is missing.
 
@@ -76,7 +83,7 @@ class StampWindow:
         fresh = self.fresh()
         if received_ns < SETTLED_NS or len(fresh) < MIN_STAMPS:
             return None
-        spread_ns = max(fresh) - min(fresh)
+        spread_ns = self.spread()
         return None if spread_ns > PRECISE_NS else max(MIN_HOLE_NS, 2 * spread_ns)
 
     def lasting_rise(self, received_ns: int) -> int:

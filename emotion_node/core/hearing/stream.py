@@ -14,6 +14,7 @@ from emotion_node.core.hearing.audio_buffer import AudioBuffer
 from emotion_node.core.hearing.channels import ChannelMixer
 from emotion_node.core.hearing.holes import Holes
 from emotion_node.core.hearing.level_monitor import LevelMonitor
+from emotion_node.core.hearing.lookahead import Lookahead
 from emotion_node.core.hearing.muted_spans import MutedSpans
 from emotion_node.core.hearing.reorder import ReorderBuffer
 from emotion_node.core.hearing.segmenter import SpeechSegmenter, required_capacity
@@ -85,6 +86,7 @@ class Hearing:
         self._activation = segmenter.activation_threshold
         self._reorder = ReorderBuffer()
         self._timeline = Timeline(audio, segmenter.min_silence_duration)
+        self._lookahead = Lookahead(self._timeline)
         self._buffer = AudioBuffer(required_capacity(segmenter))
         self._muted_spans = MutedSpans(round(mute_release * NS_PER_S))
         self._muted = False
@@ -109,7 +111,12 @@ class Hearing:
         if not len(chunk.samples):
             self.stats.empty_chunks += 1
             return []
-        return [event for one in self._reorder.push(chunk) for event in self._process(one)]
+        return [
+            event
+            for ordered in self._reorder.push(chunk)
+            for one in self._lookahead.push(ordered)
+            for event in self._process(one)
+        ]
 
     def _process(self, chunk: AudioChunk) -> Iterator[SpeechEvent]:
         samples = self.channels.select(chunk.samples)
@@ -195,6 +202,7 @@ class Hearing:
         events = [*self._process_waiting(), *self._count(self._end_stretch(EndReason.END))]
         self._timeline.reset()
         self._reorder.reset()
+        self._lookahead.reset()
         self.channels.reset()
         self.levels.reset()
         self._forget_stamps()
@@ -203,7 +211,10 @@ class Hearing:
 
     def _process_waiting(self) -> Iterator[SpeechEvent]:
         """Process the chunks that are still held back."""
-        for chunk in self._reorder.flush():
+        for ordered in self._reorder.flush():
+            for chunk in self._lookahead.push(ordered):
+                yield from self._process(chunk)
+        for chunk in self._lookahead.flush():
             yield from self._process(chunk)
 
     def _forget_stamps(self) -> None:

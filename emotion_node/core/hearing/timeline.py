@@ -17,6 +17,7 @@ from emotion_node.core.hearing.stamp_window import (
     MIN_HOLE_NS,
     PRECISE_NS,
     SETTLED_NS,
+    TOLERANCE_NS,
     WINDOW_NS,
     StampWindow,
 )
@@ -160,19 +161,33 @@ class Timeline:
             return TimelineFit(Continuity.CONTIGUOUS, expected_ns)
         return self._place_by_pace(chunk, expected_ns, deviation_ns)
 
+    def is_ahead(self, chunk: AudioChunk) -> bool:
+        """Return whether `place` would find audio missing before a chunk, by its stamp alone."""
+        expected_ns = self.expected_ns
+        if expected_ns is None or self._broken or chunk.rate != self._rate:
+            return False
+        deviation_ns = chunk.stamp_ns - expected_ns
+        if deviation_ns <= MIN_HOLE_NS or chunk.stamp_ns == self._last_stamp_ns:
+            return False
+        rise_ns = deviation_ns - max(self._window.fresh(), default=deviation_ns)
+        threshold_ns = self._window.loss_threshold(self._received_ns)
+        return rise_ns > self._max_hole_of(chunk) or self._shows_hole(rise_ns, threshold_ns)
+
+    def falls_back(self, chunk: AudioChunk, following: AudioChunk) -> bool:
+        """Return whether the stamp after a chunk is too early for the chunk's own to be right."""
+        early_ns = chunk.stamp_ns + chunk.duration_ns - following.stamp_ns
+        return early_ns > max(TOLERANCE_NS, self._window.spread())
+
     def _place_by_pace(
         self, chunk: AudioChunk, expected_ns: int, deviation_ns: int
     ) -> TimelineFit:
         fresh = self._window.fresh()
         rise_ns = deviation_ns - max(fresh, default=deviation_ns)
-        max_hole_ns = self._max_hole_ns
-        if chunk.clock_source is ClockSource.RECEIPT:
-            max_hole_ns = max(max_hole_ns, RECEIPT_JITTER_NS)
-        if rise_ns > max_hole_ns:
+        if rise_ns > self._max_hole_of(chunk):
             gap = TimelineFit(Continuity.GAP, chunk.stamp_ns, missing_ns=deviation_ns)
             return self._begin(chunk, gap)
         threshold_ns = self._window.loss_threshold(self._received_ns)
-        if threshold_ns is not None and rise_ns > max(threshold_ns, self._known_delay_ns):
+        if self._shows_hole(rise_ns, threshold_ns):
             missing_ns = deviation_ns - median_low(fresh)
             self._hole = _Hole(self._received_ns, missing_ns)
             self._origin_ns += missing_ns
@@ -194,6 +209,13 @@ class Timeline:
         if not self._two_publishers(expected_ns):
             self._follow(chunk.duration_ns)
         return TimelineFit(Continuity.CONTIGUOUS, expected_ns)
+
+    def _max_hole_of(self, chunk: AudioChunk) -> int:
+        receipt = chunk.clock_source is ClockSource.RECEIPT
+        return max(self._max_hole_ns, RECEIPT_JITTER_NS * receipt)
+
+    def _shows_hole(self, rise_ns: int, threshold_ns: int | None) -> bool:
+        return threshold_ns is not None and rise_ns > max(threshold_ns, self._known_delay_ns)
 
     def _resume(self, chunk: AudioChunk, expected_ns: int, deviation_ns: int) -> TimelineFit:
         """Return the place of a chunk after an interruption: exactly where it is stamped."""
