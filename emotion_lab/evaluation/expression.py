@@ -13,21 +13,20 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from emotion_lab.data.face_landmarks import fit_small_face
 from emotion_lab.data.ferplus import read_ferplus
-from emotion_node.backends.face_image import SIDE
 from emotion_node.backends.faces_onnx import open_faces
 from emotion_node.core.vision.expression_check import check
 from emotion_node.core.vision.facial_cues import NeutralFace, read_cues
 from emotion_node.core.vision.facial_cues import measure as measure_face
-from emotion_node.core.vision.geometry import find_head, region_of
+from emotion_node.core.vision.geometry import find_head
 from emotion_node.datatypes import ExpressionCheck, FacialCue
-from emotion_node.faces import FaceRegion, Image
+from emotion_node.faces import Image
 from emotion_node.interfaces import FaceFinder
 from emotion_node.labels import LABELS, NEUTRAL
 
@@ -35,18 +34,11 @@ AGREED: Final = 7
 """Votes, of ten, from which on a face counts."""
 MAX_FACES: Final = 150
 """Per label."""
-SCALE: Final = 5
-"""By which the small faces are enlarged."""
 
 
 def cues_of(image: Image, finder: FaceFinder) -> tuple[FacialCue, ...]:
-    """Return the facial cues of a grey face of (`SIDE`, `SIDE`); empty where none is found."""
-    large = cv2.resize(image, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC)
-    colour = np.asarray(cv2.cvtColor(large, cv2.COLOR_GRAY2BGR), np.uint8)
-    middle = (SCALE * SIDE - 1) / 2
-    mesh = finder.fit(colour, FaceRegion(middle, middle, 1.3 * SCALE * SIDE, 0.0))
-    if mesh is not None:
-        mesh = finder.fit(colour, region_of(mesh.landmarks)) or mesh
+    """Return the facial cues of a grey face of (side, side); empty where none is found."""
+    mesh = fit_small_face(image, finder)
     head = None if mesh is None else find_head(mesh.best)
     if mesh is None or head is None:
         return ()

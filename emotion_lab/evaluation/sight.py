@@ -8,6 +8,10 @@ who speaks. CPU time is steadier than elapsed time where other programs run.
 A face is found when it is tracked within one second. Small ones are put at random places of grey
 frames of 1280x720, with `face.min_size` 80 and 56; near ones fill a share of the width of frames
 of 640x480 and may be cut off above and below.
+
+What is no face should not be followed: a tracked face turns into a pot of the same colours, into
+an even surface or into a pile of its own pieces within half a second. Is it dropped within one
+second after that?
 """
 
 from __future__ import annotations
@@ -56,6 +60,10 @@ NEAR: Final = (0.3, 0.56, 0.68, 0.8, 0.9)
 POSITIONS: Final = 4
 """Frames of each talker in which faces are searched."""
 GREY: Final = 90
+OBJECTS: Final = ('pot', 'surface', 'pieces')
+"""Into what faces turn."""
+TURNING: Final = 12
+"""Frames in which a face turns into an object."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +86,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
             figures[f'found_{width}_px_min_size_{size}'] = float(np.mean(found))
     for share in NEAR:
         figures[f'found_near_{share}'] = float(np.mean(list(_search_near(finder, talkers, share))))
+    for name in OBJECTS:
+        figures[f'dropped_{name}'] = float(np.mean(list(_replace(finder, talkers, name))))
     return figures
 
 
@@ -155,6 +165,50 @@ def _search_near(finder: FaceFinder, talkers: Sequence[Talker], share: float) ->
         yield _found(finder, np.asarray(frame, np.uint8), FaceConfig(), share * WIDTH)
 
 
+def _replace(finder: FaceFinder, talkers: Sequence[Talker], name: str) -> Iterator[bool]:
+    """Yield of each face that turns into an object whether it is dropped."""
+    for image, box in _faces(finder, talkers, f'a {name}'):
+        tracker, thing = FaceTracker(FaceConfig(), finder), _object(image, box, name)
+        rng = np.random.default_rng(0)
+        faces = []
+        for number in range(25 + TURNING + 25):
+            share = min(max((number - 25) / TURNING, 0.0), 1.0)
+            mixed = cv2.addWeighted(image, 1 - share, thing, share, 0)
+            noise = rng.integers(0, 4, image.shape, np.uint8)
+            frame = cv2.add(mixed, noise).astype(np.uint8)
+            faces = tracker.update(number * FRAME_NS, frame)
+        yield not faces
+
+
+def _object(image: Image, box: Box, name: str) -> Image:
+    """Return an image with an object in place of a face."""
+    made = image.copy()
+    left, top = (max(0, round(edge)) for edge in (box.left, box.top))
+    part = made[top : top + round(box.height), left : left + round(box.width)]
+    height, width = part.shape[:2]
+    colour = part.reshape(-1, 3).mean(0)
+    if name == 'pieces':
+        rng = np.random.default_rng(0)
+        side = max(2, width // 6)
+        places = [
+            (y, x) for y in range(0, height - side, side) for x in range(0, width - side, side)
+        ]
+        before = part.copy()
+        for (y, x), (v, u) in zip(places, rng.permutation(places), strict=True):
+            part[y : y + side, x : x + side] = before[v : v + side, u : u + side]
+        return made
+    across = np.linspace(-1, 1, width, dtype=np.float32)[None, :, None]
+    down = np.linspace(-1, 1, height, dtype=np.float32)[:, None, None]
+    if name == 'surface':
+        part[:] = np.clip(colour * (1 + 0.1 * down), 0, 255).astype(np.uint8)
+        return made
+    light = np.sqrt(np.maximum(1 - across**2, 0)) * (1 - 0.2 * down)
+    belly = np.abs(across) < 0.75 + 0.25 * np.cos(2 * down)
+    bands = 0.85 + 0.15 * np.sign(np.sin(9 * down))
+    part[:] = np.where(belly, np.clip(colour * (0.4 + light) * bands, 0, 255), part)
+    return made
+
+
 def _faces(
     finder: FaceFinder, talkers: Sequence[Talker], what: str
 ) -> Iterator[tuple[Image, Box]]:
@@ -199,5 +253,8 @@ def run(args: argparse.Namespace) -> int:
     console.print(table)
     table = Table('share of the width filled', *map(str, NEAR))
     table.add_row('found', *(f'{figures[f"found_near_{share}"]:.2f}' for share in NEAR))
+    console.print(table)
+    table = Table('a face that turns into', *OBJECTS)
+    table.add_row('dropped', *(f'{figures[f"dropped_{name}"]:.2f}' for name in OBJECTS))
     console.print(table)
     return 0
