@@ -28,7 +28,9 @@ _START_CODES: Final = (b'\0\0\1', b'\0\0\0\1')
 a message of H.264 or H.265 begins, whatever its format says."""
 _PNG: Final = b'\x89PNG\r\n\x1a\n'
 _PNG_CHUNK: Final = 12
-"""How a PNG begins; bytes of a chunk beside its data: length, name and checksum."""
+_PNG_END: Final = b'IEND'
+"""How a PNG begins; bytes of a chunk beside its data (length, name and checksum); the name of the
+last one."""
 _DEPTHS: Final = (10, 12, 14, 16)
 """Bits that cameras use in samples of 16 bits."""
 
@@ -124,16 +126,20 @@ def _decompress(data: Any, form: str) -> Image:
 
 
 def _chunks_fit(data: bytes) -> bool:
-    """Return whether a PNG holds as much as its chunks state; True for other formats.
+    """Return whether a PNG holds all its chunks, up to the last; True for other formats.
 
-    OpenCV reserves the stated length of a chunk, up to 2 GB, before it reads the chunk.
+    OpenCV reserves the stated length of a chunk, up to 2 GB, before it reads the chunk, and takes
+    a few bytes at the end for a chunk, too.
     """
     at = len(_PNG)
     if not data.startswith(_PNG):
         return True
     while at + _PNG_CHUNK <= len(data):
+        last = data[at + 4 : at + 8] == _PNG_END
         at += _PNG_CHUNK + int.from_bytes(data[at : at + 4], 'big')
-    return at <= len(data)
+        if last:
+            return at <= len(data)
+    return False
 
 
 def _is_video(form: str) -> str:

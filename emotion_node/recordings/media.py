@@ -35,6 +35,7 @@ from emotion_node.recordings.media_container import (
 )
 from emotion_node.recordings.media_losses import MediaLosses
 from emotion_node.recordings.media_positions import Track
+from emotion_node.recordings.orientation import display_orientation
 
 _RESAMPLED_RATE: Final = 48_000
 
@@ -192,14 +193,14 @@ def read_media(
 
 def _image(frame: av.VideoFrame, rotation: int) -> Callable[[], npt.NDArray[np.uint8]]:
     """Return a function that decodes a frame and turns it upright."""
-    # The display matrix turns counter-clockwise.
-    turns = round((frame.rotation - rotation) / 90) % 4
+    orient = display_orientation(frame)
 
     def decode() -> npt.NDArray[np.uint8]:
         faults: list[str] = []
         image = attempt(lambda: frame.to_ndarray(format='bgr24'), faults.append)
         if image is None:
             raise ValueError(f'a frame cannot be converted: {faults[0]}')
-        return np.ascontiguousarray(np.rot90(image, turns)).astype(np.uint8, copy=False)
+        turned = np.rot90(orient(image.astype(np.uint8, copy=False)), -rotation // 90)
+        return np.ascontiguousarray(turned)
 
     return decode

@@ -226,11 +226,16 @@ class TestImages:
             decode_image(message, RECEIPT).decode()
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000, 'kB'
 
-    def test_a_png_whose_part_states_gigabytes_is_refused_before_it_takes_them(self) -> None:
+    @pytest.mark.parametrize('places', [3, 0], ids=['states', 'ends within what states'])
+    def test_a_png_whose_part_states_gigabytes_is_refused_before_it_takes_them(
+        self, places: int
+    ) -> None:
         pixels = np.random.default_rng(1).integers(0, 256, (40, 60, 3), np.uint8)
         whole = cv2.imencode('.png', pixels)[1].tobytes()
-        length = whole.index(b'IDAT') - 4
-        damaged = whole[:length] + b'\x7f' + whole[length + 1 :]
+        at = whole.index(b'IDAT')
+        # Either of gigabytes itself, or 5 bytes too long: the letters of "END" are a length then.
+        length = int.from_bytes(whole[at - 4 : at], 'big') + (5 << 8 * places)
+        damaged = whole[: at - 4] + length.to_bytes(4, 'big') + whole[at:]
         frame = decode_image(SimpleNamespace(header=header(), format='png', data=damaged), RECEIPT)
         with pytest.raises(MessageError, match='damaged or cut off'):
             frame.decode()

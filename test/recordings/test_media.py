@@ -5,8 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import struct
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -145,6 +148,7 @@ def write_rotated(path: Path, degrees: int) -> Path:
     """Write a video whose upper half is white, stored turned as a phone does."""
     upright = np.zeros((64, 96, 3), np.uint8)
     upright[:32] = 255
+    upright[:32, :16] = 128
     stored = np.ascontiguousarray(np.rot90(upright, -degrees // 90))
     with av.open(str(path), 'w') as container:
         video = container.add_stream('mpeg4', rate=10)
@@ -171,6 +175,39 @@ def test_a_phone_video_is_turned_upright(tmp_path: Path, degrees: int) -> None:
     assert image.shape == (64, 96, 3)
     assert image[:24].mean() > 200
     assert image[40:].mean() < 50
+
+
+@pytest.mark.parametrize(
+    ('matrix', 'undo'),
+    [
+        ((1, 0, 0, 1), lambda image: image),
+        ((-1, 0, 0, 1), lambda image: image[:, ::-1]),
+        ((1, 0, 0, -1), lambda image: image[::-1]),
+        ((-1, 0, 0, -1), lambda image: image[::-1, ::-1]),
+        ((0, 1, -1, 0), lambda image: np.rot90(image, -1)),
+        ((0, -1, 1, 0), lambda image: np.rot90(image, 1)),
+        ((0, 1, 1, 0), lambda image: image.transpose(1, 0, 2)),
+        ((0, -1, -1, 0), lambda image: np.rot90(image.transpose(1, 0, 2), 2)),
+    ],
+    ids=['as it is', 'mirrored', 'flipped', 'half turn', 'clockwise', 'counter-clockwise',
+         'mirrored and turned', 'mirrored and turned back'],
+)  # fmt: skip
+def test_what_a_front_camera_mirrors_is_shown_as_the_file_says(
+    tmp_path: Path, matrix: tuple[int, ...], undo: Callable[[Any], Any]
+) -> None:
+    path = write_rotated(tmp_path / 'a.mp4', 0)
+    stored = next(read_video(path)).decode()
+    data = path.read_bytes()
+    header = data.index(b'tkhd')  # of the video, the first track
+    a, b, c, d = (value << 16 for value in matrix)
+    one = struct.pack('>9i', a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    assert data[header + 44 : header + 80] == struct.pack('>9i', *IDENTITY)
+    path.write_bytes(data[: header + 44] + one + data[header + 80 :])
+    np.testing.assert_array_equal(next(read_video(path)).decode(), undo(stored))
+
+
+IDENTITY = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+"""The matrix in the header of a track: 16.16 numbers, the last column 2.30."""
 
 
 def test_a_camera_that_hangs_upside_down_is_turned(tmp_path: Path) -> None:
