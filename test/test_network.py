@@ -6,8 +6,11 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ COMMANDS = {
     'models': ['-m', 'emotion_node', 'models', 'verify'],
     'laboratory': ['-c', 'import emotion_lab.evaluation.text, onnxruntime, time; time.sleep(3)'],
     'view': ['-m', 'emotion_node', 'view', '--timeout', '1'],
+    'page': ['-m', 'emotion_node', 'view', '--web', '--port', '0'],
     'node': ['-m', 'emotion_node.ros.node'],
 }
 RUN_S = 12.0
@@ -34,6 +38,29 @@ def addresses_called(trace: str) -> set[tuple[str, int]]:
         for address in ADDRESS.findall(line):
             found.add((address[0] or address[1], int(port[1]) if port else 0))
     return found
+
+
+def open_page(process: subprocess.Popen[str]) -> None:
+    """Load the page with all that it refers to, and see that no other address answers."""
+    assert process.stdout is not None
+    address = next(line for line in process.stdout if line.startswith('page: ')).split()[1]
+    with urllib.request.urlopen(address) as answer:
+        text = answer.read().decode()
+    parts = set(re.findall(r'(?:src|href)="([^"#]+)"', text))
+    assert len(parts) > 3
+    for part in parts:
+        whole = urllib.parse.urljoin(address, part)
+        assert whole.startswith(address), 'everything comes from this machine'
+        with urllib.request.urlopen(whole) as answer:
+            assert answer.status == 200
+    port = urllib.parse.urlsplit(address).port
+    for other in own_addresses():
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((other, port), timeout=5.0)
+
+
+def own_addresses() -> list[str]:
+    return subprocess.run(['hostname', '-I'], capture_output=True, text=True).stdout.split()
 
 
 @pytest.mark.parametrize('name', COMMANDS)
@@ -62,16 +89,19 @@ def test_no_process_calls_anybody_or_writes_outside_its_places(name: str, tmp_pa
             *(part.format(out=tmp_path) for part in COMMANDS[name]),
         ],
         env=environment | {'HOME': str(home)},
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
         start_new_session=True,
     )
     try:
-        process.wait(RUN_S if name == 'node' else 120.0)
+        if name == 'page':
+            open_page(process)
+        process.communicate(timeout=RUN_S if name in ('node', 'page') else 120.0)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGINT)  # strace and what it watches
-        process.wait(30)
-    own = subprocess.run(['hostname', '-I'], capture_output=True, text=True).stdout.split()
-    local = {'0.0.0.0', '127.0.0.1', '239.255.0.1', '::1', *own}  # 239.255.0.1 is DDS discovery
+        process.communicate(timeout=30)
+    # 239.255.0.1 is DDS discovery.
+    local = {'0.0.0.0', '127.0.0.1', '239.255.0.1', '::1', *own_addresses()}
     called = addresses_called(trace.read_text(errors='replace'))
     assert {one for one in called if one[0] not in local or one[1] == 53} == set()
     written = [path.relative_to(home) for path in home.rglob('*') if path.is_file()]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from emotion_node.cli.page_options import add_page_options, page_arguments
 from emotion_node.cli.parameter_options import add_assignments
 from emotion_node.cli.processes import ProcessGroup
 from emotion_node.errors import UserError
@@ -53,10 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--compressed', action='store_true', help='the images of --image-topic are CompressedImage'
     )
-    parser.add_argument(
-        '--host', default='127.0.0.1', metavar='ADDRESS', help='address of the page (see view)'
-    )
-    parser.add_argument('--port', type=int, metavar='N', help='port of the page (see view)')
+    add_page_options(parser)
     parser.add_argument('--interim', action='store_true', help='also print interim estimates')
     add_assignments(parser)
     parser.add_argument(
@@ -161,7 +159,6 @@ def _node_command(args: argparse.Namespace, camera: str) -> list[str]:
 
 def _view_command(args: argparse.Namespace) -> list[str]:
     return [
-        *('-m', 'emotion_node', 'view', '--web', '--host', args.host),
-        *(() if args.port is None else ('--port', str(args.port))),
+        *('-m', 'emotion_node', 'view', '--web', *page_arguments(args)),
         *(['--interim'] if args.interim else []),
     ]

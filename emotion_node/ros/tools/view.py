@@ -17,6 +17,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rich.console import Console
 
 from emotion_msgs.msg import Emotion
+from emotion_node.cli.page_options import add_page_options
 from emotion_node.datatypes import Trigger
 from emotion_node.display.live_state import LiveState
 from emotion_node.display.plain_text import json_line, plain
@@ -79,16 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     page = parser.add_argument_group('page')
     page.add_argument('--web', action='store_true', help='also serve a page for the browser')
-    page.add_argument(
-        '--host',
-        default='127.0.0.1',
-        metavar='ADDRESS',
-        help='address that the page is served on (default 127.0.0.1: only this machine; any other '
-        'needs the token in the printed address)',
-    )
-    page.add_argument(
-        '--port', type=int, metavar='N', help='its port (default: the first free one from 8440)'
-    )
+    add_page_options(page)
     page.add_argument(
         '--image-topic',
         default='',
