@@ -11,7 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from emotion_lab.data.datasets import MeldUtterance, read_meld
+from emotion_lab.data.everyday import read_dailydialog, read_written
 from emotion_lab.data.noise import Condition
 from emotion_node.backends.text_input import MAX_TURNS
 
@@ -34,6 +37,7 @@ class Sample:
         speaker_id: who said it; empty when unknown.
         history: the turns before it in its dialogue, oldest first.
         group: its dialogue.
+        corpus: where it is from.
     """
 
     text: str
@@ -41,6 +45,7 @@ class Sample:
     speaker_id: str = ''
     history: tuple[PastTurn, ...] = ()
     group: int = 0
+    corpus: str = 'meld'
 
 
 class Speakers(enum.StrEnum):
@@ -51,13 +56,13 @@ class Speakers(enum.StrEnum):
     UNKNOWN = 'unknown'
 
 
-def with_history(turns: Sequence[tuple[int, PastTurn, int]]) -> list[Sample]:
+def with_history(turns: Sequence[tuple[int, PastTurn, int]], corpus: str = 'meld') -> list[Sample]:
     """Return a sample for each turn, given as dialogue, turn and label, in order of speaking."""
     samples: list[Sample] = []
     for dialogue, said in itertools.groupby(turns, key=lambda entry: entry[0]):
         past: tuple[PastTurn, ...] = ()
         for _, turn, label in said:
-            samples.append(Sample(turn.text, label, turn.speaker_id, past, dialogue))
+            samples.append(Sample(turn.text, label, turn.speaker_id, past, dialogue, corpus))
             past = (*past, turn)[-MAX_TURNS:]
     return samples
 
@@ -74,6 +79,38 @@ def meld_samples(split: str, condition: Condition, root: Path | None = None) -> 
             for row in read_meld(split, root)
         ]
     )
+
+
+def dailydialog_samples(
+    split: str, condition: Condition, root: Path | None = None
+) -> list[Sample]:
+    """Return a split of DailyDialog with its history, all of it under one condition."""
+    return with_history(
+        [
+            (
+                turn.dialogue,
+                PastTurn(turn.speaker, condition.apply(turn.text, f'{split} {place}')),
+                turn.label,
+            )
+            for place, turn in enumerate(read_dailydialog(split, root))
+        ],
+        'dailydialog',
+    )
+
+
+def written_samples(seed: int = 0) -> list[Sample]:
+    """Return the project's own sentences; half of them after one or two neutral ones."""
+    rng = np.random.default_rng(seed)
+    texts = read_written()
+    neutral = [one.text for one in texts if one.label == 0]
+    samples = []
+    for one in texts:
+        past = tuple(
+            PastTurn(('Alex', 'Robin')[rng.integers(2)], neutral[rng.integers(len(neutral))])
+            for _ in range(max(0, int(rng.integers(-1, 3))))
+        )
+        samples.append(Sample(one.text, one.label, 'Alex', past, corpus='written'))
+    return samples
 
 
 def _key(row: MeldUtterance) -> str:

@@ -1,8 +1,8 @@
 """Measure the text model on MELD: the shipped file, one utterance per call, as at run time.
 
 Each utterance is classified with the turns before it and letters for its speakers, as transcribed
-by people and under the conditions of `data.noise`. Everyday sentences to a robot are in
-`sentences`.
+by people and under the conditions of `data.noise`. So is DailyDialog's valid part, everyday
+dialogues of two people, where it is there. Everyday sentences to a robot are in `sentences`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from emotion_lab.data.datasets import SPLITS
+from emotion_lab.data.datasets import SPLITS, DatasetError
 from emotion_lab.data.metrics import (
     Array,
     IntArray,
+    accuracy,
     bootstrap_interval,
     confusion,
     expected_calibration_error,
@@ -35,6 +36,7 @@ from emotion_lab.data.noise import CONDITIONS
 from emotion_lab.data.samples import (
     Sample,
     Speakers,
+    dailydialog_samples,
     meld_samples,
     without_past,
     without_speakers,
@@ -45,6 +47,7 @@ from emotion_node.datatypes import NS_PER_MS
 from emotion_node.model_store.manifest import find_model
 
 ALONE: Final = 'alone'
+DAILYDIALOG_CONDITIONS: Final = ('gold', 'plain')
 READINGS: Final = (
     *(name for name in CONDITIONS if name != 'gold'),
     Speakers.NAMES.value,
@@ -119,7 +122,9 @@ def evaluate_text(
         `latency_ms_p95` of one call, `file_mb` of all the model's files, and what was measured;
         by condition X except gold, `X_weighted_f1`, its interval, `X_macro_f1` and `X_ece`; with
         names instead of letters `names_weighted_f1`, with unknown speakers
-        `unknown_weighted_f1`, and without the turns before `alone_weighted_f1`.
+        `unknown_weighted_f1`, and without the turns before `alone_weighted_f1`; in `dailydialog`,
+        empty where that is missing, `accuracy`, `weighted_f1`, `macro_f1` and `ece` of its valid
+        part by condition; in `sentences` those of `sentence_figures` by half.
 
     Raises:
         ModelError: the model cannot be used.
@@ -160,8 +165,26 @@ def evaluate_text(
         else:
             found = read_all(backend, samples, Speakers(name), name)
         figures[f'{name}_weighted_f1'] = weighted_f1(found.counts)
+    figures['dailydialog'] = _dailydialog(backend, data)
     sentences = read_sentences()
     figures['sentences'] = {half: sentence_figures(backend, sentences, half) for half in HALVES}
+    return figures
+
+
+def _dailydialog(backend: OnnxTextEmotion, data: Path | None) -> dict[str, dict[str, float]]:
+    figures = {}
+    for name in DAILYDIALOG_CONDITIONS:
+        try:
+            samples = dailydialog_samples('dev', CONDITIONS[name], data)
+        except DatasetError:
+            return {}
+        found = read_all(backend, samples, Speakers.LETTERS, f'DailyDialog, {name}')
+        figures[name] = {
+            'accuracy': accuracy(found.counts),
+            'weighted_f1': weighted_f1(found.counts),
+            'macro_f1': macro_f1(found.counts),
+            'ece': expected_calibration_error(found.scores, found.truth),
+        }
     return figures
 
 
@@ -219,6 +242,14 @@ def _table(figures: dict[str, Any]) -> Table:
     ):
         if f'{name}_weighted_f1' in figures:
             table.add_row(f'weighted F1, {description}', f'{figures[f"{name}_weighted_f1"]:.3f}')
+    if figures['dailydialog']:
+        table.add_section()
+    for name, one in figures['dailydialog'].items():
+        table.add_row(
+            f'DailyDialog valid, {CONDITIONS[name].description}',
+            'accuracy {accuracy:.3f}, weighted F1 {weighted_f1:.3f}, macro F1 {macro_f1:.3f}, '
+            'calibration error {ece:.3f}'.format_map(one),
+        )
     table.add_section()
     for half, one in figures['sentences'].items():
         markings = ', '.join(f'{name} {share:.3f}' for name, share in one['accuracy'].items())

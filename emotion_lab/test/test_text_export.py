@@ -112,6 +112,8 @@ def test_the_class_frequencies_of_dev_do_not_affect_the_choice(fair: tuple[Any, 
 def test_an_average_is_the_mean_of_its_models() -> None:
     states = [{'weight': torch.tensor([1.0, 5.0])}, {'weight': torch.tensor([3.0, 5.0])}]
     assert soup.average(states)['weight'].tolist() == [2.0, 5.0]
+    leaning = soup.average(states, (3.0, 1.0))['weight']
+    assert leaning.tolist() == (0.75 * states[0]['weight'] + 0.25 * states[1]['weight']).tolist()
 
 
 def test_runs_are_shown_with_their_mean_and_deviation(capsys: pytest.CaptureFixture[str]) -> None:

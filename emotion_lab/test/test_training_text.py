@@ -20,6 +20,7 @@ batches = pytest.importorskip('emotion_lab.training.text_batches', exc_type=Modu
 tokenizers = pytest.importorskip('tokenizers')
 torch = pytest.importorskip('torch')
 transformers = pytest.importorskip('transformers')
+choice = pytest.importorskip('emotion_lab.training.text_choice', exc_type=ModuleNotFoundError)
 teach = pytest.importorskip('emotion_lab.training.text_teach', exc_type=ModuleNotFoundError)
 variation = pytest.importorskip('emotion_lab.training.variation', exc_type=ModuleNotFoundError)
 
@@ -115,7 +116,7 @@ def test_samples_vary_as_in_the_recipe(data: Path, tmp_path: Path) -> None:
     builder, rng = run.builder, np.random.default_rng(0)
     sample = Sample('No!', 0, 'Ross', (PastTurn('Joey', 'Yes!'),))
 
-    def seen(**recipe: float) -> set[tuple[int, ...]]:
+    def seen(**recipe: Any) -> set[tuple[int, ...]]:
         config = dataclasses.replace(run.config, **recipe)
         return {tuple(variation.vary(sample, config, rng, builder).ids) for _ in range(20)}
 
@@ -125,13 +126,60 @@ def test_samples_vary_as_in_the_recipe(data: Path, tmp_path: Path) -> None:
     past = sample.history
     assert seen(alone_share=0) == {built('No!', past, 'Ross', names=True)}
     assert seen(alone_share=1) == {built('No!', (), 'Ross', names=True)}
-    letters = {'alone_share': 0.0, 'names_share': 0.0, 'letters_share': 1.0}
+    letters: dict[str, Any] = {'alone_share': 0.0, 'names_share': 0.0, 'letters_share': 1.0}
     assert seen(**letters) == {built('No!', past, 'Ross')}
-    unknown = {'alone_share': 0.0, 'names_share': 0.0, 'letters_share': 0.0}
+    unknown: dict[str, Any] = {'alone_share': 0.0, 'names_share': 0.0, 'letters_share': 0.0}
     assert seen(**unknown) == {built('No!', (PastTurn('', 'Yes!'),))}
     plain = {**unknown, 'plain_share': 1.0, 'noisy_share': 0.0}
     assert seen(**plain) == {built('no', (PastTurn('', 'yes'),))}
     assert len(seen(**{**plain, 'noisy_share': 1.0, 'max_wer': 0.9})) > 1
+    marked = {
+        built(text, (PastTurn('', past),))
+        for text in ('No', 'No.', 'No!')
+        for past in ('Yes', 'Yes.', 'Yes!')
+    }
+    assert seen(**unknown, marks_share=1.0) <= marked
+    # The marks of a corpus named there are free, those of another are not.
+    assert len(seen(**unknown, free_marks='meld')) > 1
+    assert len(seen(**unknown, free_marks='goemotions')) == 1
+    # Whisper always writes a full stop or more.
+    assert len(seen(**unknown, whisper_share=1.0)) > 1
+
+
+def test_corpora_are_mixed_and_a_fold_of_meld_is_kept_to_choose_by(
+    data: Path, tmp_path: Path
+) -> None:
+    flags = ('--corpus', 'meld,goemotions,written', '--per-class', '3', '--meld-fold', '2')
+    run, _ = trainer(data, tmp_path / 'run', *flags, '--written-per-class', '5')
+    drawn = batches.draw_samples(run.train, run.config, np.random.default_rng(0))
+    counts = Counter((run.train[i].corpus, run.train[i].label) for i in drawn)
+    assert counts['goemotions', 0] == counts['goemotions', 1] == 3
+    assert counts['written', 0] == 10
+    assert {counts['written', label] for label in range(1, len(LABELS))} == {5}
+    groups = {sample.group % 2 for sample in run.train if sample.corpus == 'meld'}
+    assert groups == {1}
+    kept = {sample.text for sample in run.dev['meld gold']}
+    assert not kept & {sample.text for sample in run.train}
+    assert len(kept) > 7
+
+
+def test_merit_counts_television_dialogues_and_sentences_alike() -> None:
+    def merit(meld: float, dialogues: float, sentences: float) -> float:
+        names = {
+            'meld gold': meld,
+            'meld plain': meld,
+            'meld wer35': 0.0,
+            'dailydialog gold': dialogues,
+            'sentences plain': sentences,
+            'exclaimed': 0.0,
+        }
+        keys = ('accuracy', 'weighted_f1', 'macro_f1')
+        found: float = choice.merit({name: dict.fromkeys(keys, x) for name, x in names.items()})
+        return found
+
+    assert merit(0.6, 0.3, 0.9) == pytest.approx(0.6)
+    gains = [merit(*row) for row in ((0.9, 0.3, 0.3), (0.3, 0.9, 0.3), (0.3, 0.3, 0.9))]
+    assert gains == pytest.approx([0.5] * 3)
 
 
 def test_consistency_shows_a_sample_as_transcribed_and_as_it_would_be_varied(
@@ -222,7 +270,7 @@ def test_other_encoders_are_trained_the_same_way(data: Path, tmp_path: Path) -> 
     ).save_pretrained(folder)
     tokenizer.save(str(folder / 'tokenizer.json'))
     run, _ = trainer(data, tmp_path / 'run', '--encoder', str(folder), '--plain-share', '0')
-    assert list(run.dev) == ['gold']
+    assert not any(name.endswith(('plain', 'wer35')) for name in run.dev if 'meld' in name)
     run.run()
     scores = teach.teacher_scores(tmp_path / 'run', run.train, bfloat16=False)
     assert scores.shape == (24, 7)

@@ -1,7 +1,7 @@
-"""Fine-tune a sentence encoder to classify MELD utterances, with their dialogue history.
+"""Fine-tune a sentence encoder to classify utterances, with their dialogue history.
 
-The model is that of `text_model`. The epoch with the best mean of weighted F1 on MELD dev, as
-transcribed and in lower case without punctuation, is kept; MELD test is not read here.
+The model is that of `text_model`. The epoch that `text_choice` values most is kept: by MELD dev,
+DailyDialog and everyday sentences together. No test part is read here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,45 +18,19 @@ from torch import nn
 from tqdm import tqdm
 from transformers import get_linear_schedule_with_warmup
 
-from emotion_lab.data.metrics import (
-    accuracy,
-    confusion,
-    expected_calibration_error,
-    macro_f1,
-    weighted_f1,
-)
-from emotion_lab.data.noise import CONDITIONS
-from emotion_lab.data.samples import Sample, meld_samples
 from emotion_lab.training.recipes import parse_recipe
 from emotion_lab.training.run_state import LATEST, LOG, write_checkpoint
 from emotion_lab.training.teaching import read_teaching
 from emotion_lab.training.text_batches import Batch, draw_samples, epoch_batches, read_corpus
+from emotion_lab.training.text_choice import Figures, choice_sets, measure_choice, merit
 from emotion_lab.training.text_model import (
     BEST,
     TextClassifier,
     TextTraining,
     collate,
     input_builder,
-    predict_logits,
 )
 from emotion_node.labels import LABELS
-
-DEV_CONDITIONS: Final = ('gold', 'plain', 'wer35')
-CHOOSING: Final = ('gold', 'plain')
-"""The best epoch is that with the highest mean weighted F1 on dev under these."""
-
-
-def figures(logits: torch.Tensor, samples: Sequence[Sample]) -> dict[str, float]:
-    """Return accuracy, weighted F1, macro F1 and calibration error of (n, 7) logits."""
-    scores = logits.softmax(-1).double().numpy()
-    truth = np.array([sample.label for sample in samples], dtype=np.int64)
-    counts = confusion(truth, scores.argmax(axis=1))
-    return {
-        'accuracy': accuracy(counts),
-        'weighted_f1': weighted_f1(counts),
-        'macro_f1': macro_f1(counts),
-        'ece': expected_calibration_error(scores, truth),
-    }
 
 
 def divergence(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
@@ -84,11 +58,7 @@ class Trainer:
         self.out.mkdir(parents=True, exist_ok=True)
         self.builder = input_builder(config)
         self.train = read_corpus(config)
-        # A model trained on transcripts only, such as a teacher, is not measured on plain text.
-        self.dev = {
-            name: meld_samples('dev', CONDITIONS[name], config.data_folder)
-            for name in (DEV_CONDITIONS if config.plain_share else ('gold',))
-        }
+        self.dev = choice_sets(config)
         self.targets = self._targets()
         self.model = TextClassifier(config)
         if config.start:
@@ -119,25 +89,26 @@ class Trainer:
             loss = self._train_epoch()
             self.epoch += 1
             dev = self.evaluate()
-            chosen_by = float(
-                np.mean([dev[name]['weighted_f1'] for name in CHOOSING if name in dev])
-            )
+            chosen_by = merit(dev)
             better = chosen_by > self.best
             self.best = max(self.best, chosen_by)
-            self._log({'epoch': self.epoch, 'train_loss': loss, 'dev': dev, 'best': better})
+            self._log(
+                {
+                    'epoch': self.epoch,
+                    'train_loss': loss,
+                    'dev': dev,
+                    'merit': chosen_by,
+                    'best': better,
+                }
+            )
             if better:
                 self._save_weights()
             self._save_checkpoint()
         return self.best
 
-    def evaluate(self) -> dict[str, dict[str, float]]:
-        """Return the figures on dev by condition, with letters for the speakers."""
-        found = {}
-        for name, samples in self.dev.items():
-            inputs = [self.builder.build(s.text, s.history, s.speaker_id) for s in samples]
-            logits = predict_logits(self.model, inputs, bfloat16=self.config.bfloat16)
-            found[name] = figures(logits, samples)
-        return found
+    def evaluate(self) -> Figures:
+        """Return the figures on what is chosen by."""
+        return measure_choice(self.model, self.config, self.dev)
 
     def resume(self) -> None:
         """Continue from the last complete epoch.
@@ -229,5 +200,5 @@ def main(args: Sequence[str] | None = None) -> int:
     if resume:
         trainer.resume()
     best = trainer.run()
-    print(f'best mean weighted F1 on dev {best:.4f}; weights in {Path(config.out) / BEST}')
+    print(f'best merit on dev {best:.4f}; weights in {Path(config.out) / BEST}')
     return 0

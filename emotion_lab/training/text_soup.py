@@ -13,14 +13,22 @@ from typing import Any
 
 import torch
 
+from emotion_lab.training.text_choice import choice_sets, measure_choice, merit
 from emotion_lab.training.text_model import BEST, TextClassifier, TextTraining
-from emotion_lab.training.text_runs import measure
 
 
-def average(states: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """Return the mean of each weight."""
+def average(
+    states: Sequence[dict[str, torch.Tensor]], shares: Sequence[float] = ()
+) -> dict[str, torch.Tensor]:
+    """Return the mean of each weight; `shares` are those of the runs, equal if empty."""
+    parts = torch.tensor(shares or [1.0] * len(states))
+    parts = parts / parts.sum()
     return {
-        name: torch.stack([state[name].float() for state in states]).mean(0) for name in states[0]
+        name: sum(
+            (part * state[name].float() for part, state in zip(parts, states, strict=True)),
+            torch.tensor(0.0),
+        )
+        for name in states[0]
     }
 
 
@@ -33,6 +41,9 @@ def main(args: Sequence[str] | None = None) -> int:
     )
     parser.add_argument('runs', type=Path, nargs='+', help='folders of training runs')
     parser.add_argument('--out', type=Path, required=True, help='folder of the average')
+    parser.add_argument(
+        '--weights', type=float, nargs='+', help='of the runs, in their order; equal by default'
+    )
     given = parser.parse_args(args)
     states: list[dict[str, Any]] = [
         torch.load(run / BEST, weights_only=True) for run in given.runs
@@ -40,8 +51,9 @@ def main(args: Sequence[str] | None = None) -> int:
     config = TextTraining(**states[0]['config'])
     torch.set_num_threads(config.threads)
     model = TextClassifier(config)
-    model.load_state_dict(average([state['model'] for state in states]))
+    model.load_state_dict(average([state['model'] for state in states], given.weights or ()))
     given.out.mkdir(parents=True, exist_ok=True)
     torch.save({'model': model.state_dict(), 'config': states[0]['config']}, given.out / BEST)
-    print(json.dumps(measure(model, config, 'dev'), indent=2))
+    found = measure_choice(model, config, choice_sets(config))
+    print(json.dumps(found | {'merit': merit(found)}, indent=2))
     return 0

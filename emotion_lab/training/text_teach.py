@@ -17,8 +17,8 @@ import torch
 from emotion_lab.data.noise import CONDITIONS
 from emotion_lab.data.samples import Sample, meld_samples
 from emotion_lab.training.teaching import Scores, write_teaching
-from emotion_lab.training.text import figures
 from emotion_lab.training.text_batches import read_corpus
+from emotion_lab.training.text_choice import figures
 from emotion_lab.training.text_model import TextTraining, input_builder, predict_logits
 from emotion_lab.training.text_runs import load_classifier
 
