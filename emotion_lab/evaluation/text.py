@@ -41,7 +41,8 @@ from emotion_lab.data.samples import (
     without_past,
     without_speakers,
 )
-from emotion_lab.evaluation.sentences import HALVES, read_sentences, sentence_figures
+from emotion_lab.data.sentences import HALVES, read_sentences
+from emotion_lab.evaluation.sentences import sentence_figures
 from emotion_node.backends.text_onnx import OnnxTextEmotion
 from emotion_node.datatypes import NS_PER_MS
 from emotion_node.model_store.manifest import find_model

@@ -23,7 +23,7 @@ from emotion_lab.data.everyday import (
 from emotion_lab.data.marks import draw_marks
 from emotion_lab.data.noise import CONDITIONS, plain_text
 from emotion_lab.data.samples import PastTurn, dailydialog_samples, written_samples
-from emotion_lab.evaluation.sentences import read_sentences
+from emotion_lab.data.sentences import read_sentences
 from emotion_node.labels import LABELS
 
 

@@ -6,14 +6,8 @@ from collections import Counter
 
 import numpy as np
 
-from emotion_lab.evaluation.sentences import (
-    HALVES,
-    MARKINGS,
-    plain,
-    read_sentences,
-    sentence_figures,
-    swapped,
-)
+from emotion_lab.data.sentences import HALVES, MARKINGS, plain, read_sentences, swapped
+from emotion_lab.evaluation.sentences import sentence_figures
 from emotion_node.datatypes import ModalityEmotion, ModelInfo
 from emotion_node.labels import LABELS, Modality
 

@@ -22,7 +22,7 @@ from emotion_lab.data.metrics import (
 )
 from emotion_lab.data.noise import CONDITIONS
 from emotion_lab.data.samples import Sample, dailydialog_samples, meld_samples
-from emotion_lab.evaluation.sentences import MARKINGS, read_sentences, swapped
+from emotion_lab.data.sentences import MARKINGS, read_sentences, swapped
 from emotion_lab.training.text_batches import in_fold
 from emotion_lab.training.text_model import (
     TextClassifier,
