@@ -16,6 +16,7 @@ from emotion_node.core.hearing.holes import Holes
 from emotion_node.core.hearing.level_monitor import LevelMonitor
 from emotion_node.core.hearing.lookahead import Lookahead
 from emotion_node.core.hearing.muted_spans import MutedSpans
+from emotion_node.core.hearing.quiet_speech import QuietSpeech
 from emotion_node.core.hearing.reorder import ReorderBuffer
 from emotion_node.core.hearing.segmenter import SpeechSegmenter, required_capacity
 from emotion_node.core.hearing.stats import HearingStats, RecentLoss
@@ -84,6 +85,7 @@ class Hearing:
         self.channels = ChannelMixer(audio.channel)
         self.levels = LevelMonitor()
         self._activation = segmenter.activation_threshold
+        self._quiet = QuietSpeech(vad, self._frame_ns, self._activation)
         self._reorder = ReorderBuffer()
         self._timeline = Timeline(audio, segmenter.min_silence_duration)
         self._lookahead = Lookahead(self._timeline)
@@ -231,6 +233,7 @@ class Hearing:
             # The previous stretch may have been rounded up to a whole sample.
             start_ns = max(start_ns, self.heard_ns)
         self._resampler = self._make_resampler(chunk.rate)
+        self._quiet.reset()
         self._buffer.begin(start_ns, chunk.clock_source)
         self._vad.reset()
         self._segmenter.begin(start_ns)
@@ -272,7 +275,7 @@ class Hearing:
                 segmenter.begin(start_ns)
             frame = buffer.read(start_ns, self._position_ns)
             probability = self._vad.probability(frame)
-            if probability >= self._activation:
+            if probability >= self._activation or self._quiet.is_speech(frame):
                 self.levels.add_speech(frame, frame_ns / NS_PER_S)
             yield from segmenter.push_frame(start_ns, probability)
         self.heard_ns = self._position_ns

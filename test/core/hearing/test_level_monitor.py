@@ -9,14 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from support.recordings import conversation_sound
-from support.speech import chunks, noise, silence
+from support.speech import LoudnessVad, chunks, noise, silence
 
 from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import Config
 from emotion_node.core.hearing.level_monitor import LevelMonitor
 from emotion_node.core.hearing.level_problems import LevelProblem
+from emotion_node.core.hearing.quiet_speech import QuietSpeech
 from emotion_node.core.hearing.stream import Hearing
-from emotion_node.datatypes import SAMPLE_RATE, FloatArray
+from emotion_node.datatypes import NS_PER_SAMPLE, SAMPLE_RATE, FloatArray
 from emotion_node.factory import load_vad
 from emotion_node.recordings.media import read_audio
 
@@ -175,7 +176,7 @@ def test_unsigned_samples_read_as_signed_are_recognised() -> None:
     assert '+0.50 of full scale' in text
 
 
-@pytest.mark.parametrize('decibels', [-40, -50])
+@pytest.mark.parametrize('decibels', [-40, -50, -55, -60])
 def test_speech_that_is_far_too_quiet_is_reported_with_its_level(decibels: float) -> None:
     kind, text = problem(pcm(louder(decibels)))
     assert kind is LevelProblem.QUIET_SPEECH
@@ -190,9 +191,36 @@ def test_one_step_of_16_bits_is_no_microphone() -> None:
     assert (kind, '-90 dBFS' in text) == (LevelProblem.TINY, True)
 
 
-@pytest.mark.parametrize('level', [0.0001, 0.001, 0.01])
+@pytest.mark.parametrize('level', [0.00003, 0.0001, 0.001, 0.01])
 def test_a_quiet_room_is_no_problem(level: float) -> None:
     assert not monitored(pcm(noise(40.0, level))).summary()
+
+
+@pytest.mark.parametrize('level', [0.0001, 0.00005])
+def test_hum_and_clicks_in_a_quiet_room_are_no_speech(level: float) -> None:
+    rng = np.random.default_rng(3)
+    times = np.arange(40 * SAMPLE_RATE) / SAMPLE_RATE
+    hum = level * np.sin(2 * np.pi * 100 * times) * (1 + 0.5 * np.sin(2 * np.pi * 0.7 * times))
+    clicks = 20 * level * (rng.random(len(times)) < 1e-4)
+    room = hum + clicks + level * rng.standard_normal(len(times))
+    assert not monitored(pcm(room.astype(np.float32))).summary()
+
+
+def test_the_detector_is_asked_again_only_where_it_is_far_too_quiet() -> None:
+    class Counting(LoudnessVad):
+        asked = 0
+
+        def probability(self, frame: FloatArray) -> float:
+            Counting.asked += 1
+            return super().probability(frame)
+
+    vad = Counting()
+    quiet = QuietSpeech(vad, vad.frame_samples * NS_PER_SAMPLE, 0.5)
+    for level, expected in ((0.01, 0), (0.0001, 100), (0.0, 100)):
+        quiet.reset()
+        for frame in np.array_split(noise(5.0, level)[: 100 * vad.frame_samples], 100):
+            quiet.is_speech(frame)
+        assert Counting.asked == expected
 
 
 @pytest.mark.parametrize('decibels', [-25, -12, 0, 6])
