@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.tiny_classifiers import save_answering, tiny_shape
 
 from emotion_node.config import FaceConfig
 from emotion_node.datatypes import Reason
@@ -25,21 +26,8 @@ transformers = pytest.importorskip('transformers')
 def build(folder: Path, labels: Sequence[str], shares: Sequence[float]) -> Path:
     """Write a tiny vision transformer that always answers with the same probabilities."""
     torch.manual_seed(0)
-    config = transformers.ViTConfig(
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        image_size=32,
-        patch_size=8,
-        id2label=dict(enumerate(labels)),
-        label2id={label: place for place, label in enumerate(labels)},
-    )
-    model = transformers.ViTForImageClassification(config)
-    with torch.no_grad():
-        model.classifier.weight.zero_()
-        model.classifier.bias.copy_(torch.tensor(np.log(shares)))
-    model.save_pretrained(folder)
+    config = transformers.ViTConfig(image_size=32, patch_size=8, **tiny_shape(labels))
+    save_answering(transformers.ViTForImageClassification(config), shares, folder)
     processor = {'image_processor_type': 'ViTImageProcessor', 'size': {'height': 32, 'width': 32}}
     (folder / 'preprocessor_config.json').write_text(json.dumps(processor))
     return folder

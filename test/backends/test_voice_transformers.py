@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.recordings import noise
+from support.tiny_classifiers import save_answering, tiny_shape
 
 from emotion_node.config import VoiceConfig, make_config
 from emotion_node.datatypes import (
@@ -36,24 +37,15 @@ def build(
     """Write a tiny wav2vec 2.0 that always answers with the same probabilities."""
     torch.manual_seed(0)
     config = transformers.Wav2Vec2Config(
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
         conv_dim=(8, 8),
         conv_kernel=(10, 8),
         conv_stride=(5, 8),
         num_conv_pos_embeddings=4,
         num_conv_pos_embedding_groups=2,
         classifier_proj_size=8,
-        id2label=dict(enumerate(labels)),
-        label2id={label: place for place, label in enumerate(labels)},
+        **tiny_shape(labels),
     )
-    model = transformers.Wav2Vec2ForSequenceClassification(config)
-    with torch.no_grad():
-        model.classifier.weight.zero_()
-        model.classifier.bias.copy_(torch.tensor(np.log(shares)))
-    model.save_pretrained(folder)
+    save_answering(transformers.Wav2Vec2ForSequenceClassification(config), shares, folder)
     transformers.Wav2Vec2FeatureExtractor(sampling_rate=rate).save_pretrained(folder)
     return folder
 
