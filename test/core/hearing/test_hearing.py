@@ -198,6 +198,33 @@ def test_audio_whose_stamps_jitter_gives_the_same_utterances(jitter_ms: int) -> 
     assert found == [pytest.approx(one, abs=0.3) for one in expected]
 
 
+@pytest.mark.parametrize('late_ms', [45, 67, 390, 700])
+@pytest.mark.parametrize('size', [320, 1024, 4096])
+def test_a_driver_that_is_late_changes_nothing(size: int, late_ms: int) -> None:
+    """It stamps before a blocking read, and catches up without losing a sample."""
+    audio = chunks(sound(*FOUR_SENTENCES, (1.0, 0.0)), [size])
+    stamps, now_ns = [], STAMP
+    stalls = range(SAMPLE_RATE // size, len(audio) - SAMPLE_RATE // size, 2 * SAMPLE_RATE // size)
+    for n, one in enumerate(audio):
+        stamps.append(now_ns)
+        now_ns = max(now_ns, one.stamp_ns + one.duration_ns)
+        now_ns += late_ms * NS_PER_MS * (n in stalls)
+    hearing = make_hearing()
+    found = process(restamped(audio, stamps), hearing)
+    assert described(found) == described(process(audio))
+    assert hearing.stats.lost_ns == 0
+
+
+@pytest.mark.parametrize('size', [320, 4096])
+def test_audio_that_gets_out_of_order_in_fours_changes_nothing(size: int) -> None:
+    audio = chunks(sound(*FOUR_SENTENCES, (1.0, 0.0)), [size])
+    begin = 2 * SAMPLE_RATE // size
+    order = list(range(begin))
+    order += [first + k for first in range(begin, len(audio) - 3, 4) for k in (3, 2, 1, 0)]
+    order += range(len(order), len(audio))
+    assert described(process([audio[n] for n in order])) == described(process(audio))
+
+
 def test_audio_out_of_order_gives_the_same_utterances() -> None:
     audio = chunks(sound(*FOUR_SENTENCES, (1.0, 0.0)))
     expected, _ = speech_times(audio)
