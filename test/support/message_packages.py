@@ -88,7 +88,7 @@ def importable(package: MessagePackage, cache: Path) -> Iterator[None]:
     if importlib.util.find_spec(package.name) is not None:
         yield
         return
-    with (cache / 'lock').open('w') as lock:
+    with (cache / f'{package.name}.lock').open('w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # of several test processes, one builds
         prefix = build(package, cache)
     packages = str(next(prefix.glob('lib/python*/site-packages')))
