@@ -176,7 +176,8 @@ class Timeline:
     def falls_back(self, chunk: AudioChunk, following: AudioChunk) -> bool:
         """Return whether the stamp after a chunk is too early for the chunk's own to be right."""
         early_ns = chunk.stamp_ns + chunk.duration_ns - following.stamp_ns
-        return early_ns > max(TOLERANCE_NS, self._window.spread())
+        scatter_ns = min(self._window.spread(), chunk.duration_ns // 2)
+        return early_ns > max(TOLERANCE_NS, scatter_ns)
 
     def _place_by_pace(
         self, chunk: AudioChunk, expected_ns: int, deviation_ns: int
