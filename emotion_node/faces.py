@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -104,6 +104,10 @@ class FaceMesh:
     def best(self) -> Landmarks:
         """The most precise landmarks there are."""
         return self.landmarks if self.detail is None else self.detail
+
+
+KeptFace = npt.NDArray[Any]
+"""What is kept of one face in one frame, to read its expression later (see `FaceEmotion`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from emotion_node.faces import (
     FaceRegion,
     FaceSequence,
     Image,
+    KeptFace,
 )
 
 
@@ -216,9 +217,10 @@ class FaceFinder(Protocol):
 
 
 class FaceEmotion(Protocol):
-    """Emotion of a face, from each frame first, then over an utterance.
+    """Emotion of a face: what is kept of each frame, an answer about it, one about an utterance.
 
-    Of a frame only a row of numbers is kept, so images need not be stored.
+    Most frames show faces whose expression nobody asks about. So little is done about each, and
+    little is kept of it; `observe` is called once the face is known to be the speaker's.
     """
 
     @property
@@ -236,8 +238,15 @@ class FaceEmotion(Protocol):
         """Minimum time between two frames in which a face is observed."""
         ...
 
-    def observe(self, mesh: FaceMesh) -> FloatArray:
-        """Return the (width,) float32 row of one face in one frame."""
+    def keep(self, mesh: FaceMesh) -> KeptFace:
+        """Return what `observe` needs of one face in one frame: a small image, or numbers."""
+        ...
+
+    def observe(self, kept: KeptFace) -> FloatArray:
+        """Return the (width,) float32 row of one face in one frame.
+
+        May be called by another thread than `keep`.
+        """
         ...
 
     def estimate(self, seen: FaceSequence) -> ModalityEmotion:

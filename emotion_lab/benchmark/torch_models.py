@@ -32,7 +32,7 @@ from emotion_node.datatypes import (
     Reason,
     Utterance,
 )
-from emotion_node.faces import FaceMesh, FaceSequence
+from emotion_node.faces import FaceMesh, FaceSequence, KeptFace
 from emotion_node.labels import LABELS, Modality
 
 VERSION = 'torch, random weights'
@@ -98,9 +98,13 @@ class TorchFace:
         self._net = FaceNet(FaceTraining()).eval()
         self._run(np.zeros((SIDE, SIDE), np.float32))
 
-    def observe(self, mesh: FaceMesh) -> FloatArray:
+    def keep(self, mesh: FaceMesh) -> KeptFace:
+        """Return the face as `face_image` does."""
+        return face_image(mesh)
+
+    def observe(self, kept: KeptFace) -> FloatArray:
         """Return (8,) logarithms of probabilities."""
-        scores = np.maximum(self._run(face_image(mesh).astype(np.float32)), FLOOR)
+        scores = np.maximum(self._run(kept.astype(np.float32)), FLOOR)
         return np.asarray(np.log(scores), np.float32)
 
     def estimate(self, seen: FaceSequence) -> ModalityEmotion:

@@ -260,7 +260,7 @@ def test_too_few_frames_are_absent_with_the_reason(backend: OnnxLandmarkEmotion)
 
 
 def test_a_mesh_that_is_no_face_gives_no_points(backend: OnnxLandmarkEmotion) -> None:
-    assert np.isnan(backend.observe(mesh(np.zeros((478, 3), np.float32)))).all()
+    assert np.isnan(backend.keep(mesh(np.zeros((478, 3), np.float32)))).all()
     assert backend.width == len(resting())
 
 

@@ -39,7 +39,7 @@ from emotion_node.datatypes import (
     SpeechEnded,
     SpeechEvent,
 )
-from emotion_node.faces import FaceMesh, FaceSequence
+from emotion_node.faces import FaceMesh, FaceSequence, KeptFace
 from emotion_node.factory import Models, build_hearing, load_vad
 from emotion_node.labels import Modality
 from emotion_node.recordings.media import read_media
@@ -73,10 +73,14 @@ class Recorder:
         self.period_ns = 0
         self.last: FaceSequence | None = None
 
-    def observe(self, mesh: FaceMesh) -> FloatArray:
+    def keep(self, mesh: FaceMesh) -> FloatArray:
         """Return the points of a face; NaN when it is none."""
         row = read_points(mesh)
         return np.full(WIDTH, np.nan, np.float32) if row is None else row
+
+    def observe(self, kept: KeptFace) -> FloatArray:
+        """Return the same points."""
+        return kept
 
     def estimate(self, seen: FaceSequence) -> ModalityEmotion:
         """Keep the sequence."""

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO
 
 from rich.console import Console
@@ -156,8 +156,12 @@ class Annotator:
     def _run_pipeline(
         self, recording: Recording, outputs: _Outputs, advance: Callable[[int], None]
     ) -> Hearing:
+        # Nobody waits for an answer here, so what is worked out in a pause is lost where speech
+        # goes on; without that the results are the same.
+        config = self._options.config
+        config = replace(config, speculation=replace(config.speculation, enabled=False))
         pipeline: Pipeline = build_pipeline(
-            self._options.config, self._models, Guard(self.timings, self._on_fault)
+            config, self._models, Guard(self.timings, self._on_fault)
         )
         steps = recording.steps()
         while True:

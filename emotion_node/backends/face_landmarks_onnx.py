@@ -18,7 +18,7 @@ from emotion_node.datatypes import (
     ModalityEmotion,
     Reason,
 )
-from emotion_node.faces import FaceMesh, FaceSequence
+from emotion_node.faces import FaceMesh, FaceSequence, KeptFace
 from emotion_node.labels import Modality
 from emotion_node.model_store.manifest import ModelEntry
 
@@ -72,10 +72,14 @@ class OnnxLandmarkEmotion(OnnxModel):
         """Answer once about a second of a face."""
         self.run(np.zeros((RATE, self.width), np.float32), np.ones(RATE, np.float32))
 
-    def observe(self, mesh: FaceMesh) -> FloatArray:
+    def keep(self, mesh: FaceMesh) -> FloatArray:
         """Return the (width,) float32 numbers kept of one frame; NaN when it shows no face."""
         row = self._read(mesh)
         return np.full(self.width, np.nan, np.float32) if row is None else row
+
+    def observe(self, kept: KeptFace) -> FloatArray:
+        """Return the same numbers."""
+        return kept
 
     def estimate(self, seen: FaceSequence) -> ModalityEmotion:
         """Return the emotion that the face expresses.

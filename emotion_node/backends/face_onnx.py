@@ -10,7 +10,7 @@ from emotion_node.backends.face_image import SIDE, face_image
 from emotion_node.backends.face_pooling import expression_row, pool_emotion
 from emotion_node.backends.onnx import LABEL_COUNT, OnnxModel, Signature
 from emotion_node.datatypes import NS_PER_S, FloatArray, ModalityEmotion
-from emotion_node.faces import FaceMesh, FaceSequence, Image
+from emotion_node.faces import FaceMesh, FaceSequence, Image, KeptFace
 from emotion_node.labels import LABELS
 
 EXPRESSIONS: Final = (*LABELS, 'contempt')
@@ -47,9 +47,17 @@ class OnnxFaceEmotion(OnnxModel):
         (scores,) = self._call({INPUT: image[None].astype(np.float32)})
         return np.asarray(scores[0], np.float32)
 
-    def observe(self, mesh: FaceMesh) -> FloatArray:
+    def keep(self, mesh: FaceMesh) -> Image:
+        """Return the face as `face_image` does.
+
+        Raises:
+            ValueError: the landmarks are broken.
+        """
+        return face_image(mesh)
+
+    def observe(self, kept: KeptFace) -> FloatArray:
         """Return (8,) logarithms of the probabilities of `EXPRESSIONS`."""
-        return expression_row(self.run(face_image(mesh)))
+        return expression_row(self.run(kept))
 
     def estimate(self, seen: FaceSequence) -> ModalityEmotion:
         """Return the emotion that a face shows over an utterance, as `pool_emotion` does."""

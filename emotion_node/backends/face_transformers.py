@@ -17,7 +17,7 @@ from emotion_node.backends.face_pooling import expression_row, pool_emotion
 from emotion_node.backends.transformers_classifier import Kind, TransformersClassifier
 from emotion_node.config import FaceConfig
 from emotion_node.datatypes import NS_PER_S, FloatArray, ModalityEmotion, ModelInfo
-from emotion_node.faces import FaceMesh, FaceSequence
+from emotion_node.faces import FaceMesh, FaceSequence, KeptFace
 from emotion_node.labels import LABELS, Modality
 
 KIND: Final = Kind(
@@ -55,14 +55,21 @@ class TransformersFaceEmotion:
         """Name and, of a model from the hub, the beginning of its revision."""
         return self._classifier.info
 
-    def observe(self, mesh: FaceMesh) -> FloatArray:
+    def keep(self, mesh: FaceMesh) -> KeptFace:
+        """Return the face as `face_colour_image` does.
+
+        Raises:
+            ValueError: the landmarks are broken.
+        """
+        return face_colour_image(mesh, SIDE)
+
+    def observe(self, kept: KeptFace) -> FloatArray:
         """Return (8,) logarithms of the probabilities of the seven labels and of the rest.
 
         Raises:
-            ValueError: the model's output is not finite, or the landmarks are broken.
+            ValueError: the model's output is not finite.
         """
-        image = face_colour_image(mesh, SIDE)
-        scores, mapped = self._classifier.emotions(self._inputs(image))
+        scores, mapped = self._classifier.emotions(self._inputs(kept))
         return expression_row(np.append(scores, np.float32(max(1.0 - mapped, 0.0))))
 
     def estimate(self, seen: FaceSequence) -> ModalityEmotion:

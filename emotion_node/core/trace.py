@@ -36,6 +36,12 @@ class Trace:
         self._rows[self._size] = row
         self._size += 1
 
+    def fill(self, stamp_ns: int, first: int, values: FloatArray) -> None:
+        """Write values into the row of a stamp, from column `first` on, if it is still held."""
+        k = int(np.searchsorted(self._stamps[: self._size], stamp_ns, 'left'))
+        if k < self._size and self._stamps[k] == stamp_ns:
+            self._rows[k, first : first + len(values)] = values
+
     def between(self, start_ns: int, end_ns: int) -> tuple[Stamps, FloatArray]:
         """Return copies of the stamps, (n,), and rows, (n, width), in [start_ns, end_ns]."""
         stamps = self._stamps[: self._size]

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Final, NoReturn, TypeVar
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.logging import get_logger
 from rclpy.node import Node
@@ -22,6 +22,7 @@ from rclpy.utilities import remove_ros_args, try_shutdown
 
 from emotion_node.cli.guard import guard
 from emotion_node.errors import UserError
+from emotion_node.ros.executor import NodeExecutor
 from emotion_node.ros.periods import STOP_CHECK_S
 from emotion_node.ros.security import security_explained
 
@@ -160,7 +161,7 @@ def run_node(
             node = make()
         if not start(node):
             return 1 if rclpy.ok() and not stop.is_set() else 0
-        with SingleThreadedExecutor() as executor:
+        with NodeExecutor() as executor:
             executor.add_node(node)
             while not stop.is_set() and rclpy.ok():
                 executor.spin_once(timeout_sec=STOP_CHECK_S)

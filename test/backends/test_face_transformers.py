@@ -56,7 +56,7 @@ def mesh() -> FaceMesh:
 
 
 def seen(model: Any, quality: Sequence[float] = (1.0, 1.0, 1.0)) -> FaceSequence:
-    rows = np.array([model.observe(mesh()) for _ in quality], np.float32)
+    rows = np.array([model.observe(model.keep(mesh())) for _ in quality], np.float32)
     stamps = np.arange(len(rows), dtype=np.int64) * model.period_ns
     return FaceSequence(stamps, rows, np.array(quality, np.float32))
 
@@ -64,7 +64,7 @@ def seen(model: Any, quality: Sequence[float] = (1.0, 1.0, 1.0)) -> FaceSequence
 def test_its_labels_become_the_seven_and_the_rest_lowers_the_reliability(tmp_path: Path) -> None:
     model = load(build(tmp_path, ['happy', 'sad', 'Contempt'], [0.6, 0.2, 0.2]),
                  transformers_labels='contempt=')  # fmt: skip
-    assert model.observe(mesh()).shape == (model.width,)
+    assert model.observe(model.keep(mesh())).shape == (model.width,)
     emotion = model.estimate(seen(model))
     assert emotion.label == 'joy'
     assert emotion.confidence == pytest.approx(0.75, abs=0.01)

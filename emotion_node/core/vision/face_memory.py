@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,7 +14,7 @@ from emotion_node.core.trace import Stamps, Trace
 from emotion_node.core.vision.facial_cues import MAX_PITCH, MAX_YAW, UNITS, NeutralFace
 from emotion_node.core.vision.jaw_sync import Jaw
 from emotion_node.datatypes import NS_PER_S, FloatArray
-from emotion_node.faces import Box
+from emotion_node.faces import Box, KeptFace
 
 JAW, YAW, PITCH, VISIBILITY, SPENT = 0, 1, 2, 3, 4
 MEASURES: Final = slice(5, 5 + len(UNITS))
@@ -24,6 +25,8 @@ model, NaN where they were not taken."""
 
 CAPACITY: Final = 2048
 """Frames of each face that are kept: 30 s, the longest utterance, at 60 per second."""
+KEPT: Final = 512
+"""Frames of each face whose expression may still be read: 30 s, at 16 per second."""
 FORGET_NS: Final = 60 * NS_PER_S
 """A face that has not been seen for longer is forgotten."""
 
@@ -37,12 +40,14 @@ class FaceHistory:
         rows: (n, width) float32 measurements.
         boxes: (n, 4) float32, the `Box` in each frame.
         neutral: (len(UNITS),) measures of this person's neutral face.
+        kept: stamps of frames whose expression has not been read yet, and what it is read from.
     """
 
     stamps: Stamps
     rows: FloatArray
     boxes: FloatArray
     neutral: FloatArray
+    kept: Sequence[tuple[int, KeptFace]] = ()
 
 
 @dataclass(slots=True)
@@ -50,6 +55,7 @@ class _Face:
     rows: Trace
     boxes: Trace = field(default_factory=lambda: Trace(4, CAPACITY))
     neutral: NeutralFace = field(default_factory=NeutralFace)
+    kept: deque[tuple[int, KeptFace]] = field(default_factory=lambda: deque(maxlen=KEPT))
 
 
 class FaceMemory:
@@ -63,13 +69,20 @@ class FaceMemory:
         self._width = width
         self._faces: dict[str, _Face] = {}
 
-    def add(self, stamp_ns: int, rows: Mapping[str, FloatArray], boxes: Mapping[str, Box]) -> None:
+    def add(
+        self,
+        stamp_ns: int,
+        rows: Mapping[str, FloatArray],
+        boxes: Mapping[str, Box],
+        kept: Mapping[str, KeptFace],
+    ) -> None:
         """Add the measurements of a frame, and forget faces that were last seen long ago.
 
         Args:
             stamp_ns: of the frame, later than that of the one before.
             rows: (width,) float32 measurements by face.
             boxes: box by face.
+            kept: what expressions are read from, by face, where there is something.
         """
         for face_id, row in rows.items():
             if face_id not in self._faces:
@@ -77,6 +90,8 @@ class FaceMemory:
             face = self._faces[face_id]
             face.rows.append(stamp_ns, row)
             face.boxes.append(stamp_ns, np.array(boxes[face_id], np.float32))
+            if face_id in kept:
+                face.kept.append((stamp_ns, kept[face_id]))
             if is_frontal(row[None])[0] and is_measured(row[None])[0]:
                 face.neutral.follow(stamp_ns, row[MEASURES])
         for face_id, face in list(self._faces.items()):
@@ -113,7 +128,25 @@ class FaceMemory:
             return None
         stamps, rows = face.rows.between(start_ns, end_ns)
         _, boxes = face.boxes.between(start_ns, end_ns)
-        return FaceHistory(stamps, rows, boxes, face.neutral.measures)
+        first_ns = stamps[0] if len(stamps) else end_ns + 1
+        kept = [one for one in face.kept if first_ns <= one[0] <= end_ns]
+        return FaceHistory(stamps, rows, boxes, face.neutral.measures, kept)
+
+    def add_expression(self, face_id: str, stamp_ns: int, row: FloatArray, spent_s: float) -> None:
+        """Add the expression of a face in an earlier frame.
+
+        Args:
+            face_id: the face; one that has been forgotten is ignored.
+            stamp_ns: of the frame.
+            row: of the expression model.
+            spent_s: time that it took.
+        """
+        face = self._faces.get(face_id)
+        if face is None:
+            return
+        face.rows.fill(stamp_ns, SPENT, np.array([spent_s], np.float32))
+        face.rows.fill(stamp_ns, EXPRESSION.start, row)
+        face.kept = deque((one for one in face.kept if one[0] != stamp_ns), KEPT)
 
     def clear(self) -> None:
         """Forget all faces."""

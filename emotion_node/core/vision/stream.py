@@ -49,7 +49,14 @@ from emotion_node.datatypes import (
     VideoFrame,
     VisionHealth,
 )
-from emotion_node.faces import Box, FacePeak, FaceSequence, Image, SeenFace, TrackedFace
+from emotion_node.faces import (
+    Box,
+    FacePeak,
+    FaceSequence,
+    Image,
+    SeenFace,
+    TrackedFace,
+)
 from emotion_node.interfaces import FaceEmotion
 from emotion_node.labels import Modality
 
@@ -102,7 +109,7 @@ class FaceVision:
         self._tracker = tracker
         self._expression = expression
         self._clock: Clock = clock or (lambda: 0)
-        self._measurer = FaceMeasurer(expression, self._clock)
+        self._measurer = FaceMeasurer(expression)
         self._memory = FaceMemory(self._measurer.width)
         self._talking = None if talking is None else TalkingFaces(talking)
         self._live = LiveSpeaker(self._talking)
@@ -148,11 +155,11 @@ class FaceVision:
         if frozen:
             return FacesReport(stamp_ns, frame.frame_id, reason=Reason.NO_IMAGE)
         faces = self._tracker.update(stamp_ns, image)
-        rows = self._measurer.measure(stamp_ns, faces)
+        rows, kept = self._measurer.measure(stamp_ns, faces)
         boxes = {face.face_id: face.box for face in faces}
         with self._lock:
             if resets == self._resets:
-                self._memory.add(stamp_ns, rows, boxes)
+                self._memory.add(stamp_ns, rows, boxes, kept)
             offset_ns = self._clocks.offset_ns
             view = SpeechView.collect(self._memory, self._speech, stamp_ns, offset_ns, boxes)
         decision = self._live.decide(stamp_ns, image, boxes, view)
@@ -209,14 +216,14 @@ class FaceVision:
             return FaceEstimate(_absent(Reason.SPEAKER_NOT_VISIBLE))
         if history is None:
             return FaceEstimate(_absent(Reason.NO_FACE), decision.face_id, decision.confidence)
-        emotion, peaks = self._read_face(history)
+        emotion, peaks = self._read_face(decision.face_id, history)
         return FaceEstimate(emotion, decision.face_id, decision.confidence, peaks)
 
     def look(self, face_id: str, stamp_ns: int) -> ModalityEmotion:
         """Return what a face expresses at a stamp: in the `LOOK_NS` before it."""
         with self._lock:
             history = self._memory.history(face_id, stamp_ns - LOOK_NS, stamp_ns)
-        return _absent(Reason.NO_FACE) if history is None else self._read_face(history)[0]
+        return _absent(Reason.NO_FACE) if history is None else self._read_face(face_id, history)[0]
 
     def reset(self) -> None:
         """Forget all faces; a frame that is being processed still belongs to those before."""
@@ -241,13 +248,17 @@ class FaceVision:
             self._memory, self._frames, self._talking, utterance, offset_ns
         )
 
-    def _read_face(self, history: FaceHistory) -> tuple[ModalityEmotion, tuple[FacePeak, ...]]:
+    def _read_face(
+        self, face_id: str, history: FaceHistory
+    ) -> tuple[ModalityEmotion, tuple[FacePeak, ...]]:
         """Return what a face expresses, and in which frame it shows each emotion most."""
         stamps, rows = history.stamps, history.rows
         shown = np.flatnonzero(is_frontal(rows) & is_measured(rows))
         measures = rows[shown][:, MEASURES]
         found = shown[find_peaks(intensities(measures, history.neutral))]
         peaks = tuple(FacePeak(int(stamps[k]), Box(*map(float, history.boxes[k]))) for k in found)
+        if self._expression is not None:
+            self._read_expressions(self._expression, face_id, history)
         if self._expression is None:
             emotion = dataclasses.replace(_absent(Reason.MODEL_OFF), samples_used=len(shown))
         else:
@@ -266,6 +277,20 @@ class FaceVision:
         return dataclasses.replace(
             emotion, facial_cues=read_cues(measures, history.neutral)
         ), peaks
+
+    def _read_expressions(
+        self, expression: FaceEmotion, face_id: str, history: FaceHistory
+    ) -> None:
+        """Read the expressions that were only kept so far, into the history and the memory."""
+        for stamp_ns, kept in history.kept:
+            begin = self._clock()
+            row = expression.observe(kept)
+            spent_s = (self._clock() - begin) / NS_PER_S
+            k = int(np.searchsorted(history.stamps, stamp_ns))
+            history.rows[k, SPENT] = spent_s
+            history.rows[k, EXPRESSION] = row
+            with self._lock:
+                self._memory.add_expression(face_id, stamp_ns, row, spent_s)
 
 
 def _absent(reason: Reason, detail: str = '') -> ModalityEmotion:

@@ -22,7 +22,7 @@ from emotion_node.datatypes import (
     SpeechStarted,
     VideoFrame,
 )
-from emotion_node.faces import FaceMesh, FaceSequence, Image
+from emotion_node.faces import FaceMesh, FaceSequence, Image, KeptFace
 from emotion_node.labels import LABELS, Modality
 
 
@@ -244,12 +244,17 @@ class SlowModel:
 
     def __init__(self) -> None:
         self.now_ns = 0
+        self.observed: list[float] = []
 
     def clock(self) -> int:
         return self.now_ns
 
-    def observe(self, mesh: FaceMesh) -> FloatArray:
+    def keep(self, mesh: FaceMesh) -> KeptFace:
+        return mesh.landmarks[152, 1:2]
+
+    def observe(self, kept: KeptFace) -> FloatArray:
         self.now_ns += 2 * NS_PER_MS
+        self.observed.append(float(kept[0]))
         return np.zeros(1, np.float32)
 
     def estimate(self, seen: FaceSequence) -> ModalityEmotion:
@@ -265,6 +270,21 @@ def test_the_time_of_the_expression_model_includes_all_frames() -> None:
     assert emotion.samples_used == pytest.approx(3 * SECOND / model.period_ns, abs=1)
     spent_ms = 2 * emotion.samples_used + 1
     assert emotion.inference_ns / 1e6 == pytest.approx(spent_ms, abs=0.01)
+
+
+def test_only_expressions_of_the_speaker_are_read_and_each_of_them_once() -> None:
+    model = SlowModel()
+    faces = TalkingFaces(None, 1)
+    vision = FaceVision(faces, expression=model, clock=model.clock)
+    said = spoken(1)
+    seen = live(vision, said)[1]
+    assert seen.face_id == 'f2'
+    assert faces.face('f1', None, 0.0).mesh.landmarks[152, 1] not in model.observed
+    assert len(model.observed) == seen.emotion.samples_used
+    again = vision.estimate(said)
+    assert str(again.emotion.scores) == str(seen.emotion.scores)
+    assert again.emotion.inference_ns == seen.emotion.inference_ns
+    assert len(model.observed) == seen.emotion.samples_used
 
 
 def test_a_few_identical_images_of_a_slow_camera_are_no_frozen_one() -> None:
