@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.speech import STAMP
 
 from emotion_node.config import AudioConfig
-from emotion_node.core.hearing.lookahead import Lookahead
+from emotion_node.core.hearing.lookahead import MAX_HELD, Lookahead
 from emotion_node.core.hearing.reorder import ReorderBuffer
 from emotion_node.core.hearing.timeline import Timeline
 from emotion_node.core.hearing.timeline_fit import Continuity
@@ -167,3 +167,26 @@ def test_a_single_stamp_ahead_of_its_time_is_corrected(wrong_by_ms: float) -> No
     placed = Placed(stamps, 20)
     assert placed.is_whole()
     assert placed.order == list(range(100))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(-30, 60), min_size=60, max_size=120), st.sampled_from((0, 5, 10)))
+def test_whatever_the_stamps_every_chunk_passes_once_and_few_wait(
+    moved: list[int], grid_ms: int
+) -> None:
+    """Stamps ahead and behind by whole chunks and halves, after a second in which all is well."""
+    timeline = Timeline(AudioConfig(), 0.4)
+    lookahead = Lookahead(timeline)
+    passed: list[int] = []
+    stamps = [20 * n for n in range(50)] + [
+        20 * (50 + n) + grid_ms * m for n, m in enumerate(moved)
+    ]
+    for number, stamp_ms in enumerate(stamps):
+        samples = np.full((320, 1), number, np.int16)
+        chunk = AudioChunk(STAMP + stamp_ms * NS_PER_MS, samples, SAMPLE_RATE)
+        for one in lookahead.push(chunk):
+            timeline.place(one)
+            passed.append(int(one.samples[0, 0]))
+        assert number + 1 - len(passed) <= MAX_HELD
+    passed += [int(one.samples[0, 0]) for one in lookahead.flush()]
+    assert sorted(passed) == list(range(len(stamps)))
