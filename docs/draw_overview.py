@@ -1,6 +1,6 @@
-"""Draws a recorded conversation as the node perceives it: the figure in the README.
+"""Draws a recorded conversation as the node perceives it, with Whisper: the figure in the README.
 
-python -m emotion_node annotate demo/conversation -o emotions.jsonl
+python -m emotion_node annotate demo/conversation -o emotions.jsonl -p transcriber.backend:=whisper
 .venv-demo/bin/python docs/draw_overview.py demo/conversation emotions.jsonl docs/overview.png
 """
 

@@ -40,7 +40,13 @@ SILENCES: Final = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.8)
 
 
 def evaluate_endpointing(
-    config: Config, half: str, count: int, data: Path | None, demo: Path, seed: int = 0
+    config: Config,
+    half: str,
+    count: int,
+    data: Path | None,
+    demo: Path,
+    seed: int = 0,
+    clips: int = 0,
 ) -> dict[str, Any]:
     """Return the figures of the silence in use and of others.
 
@@ -51,6 +57,7 @@ def evaluate_endpointing(
         data: folder of the data sets, as in `datasets.data_root`.
         demo: the recorded conversation.
         seed: of what is drawn.
+        clips: files of each acted corpus; 0 for all.
 
     Returns:
         Those of `endpointing_figures` for the silence in use; by silence the same under `fixed`,
@@ -68,7 +75,7 @@ def evaluate_endpointing(
         changed = with_fixed_silence(config, silence)
         fixed[f'{silence:g}'] = endpointing_figures(dialogues, changed, models)
         marked[f'{silence:g}'] = endpointing_figures(turns, changed, models)
-    acted = acted_pauses(SileroVad(), config.segmenter, data)
+    acted = acted_pauses(SileroVad(), config.segmenter, data, clips)
     return {
         'half': half,
         'seed': seed,
@@ -105,6 +112,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=70,
         help='pauses of a corpus and kind, for --rules; default %(default)s',
     )
+    parser.add_argument(
+        '--clips',
+        type=int,
+        default=300,
+        metavar='N',
+        help='files of each corpus of acted sentences, 0 for all; default %(default)s',
+    )
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parameters.add_arguments(parser)
 
@@ -113,8 +127,10 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Return the figures that the arguments ask for."""
     config = parameters.read_config(args)
     if args.rules:
-        return measure_rules(config, args.data, args.smart_turn, args.each)
-    return evaluate_endpointing(config, args.half, args.dialogues, args.data, args.demo, args.seed)
+        return measure_rules(config, args.data, args.smart_turn, args.each, args.clips)
+    return evaluate_endpointing(
+        config, args.half, args.dialogues, args.data, args.demo, args.seed, args.clips
+    )
 
 
 def run(args: argparse.Namespace) -> int:

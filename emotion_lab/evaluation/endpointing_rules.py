@@ -299,7 +299,7 @@ def rule_figures(dev: Pauses, test: dict[str, Pauses], names: Sequence[str]) -> 
 
 
 def measure_rules(
-    config: Config, data: Path | None, smart_turn_file: Path | None, each: int
+    config: Config, data: Path | None, smart_turn_file: Path | None, each: int, clips: int
 ) -> dict[str, Any]:
     """Return the figures of all rules.
 
@@ -308,6 +308,7 @@ def measure_rules(
         data: folder of the data sets, as in `datasets.data_root`.
         smart_turn_file: Smart Turn's ONNX file; None leaves its rules out.
         each: pauses of a corpus and kind that are drawn.
+        clips: files of each acted corpus in which they are looked for; 0 for all.
 
     Returns:
         `pauses` by material (ends, within, and between sentences of a turn), `rules` by name as
@@ -320,7 +321,7 @@ def measure_rules(
     """
     vad, segmenter = SileroVad(), config.segmenter
     marked, missed = meld_pauses(vad, segmenter, data)
-    pauses = [*marked, *acted_pauses(vad, segmenter, data)]
+    pauses = [*marked, *acted_pauses(vad, segmenter, data, clips)]
     for half in ('dev', 'test'):
         pauses += made_pauses(half, 20, vad, segmenter, data)
     evidence, times = gather(draw(pauses, each), data, smart_turn_file)

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
 from emotion_lab.data.datasets import DatasetError, data_root
 from emotion_lab.data.recordings import MELD_FOLDERS, read_samples
@@ -193,7 +195,7 @@ def sentence_pauses(
     config: SegmenterConfig,
 ) -> Iterator[Pause]:
     """Yield the pauses of files that hold one sentence each."""
-    for path in paths:
+    for path in track(paths, corpus, console=Console(stderr=True), transient=True):
         samples = with_quiet(read_samples(path))
         gaps = find_gaps(samples, vad, config)
         for gap in gaps:
@@ -201,13 +203,16 @@ def sentence_pauses(
             yield Pause(corpus, speaker(path), language, samples, 0, gap, kind)
 
 
-def acted_pauses(vad: Vad, config: SegmenterConfig, root: Path | None = None) -> list[Pause]:
+def acted_pauses(
+    vad: Vad, config: SegmenterConfig, root: Path | None = None, clips: int = 0
+) -> list[Pause]:
     """Return the pauses of RAVDESS, of EMO-DB, and of every sixth file of nEMO.
 
     Args:
         vad: voice activity detector.
         config: its thresholds.
         root: folder of the data sets, as in `datasets.data_root`.
+        clips: files of each corpus that are drawn; 0 for all.
     """
     base = data_root(root)
     sets = (
@@ -222,7 +227,11 @@ def acted_pauses(vad: Vad, config: SegmenterConfig, root: Path | None = None) ->
             for path in (base / folder).rglob('*')
             if path.suffix in {'.wav', '.flac', '.opus', '.ogg'} and re.match(r'\w', path.stem)
         )
-        pauses += sentence_pauses(corpus, language, paths[::sparse], speaker, vad, config)
+        paths = paths[::sparse]
+        if clips:
+            drawn = np.random.default_rng(0).permutation(len(paths))[:clips]
+            paths = [paths[n] for n in sorted(drawn)]
+        pauses += sentence_pauses(corpus, language, paths, speaker, vad, config)
     return pauses
 
 
