@@ -78,14 +78,18 @@ def write_export(form: str, path: Path, source: Path, emotions: Sequence[Annotat
         source: the recording.
         emotions: final emotions, in order.
     """
-    texts = {path: FORMATS[form](source, emotions)} if form in FORMATS else {}
     if form in FOLDERS:
         make_folder(path)
-        files = FOLDERS[form](path.name, source, emotions)
-        texts = {path / name: text for name, text in files.items()}
-    for place, text in texts.items():
+    for place, text in _texts(form, path, source, emotions).items():
         with open_output(place) as file:
             file.write(text)
+
+
+def _texts(form: str, path: Path, source: Path, emotions: Sequence[Annotation]) -> dict[Path, str]:
+    if form in FORMATS:
+        return {path: FORMATS[form](source, emotions)}
+    files = FOLDERS[form](path.name, source, emotions)
+    return {path / name: text for name, text in files.items()}
 
 
 def read_formats(text: str) -> tuple[str, ...]:
@@ -101,10 +105,7 @@ def read_formats(text: str) -> tuple[str, ...]:
                 f'--export: there is no format {name!r}; expected some of {",".join(NAMES)}'
             )
         try:
-            if name in FOLDERS:
-                FOLDERS[name]('none', Path('none'), ())
-            else:
-                FORMATS[name](Path('none'), ())
+            _texts(name, Path('none'), Path('none'), ())
         except ModuleNotFoundError as error:
             raise ExportError(
                 f'--export {name} needs the Python package {error.name}: '
