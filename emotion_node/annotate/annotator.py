@@ -100,8 +100,8 @@ class Annotator:
                 self._options.config.privacy,
             )
             if bag is not None and job.bag is not None:
-                annotated = self._options.config.foxglove.publish != 'off'
-                outputs.bag = BagCopy(job.bag, bag, self._options.namespace, annotated)
+                options = self._options
+                outputs.bag = BagCopy(job.bag, bag, options.namespace, options.config)
                 stack.callback(outputs.bag.close)
             begin_ns = time.monotonic_ns()
             with _progress_bar(self._console, recording, self._options.progress) as advance:

@@ -22,6 +22,7 @@ from rosbags.interfaces import (
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
 from emotion_node.annotate.annotation import Annotation
+from emotion_node.config import Config
 from emotion_node.datatypes import FacesReport, Report
 from emotion_node.display.face_annotations import TOPIC as ANNOTATIONS
 from emotion_node.display.face_annotations import FaceAnnotations
@@ -106,7 +107,7 @@ class BagCopy:
         folder: the new bag; must not exist.
         bag: the bag to copy.
         namespace: of the added topics, such as "/robot".
-        annotated: add annotations of images for Foxglove, too.
+        config: parameters; whether to add annotations of images for Foxglove, too.
 
     Attributes:
         encoder: makes the added messages.
@@ -116,9 +117,7 @@ class BagCopy:
         BagError: the bag has one of the topics already, with another type.
     """
 
-    def __init__(
-        self, folder: Path, bag: Bag, namespace: str = '', annotated: bool = True
-    ) -> None:
+    def __init__(self, folder: Path, bag: Bag, namespace: str, config: Config) -> None:
         self.left_out: list[str] = []
         self._folder = folder
         self._staging: TemporaryDirectory[str] | None = None
@@ -127,9 +126,10 @@ class BagCopy:
         self.encoder = Encoder(self._make)
         self._kinds = dict(OUTPUT_TOPICS)
         self._annotations: FaceAnnotations | None = None
-        if annotated:
+        if config.foxglove.publish != 'off':
             self._kinds[ANNOTATIONS] = IMAGE_ANNOTATIONS
-            self._annotations = FaceAnnotations(self._make, ())
+            rotation = int(config.image.rotation)
+            self._annotations = FaceAnnotations(self._make, (), rotation)
         self._connections: dict[str, Connection] = {}
         self._added: dict[str, Connection] = {}
         prefix = ''.join(f'/{part}' for part in namespace.split('/') if part)

@@ -83,12 +83,14 @@ class FacesReport:
         frame_id: the coordinate frame of the camera.
         faces: those that are tracked in it.
         reason: why there can be none; `Reason.NONE` when faces are tracked.
+        image_size: height and width of its image, turned by `image.rotation`; zeros if unknown.
     """
 
     stamp_ns: int
     frame_id: str = ''
     faces: tuple[SeenFace, ...] = ()
     reason: Reason = Reason.NONE
+    image_size: tuple[int, int] = (0, 0)
 
 
 Report = (

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from emotion_node.datatypes import EmotionReport, FacesReport, Report
 from emotion_node.display.palette import emotion_colour
-from emotion_node.faces import SeenFace
+from emotion_node.faces import Box, SeenFace
 from emotion_node.messages.foxglove_types import IMAGE_ANNOTATIONS, LINE_LOOP, PACKAGE
 from emotion_node.messages.reports import MessageMaker
 from emotion_node.messages.stamps import ns_to_stamp
@@ -54,11 +54,14 @@ class FaceAnnotations:
     Args:
         make: makes messages of `foxglove_msgs`.
         fields: those of ImageAnnotations as it is installed; newer ones have a `timestamp`.
+        rotation: by which images are turned clockwise before faces are looked for, in degrees:
+            the boxes are those of the camera's images again.
     """
 
-    def __init__(self, make: MessageMaker, fields: Collection[str]) -> None:
+    def __init__(self, make: MessageMaker, fields: Collection[str], rotation: int = 0) -> None:
         self._make = make
         self._fields = fields
+        self._rotation = rotation
         self._spoken: dict[str, _Spoken] = {}
         self._lock = Lock()
 
@@ -82,18 +85,21 @@ class FaceAnnotations:
         boxes: list[Any] = []
         texts: list[Any] = []
         for face in report.faces:
-            self._draw(face, time, boxes, texts)
+            box = turned_back(face.box, self._rotation, report.image_size)
+            self._draw(face, box, time, boxes, texts)
         newer = {'timestamp': time} if 'timestamp' in self._fields else {}
         return self._make(IMAGE_ANNOTATIONS, circles=[], points=boxes, texts=texts, **newer)
 
-    def _draw(self, face: SeenFace, time: Any, boxes: list[Any], texts: list[Any]) -> None:
+    def _draw(
+        self, face: SeenFace, box: Box, time: Any, boxes: list[Any], texts: list[Any]
+    ) -> None:
         with self._lock:
             spoken = self._spoken.get(face.face_id)
-        left, top = face.box.left, face.box.top
-        right, bottom = left + face.box.width, top + face.box.height
+        left, top = box.left, box.top
+        right, bottom = left + box.width, top + box.height
         speaks = face.speaking_score >= _SPEAKING_SCORE
         colour = SPEAKS if speaks else SILENT
-        size = min(max(face.box.width / 6, _MIN_TEXT), _MAX_TEXT)
+        size = min(max(box.width / 6, _MIN_TEXT), _MAX_TEXT)
         corners = ((left, top), (right, top), (right, bottom), (left, bottom))
         boxes.append(
             self._make(
@@ -132,6 +138,27 @@ class FaceAnnotations:
     def _colour(self, colour: str, alpha: float = 1.0) -> Any:
         red, green, blue = (part / 255 for part in bytes.fromhex(colour.removeprefix('#')))
         return self._make(f'{PACKAGE}/msg/Color', r=red, g=green, b=blue, a=alpha)
+
+
+def turned_back(box: Box, rotation: int, size: tuple[int, int]) -> Box:
+    """Return where a box is in an image before that was turned.
+
+    Args:
+        box: in the turned image.
+        rotation: by which it was turned clockwise, in degrees: 0, 90, 180 or 270.
+        size: height and width of the turned image.
+    """
+    height, width = size
+    left, top = box.left, box.top
+    right, bottom = width - 1 - left - box.width, height - 1 - top - box.height
+    match rotation:
+        case 90:
+            return Box(top, right, box.height, box.width)
+        case 180:
+            return Box(right, bottom, box.width, box.height)
+        case 270:
+            return Box(bottom, left, box.height, box.width)
+    return box
 
 
 def _name(face_id: str, spoken: _Spoken | None, speaks: bool) -> str:

@@ -107,7 +107,8 @@ class Outputs:
                 kind, ANNOTATIONS, _QOS, event_callbacks=NO_EVENTS
             )
             fields = kind.get_fields_and_field_types()
-            self._annotations = FaceAnnotations(make_message, fields)
+            rotation = int(config.image.rotation)
+            self._annotations = FaceAnnotations(make_message, fields, rotation)
         self._lock = threading.Lock()
 
     def publish(self, report: Report) -> Report | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from support.emotions import emotion
 
-from emotion_node.datatypes import FacesReport, Trigger
+from emotion_node.datatypes import FacesReport, Trigger, VideoFrame
 from emotion_node.display.face_annotations import SILENT, SPEAKS, FaceAnnotations
 from emotion_node.display.palette import COLOURS
 from emotion_node.faces import Box, SeenFace
@@ -69,6 +70,24 @@ def test_an_unknown_emotion_is_not_written() -> None:
 
 def test_a_frame_without_faces_clears_the_image() -> None:
     assert drawn(FaceAnnotations(plain, ())) == {'circles': [], 'points': [], 'texts': []}
+
+
+@pytest.mark.parametrize('rotation', [0, 90, 180, 270])
+def test_boxes_fit_the_image_of_a_camera_that_hangs_turned(rotation: int) -> None:
+    """Pixels marked in the camera's image are found where the frame is turned, and drawn back."""
+    image = np.zeros((48, 64, 3), np.uint8)
+    image[10:21, 5:31] = 255
+    frame = VideoFrame(1, lambda: image).turned(rotation)
+    height, width, _ = frame.decode().shape
+    rows, columns = np.nonzero(frame.decode()[:, :, 0])
+    left, top = float(columns.min()), float(rows.min())
+    box = Box(left, top, float(columns.max()) - left, float(rows.max()) - top)
+    annotations = FaceAnnotations(plain, (), rotation)
+    report = FacesReport(1, 'camera', (SeenFace('f1', box, 0.9),), image_size=(height, width))
+    (drawn_box,) = annotations.message(report)['points']
+    assert [(one['x'], one['y']) for one in drawn_box['points']] == [
+        (5.5, 10.5), (30.5, 10.5), (30.5, 20.5), (5.5, 20.5)
+    ]  # fmt: skip
 
 
 def test_newer_messages_have_a_stamp_of_their_own() -> None:

@@ -169,7 +169,8 @@ class FaceVision:
             )
             for face in faces
         )
-        return FacesReport(stamp_ns, frame.frame_id, tuple(seen))
+        height, width, _ = image.shape
+        return FacesReport(stamp_ns, frame.frame_id, tuple(seen), image_size=(height, width))
 
     def update_speech(self, event: SpeechEvent) -> None:
         """Take the next speech event, to know the level of the voice."""
