@@ -7,8 +7,10 @@ voice comes up to 0.2 s later than the image.
 
 A frame is right when the speaker has the highest speaking score as published at that moment;
 frames count from the detected start of speech to its true end. An utterance is right when it is
-published with the speaker's face. All is measured by the jaws alone and, where it has been
-fetched, with the learned detector. Intervals are bootstraps over the people heard.
+published with the speaker's face. In further scenes two people speak one after the other without
+a pause, and an utterance is to be cut where the speaker changes. All is measured by the jaws alone
+and, where it has been fetched, with the learned detector. Intervals are bootstraps over the people
+heard.
 
 There are nine people, and the constants were chosen on the same ones: `python -m emotion_lab train
 active-speaker` chooses them again without each person in turn, and prints those figures.
@@ -34,6 +36,7 @@ from emotion_lab.evaluation.speaker_figures import (
     speaker_figures,
 )
 from emotion_lab.evaluation.speaker_methods import HOW, LEARNED, methods
+from emotion_lab.evaluation.speaker_turns import turn_figures
 from emotion_node.backends.faces_onnx import open_faces
 from emotion_node.config import Config
 from emotion_node.factory import load_vad
@@ -77,6 +80,7 @@ def _evaluate(args: argparse.Namespace) -> tuple[Scores, dict[str, Any]]:
         found = score_scenes(talkers, clips, vad, detector)
         scores = scores or found
         figures[method] = speaker_figures(found)
+        figures[method]['turns'] = turn_figures(talkers, clips, vad, detector)
         if (args.demo / TRUTH).is_file():
             figures[method] |= demo_figures(args.demo, finder, vad, detector)
     if LEARNED not in figures:
@@ -97,6 +101,12 @@ ROWS: Final = {
     'two_late_200_ms': 'two faces, voice late by 200 ms',
 }
 """Conditions in order of display, with their text."""
+TURNS: Final = {
+    'other': 'the other one takes over',
+    'same': 'the same one goes on, the other one is still or chews',
+    'same_mouthing': 'the same one goes on, the other one begins to mouth other words',
+}
+"""Conditions of the scenes with two turns, with their text."""
 SUMS: Final = {
     'still': 'silent faces still or chewing, together',
     'mouthing': 'silent faces mouthing, together',
@@ -128,4 +138,15 @@ def markdown(scores: Scores, result: Mapping[str, Any]) -> str:
             for key in ('demo_frames', 'demo_utterances')
         ]
         lines.append(f'| the recorded conversation | 1 | {" | ".join(cells)} |')
+    lines += [
+        '',
+        '| two faces, two turns without a pause | | scenes | cut at the change | cuts elsewhere |',
+        '|---|---|--:|--:|--:|',
+    ]
+    for name, one in result.items():
+        for condition, words in TURNS.items():
+            counts = one['turns'][condition]
+            split = counts['split'] if condition == 'other' else ''
+            counted = f'{counts["scenes"]} | {split} | {counts["wrong"]}'
+            lines.append(f'| {words} | {name} | {counted} |')
     return '\n'.join(lines)

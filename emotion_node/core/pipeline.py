@@ -9,11 +9,21 @@ from emotion_node.core.analysis.analysis import Analysis
 from emotion_node.core.hearing.stream import Hearing
 from emotion_node.datatypes import (
     AudioChunk,
+    FacesReport,
     Report,
     SpeechEvent,
     TranscriptReport,
     VideoFrame,
 )
+
+
+def speaker_changes(reports: Iterable[Report]) -> list[tuple[int, int]]:
+    """Return the stretches of time within which another face took over."""
+    return [
+        one.speaker_change
+        for one in reports
+        if isinstance(one, FacesReport) and one.speaker_change is not None
+    ]
 
 
 class Pipeline:
@@ -38,7 +48,10 @@ class Pipeline:
 
     def push_frame(self, frame: VideoFrame) -> list[Report]:
         """Take the next frame."""
-        return self.analysis.take_frame(replace(frame, audio_ns=self._audio_ns))
+        reports = self.analysis.take_frame(replace(frame, audio_ns=self._audio_ns))
+        for change in speaker_changes(reports):
+            reports += self._analyse(self.hearing.split(*change))
+        return reports
 
     def push_mute(self, stamp_ns: int, muted: bool) -> list[Report]:
         """Ignore audio while the robot speaks, or take it again."""

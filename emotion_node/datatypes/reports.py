@@ -84,6 +84,8 @@ class FacesReport:
         faces: those that are tracked in it.
         reason: why there can be none; `Reason.NONE` when faces are tracked.
         image_size: height and width of its image, turned by `image.rotation`; zeros if unknown.
+        speaker_change: a stretch of time, by the stamps of the audio, within which another face
+            took over the speech under way; None where that has not just been noticed.
     """
 
     stamp_ns: int
@@ -91,6 +93,7 @@ class FacesReport:
     faces: tuple[SeenFace, ...] = ()
     reason: Reason = Reason.NONE
     image_size: tuple[int, int] = (0, 0)
+    speaker_change: tuple[int, int] | None = None
 
 
 Report = (

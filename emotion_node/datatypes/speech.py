@@ -16,12 +16,19 @@ class EndReason(enum.StrEnum):
     """The speaker fell silent: the usual end."""
     MAX_LENGTH = 'max_length'
     """It became too long and was cut at its quietest point; the rest is the next utterance."""
+    SPEAKER_CHANGE = 'speaker_change'
+    """Another face took over: it was cut at a quiet point; the rest is the next utterance."""
     GAP = 'gap'
     """Audio went missing."""
     MUTED = 'muted'
     """The robot began to speak, or the node was disabled."""
     END = 'end'
     """The input ended."""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether speech goes on after it, in the next utterance."""
+        return self in (EndReason.MAX_LENGTH, EndReason.SPEAKER_CHANGE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from emotion_node.core.analysis.guard import FaultHandler
 from emotion_node.core.analysis.load import Load
 from emotion_node.core.analysis.recogniser import Recognised, RecogniserTask
 from emotion_node.core.hearing.stream import Hearing
+from emotion_node.core.pipeline import speaker_changes
 from emotion_node.datatypes import (
     AudioChunk,
     ClockSetBack,
@@ -32,6 +33,7 @@ from emotion_node.ros.engine_items import (
     HearingItem,
     Mute,
     Reset,
+    Split,
     Tick,
     audio_seconds,
     speech_seconds,
@@ -183,6 +185,8 @@ class Engine:
                     self.speech_queue.put(Tick(self.hearing.heard_ns))
             case Mute():
                 self._pass_on(self.hearing.set_muted(item.stamp_ns, item.muted))
+            case Split():
+                self._pass_on(self.hearing.split(item.start_ns, item.end_ns))
             case Flush():
                 self._pass_on(self.hearing.flush())
                 self.speech_queue.put(item)
@@ -248,6 +252,9 @@ class Engine:
 
     def _process_frame(self, item: tuple[VideoFrame, Any]) -> None:
         frame, header = item
-        for report in self.analysis.take_frame(frame):
+        reports = self.analysis.take_frame(frame)
+        for report in reports:
             self._publish(report)
+        for change in speaker_changes(reports):
+            self.audio_queue.put(Split(*change))
         self._on_frame(frame, header)

@@ -42,6 +42,14 @@ class Flush:
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """Another speaker took over between two stamps."""
+
+    start_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reset:
     """Everything is to be forgotten."""
 
@@ -58,7 +66,7 @@ class Found:
     """The recogniser has found something; the engine has it."""
 
 
-HearingItem = AudioChunk | Mute | Flush | Reset
+HearingItem = AudioChunk | Mute | Split | Flush | Reset
 AnalysisItem = (
     SpeechStarted
     | SpeechAudio

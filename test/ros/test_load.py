@@ -23,7 +23,9 @@ from emotion_node.config import Config, QueueConfig
 from emotion_node.core.hearing.stream import Hearing
 from emotion_node.core.pipeline import Pipeline
 from emotion_node.datatypes import (
+    NS_PER_S,
     EmotionReport,
+    EndReason,
     FacesReport,
     FloatArray,
     Reason,
@@ -173,6 +175,45 @@ def test_frames_that_are_dropped_are_not_decoded() -> None:
         engine.stop()
     assert decoded[0] == 0
     assert set(decoded) <= {0, 96, 97, 98, 99}
+
+
+def test_speech_is_cut_where_another_speaker_takes_over_live_as_offline() -> None:
+    spoken = chunks(sound((4.0, 0.1)), [1600])
+    look_ns = STAMP + 3 * NS_PER_S
+    vision = ScriptedVision(changes={look_ns: (look_ns - NS_PER_S, look_ns - NS_PER_S // 5)})
+    frame = VideoFrame(look_ns, lambda: np.zeros((9, 16, 3), np.uint8), '')
+    config = Config()
+    running = RunningEngine(ScriptedTranscriber(['one', 'two']), vision)
+    analysis = scripted_analysis(
+        config, ScriptedTranscriber(['one', 'two']), ScriptedText(), ScriptedVoice(), vision
+    )
+    pipeline = Pipeline(
+        Hearing(config.audio, config.segmenter, 0.3, LoudnessVad(), SoxrResampler), analysis
+    )
+    offline: list[Report] = []
+    try:
+        for number, chunk in enumerate(spoken):
+            running.engine.put_audio(chunk)
+            offline += pipeline.push_audio(chunk)
+            if number == 29:
+                until(lambda: running.engine.hearing.heard_ns == look_ns)
+                running.engine.put_frame(frame, None)
+                until(lambda: bool(running.engine.hearing.stats.utterances))
+                offline += pipeline.push_frame(frame)
+        running.finish(2)
+    finally:
+        running.engine.stop()
+    offline += pipeline.flush()
+    assert not running.faults
+    found = running.finals()
+    assert [one.end_reason for one in found] == [EndReason.SPEAKER_CHANGE, EndReason.END]
+    assert [one.transcript.text for one in found] == ['one', 'two']
+    assert found[1].start_ns == found[0].end_ns
+    assert NS_PER_S // 5 <= look_ns - found[0].end_ns <= NS_PER_S
+    again = [one for one in offline if isinstance(one, EmotionReport)]
+    assert [(one.start_ns, one.end_ns) for one in again if one.trigger is Trigger.FINAL] == [
+        (one.start_ns, one.end_ns) for one in found
+    ]
 
 
 def test_memory_does_not_grow_over_hours_of_talk() -> None:

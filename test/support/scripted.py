@@ -151,15 +151,17 @@ class ScriptedVoice:
 
 @dataclass
 class ScriptedVision:
-    """Finds no face."""
+    """Finds no face; says of frames with these stamps when another one took over."""
 
     frames: list[int] = field(default_factory=list)
     info: ModelInfo = field(default_factory=lambda: ModelInfo('face', '1'))
     health: VisionHealth = field(default_factory=VisionHealth)
+    changes: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def update(self, frame: VideoFrame) -> FacesReport:
         self.frames.append(frame.stamp_ns)
-        return FacesReport(frame.stamp_ns)
+        change = self.changes.get(frame.stamp_ns)
+        return FacesReport(frame.stamp_ns, speaker_change=change)
 
     def update_speech(self, event: SpeechEvent) -> None:
         pass

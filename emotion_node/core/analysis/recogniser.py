@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from emotion_node.core.analysis.guard import Guard
-from emotion_node.datatypes import EndReason, FloatArray, Reason, Transcript, Utterance
+from emotion_node.datatypes import FloatArray, Reason, Transcript, Utterance
 from emotion_node.errors import PassAbandoned
 from emotion_node.interfaces import Transcriber, TranscriberStream
 
@@ -188,7 +188,7 @@ class Recogniser:
 
 
 def _finish(stream: TranscriberStream, utterance: Utterance) -> Transcript:
-    if utterance.end_reason is EndReason.MAX_LENGTH:
+    if utterance.end_reason.is_cut:
         # The recogniser has already been given what follows the cut.
         stream.reset()
         stream.accept(utterance.samples)

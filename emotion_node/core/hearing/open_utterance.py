@@ -156,7 +156,7 @@ class OpenUtterance:
             end_reason: why it ends.
         """
         end_ns = self.speech_end(at_ns)
-        cut = end_reason is EndReason.MAX_LENGTH
+        cut = end_reason.is_cut
         samples_end_ns = at_ns if cut else self.samples_end(at_ns)
         enough = (
             cut
@@ -200,26 +200,34 @@ class OpenUtterance:
         padded_ns = self.speech_end(at_ns) + self._durations.trailing_padding_ns
         return min(self._buffer.align(padded_ns), at_ns)
 
-    def quietest_frame(self, end_ns: int) -> int:
-        """Return the index of the frame before which the last third of the utterance is quietest.
-
-        Args:
-            end_ns: end of the last frame.
-        """
+    def latest_third(self) -> tuple[int, int]:
+        """Return the range of frames in which an utterance that is too long may be cut."""
         durations = self._durations
-        frame_ns = durations.frame_ns
-        last = len(self._voiced)
-        first = last - durations.max_utterance_ns // 3 // frame_ns
-        last = max(last - durations.min_utterance_ns // frame_ns, first + 1)
+        frames = len(self._voiced)
+        first = frames - durations.max_utterance_ns // 3 // durations.frame_ns
+        return first, frames - durations.min_utterance_ns // durations.frame_ns
+
+    def frames_within(self, start_ns: int, end_ns: int) -> tuple[int, int]:
+        """Return the range of frames in a stretch of time with an utterance on both sides."""
+        durations = self._durations
+        margin = max(1, -(-durations.min_utterance_ns // durations.frame_ns))
+        first = -((self.first_ns - start_ns) // durations.frame_ns)
+        last = (end_ns - self.first_ns) // durations.frame_ns
+        return max(first, margin), min(last, len(self._voiced) - margin)
+
+    def quietest_frame(self, first: int, last: int) -> int:
+        """Return the index of the frame before which it is quietest, of those in [first, last)."""
+        frame_ns = self._durations.frame_ns
+        last = max(last, first + 1)
         window = max(1, round(QUIET_WINDOW * NS_PER_S / frame_ns))
+        window = min(window, first, len(self._voiced) - last + 1)
         start_ns = self.first_ns + (first - window) * frame_ns
+        end_ns = self.first_ns + (last - 1 + window) * frame_ns
         samples = self._buffer.read(start_ns, end_ns)
-        power = np.square(samples, dtype=np.float64).reshape(
-            len(self._voiced) - first + window, -1
-        )
+        power = np.square(samples, dtype=np.float64).reshape(last - first - 1 + 2 * window, -1)
         total = np.cumsum(np.concatenate(([0.0], power.sum(axis=1))))
         nearby = total[2 * window :] - total[: -2 * window]
-        return first + int(np.argmin(nearby[: last - first]))
+        return first + int(np.argmin(nearby))
 
     def _voiced_ns(self, at_ns: int, end_ns: int) -> int:
         frames = self._voiced[: self._frames_before(at_ns)]

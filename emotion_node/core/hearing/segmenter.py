@@ -25,8 +25,9 @@ class SpeechSegmenter:
     `min_silence_duration` ends the utterance. A pause that outlasts `trailing_padding` is
     reported, with the utterance as it is if it ends there.
 
-    An utterance that reaches `max_utterance_duration` is cut where its last third is quietest;
-    what comes after the cut is the next utterance, whatever its length.
+    An utterance that reaches `max_utterance_duration` is cut where its last third is quietest, and
+    one in which the speaker changes where it is quietest around the change; what comes after the
+    cut is the next utterance, whatever its length.
 
     Args:
         config: thresholds and durations.
@@ -97,6 +98,22 @@ class SpeechSegmenter:
         self.begin(at_ns)
         return events
 
+    def split(self, start_ns: int, end_ns: int, decided_ns: int) -> list[SpeechEvent]:
+        """Split the utterance under way, if any, where it is quietest in a stretch of time.
+
+        Args:
+            start_ns: start of the stretch.
+            end_ns: its end; nothing is split where too little would lie before or after it.
+            decided_ns: stamp of the end of the last frame.
+        """
+        if self._speech is None:
+            return []
+        first, last = self._speech.frames_within(start_ns, end_ns)
+        if first >= last:
+            return []
+        frame = self._speech.quietest_frame(first, last)
+        return self._cut(self._speech, frame, decided_ns, EndReason.SPEAKER_CHANGE)
+
     def _wait_for_speech(self, start_ns: int, probability: float) -> list[SpeechEvent]:
         durations = self._durations
         threshold = self._activation if self._onset_ns is None else self._deactivation
@@ -141,7 +158,8 @@ class SpeechSegmenter:
             events.append(speech.close(end_ns, end_ns, EndReason.SILENCE))
             self.begin(speech.samples_end(end_ns))
         elif end_ns - speech.start_ns >= self._durations.max_utterance_ns:
-            events += self._cut(speech, end_ns)
+            frame = speech.quietest_frame(*speech.latest_third())
+            events += self._cut(speech, frame, end_ns, EndReason.MAX_LENGTH)
         elif speech.paused and speech.provisional is None:
             events += self._report_pause(speech, end_ns)
         return events
@@ -156,12 +174,13 @@ class SpeechSegmenter:
         speech.provisional = closed.utterance
         return [SpeechPaused(closed.utterance)]
 
-    def _cut(self, speech: OpenUtterance, end_ns: int) -> list[SpeechEvent]:
-        """Split an utterance that has grown too long."""
+    def _cut(
+        self, speech: OpenUtterance, frame: int, end_ns: int, end_reason: EndReason
+    ) -> list[SpeechEvent]:
+        """Split an utterance before a frame."""
         durations = self._durations
-        frame = speech.quietest_frame(end_ns)
         cut_ns = speech.first_ns + frame * durations.frame_ns
-        events: list[SpeechEvent] = [speech.close(cut_ns, end_ns, EndReason.MAX_LENGTH)]
+        events: list[SpeechEvent] = [speech.close(cut_ns, end_ns, end_reason)]
         self.begin(cut_ns)
         rest = speech.voiced_from(frame)
         if True in rest:

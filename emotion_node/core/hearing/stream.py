@@ -193,6 +193,12 @@ class Hearing:
         at_ns = self._buffer.align(stamp_ns)
         return list(self._count(self._segmenter.end(at_ns, self._position_ns, EndReason.MUTED)))
 
+    def split(self, start_ns: int, end_ns: int) -> list[SpeechEvent]:
+        """Split the utterance under way between two stamps, since another speaker took over."""
+        if self._resampler is None:
+            return []
+        return list(self._count(self._segmenter.split(start_ns, end_ns, self._position_ns)))
+
     def flush(self) -> list[SpeechEvent]:
         """End the utterance under way, since the input has ended; audio may follow."""
         events = list(self._process_waiting())

@@ -67,6 +67,11 @@ class TalkingScores:
     stamps: Stamps = field(default_factory=lambda: np.zeros(0, np.int64))
     values: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
 
+    def between(self, start_ns: int, end_ns: int) -> TalkingScores:
+        """Return those in [start_ns, end_ns]."""
+        inside = (self.stamps >= start_ns) & (self.stamps <= end_ns)
+        return TalkingScores(self.stamps[inside], self.values[inside])
+
     def while_voiced(self, voice: VoiceLevel) -> FloatArray:
         """Return (m,) those where there is a voice."""
         if not len(voice.levels):

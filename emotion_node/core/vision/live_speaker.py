@@ -14,6 +14,7 @@ from emotion_node.core.vision.active_speaker import (
 )
 from emotion_node.core.vision.face_memory import FaceMemory
 from emotion_node.core.vision.jaw_sync import MAX_WINDOW_NS, Jaw, measure_motion
+from emotion_node.core.vision.speaker_change import SpeakerChange
 from emotion_node.core.vision.speaker_evidence import BEFORE_NS, SpeechSoFar
 from emotion_node.core.vision.speech_sound import SpeechSound
 from emotion_node.core.vision.talking_faces import TalkingFaces
@@ -82,6 +83,8 @@ class LiveSpeaker:
     def __init__(self, talking: TalkingFaces | None) -> None:
         self._talking = talking
         self._latest = SpeakerDecision()
+        self._changes = SpeakerChange()
+        self._change: tuple[int, int] | None = None
 
     def decide(
         self, stamp_ns: int, image: Image, boxes: Mapping[str, Box], view: SpeechView | None
@@ -105,10 +108,16 @@ class LiveSpeaker:
             for face_id, jaw in view.jaws.items()
         }
         self._latest = find_speaker(view.level, candidates, view.start_ns, view.now_ns)
+        self._change = self._changes.find(view.level, candidates, view.start_ns, view.now_ns)
         return self._latest
 
+    def take_change(self) -> tuple[int, int] | None:
+        """Return a change of speaker that the latest frame has shown, as `SpeakerChange.find`."""
+        change, self._change = self._change, None
+        return change
+
     def _score(self, talking: TalkingFaces, view: SpeechView) -> dict[str, TalkingScores]:
-        if not talking.is_settled(self._latest, view.start_ns + view.offset_ns):
+        if not self._is_settled(talking, view):
             moving = [
                 face_id
                 for face_id, jaw in view.jaws.items()
@@ -116,3 +125,10 @@ class LiveSpeaker:
             ]
             talking.run(moving, view.sound, view.offset_ns)
         return talking.scores(view.start_ns, view.now_ns, view.offset_ns)
+
+    def _is_settled(self, talking: TalkingFaces, view: SpeechView) -> bool:
+        """Return whether nobody is in doubt: the speaker is known, and moves the mouth still."""
+        if not talking.is_settled(self._latest, view.start_ns + view.offset_ns):
+            return False
+        jaw = view.jaws.get(self._latest.face_id)
+        return jaw is not None and measure_motion(jaw, view.now_ns, view.now_ns) > MOVING

@@ -169,8 +169,9 @@ class FaceVision:
             )
             for face in faces
         )
-        height, width, _ = image.shape
-        return FacesReport(stamp_ns, frame.frame_id, tuple(seen), image_size=(height, width))
+        size = image.shape[0], image.shape[1]
+        change = self._live.take_change()
+        return FacesReport(stamp_ns, frame.frame_id, tuple(seen), Reason.NONE, size, change)
 
     def update_speech(self, event: SpeechEvent) -> None:
         """Take the next speech event, to know the level of the voice."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.speech import STAMP, check_order, seconds, utterances
 
 from emotion_node.config import SegmenterConfig
@@ -13,6 +15,7 @@ from emotion_node.core.hearing.audio_buffer import AudioBuffer
 from emotion_node.core.hearing.segmenter import SpeechSegmenter, required_capacity
 from emotion_node.datatypes import (
     NS_PER_MS,
+    NS_PER_S,
     NS_PER_SAMPLE,
     SAMPLE_RATE,
     ClockSource,
@@ -34,8 +37,12 @@ def segment(
     samples: FloatArray | None = None,
     config: SegmenterConfig = CONFIG,
     delays_ns: tuple[int, int] = (0, 0),
+    splits: Mapping[float, tuple[float, float]] | None = None,
 ) -> list[SpeechEvent]:
-    """Return the events for one probability per 10 ms, and check what always holds."""
+    """Return the events for one probability per 10 ms, and check what always holds.
+
+    `splits` are stretches of time to split in, by when that is asked for, all in seconds.
+    """
     buffer = AudioBuffer(required_capacity(config))
     buffer.begin(STAMP, ClockSource.HEADER)
     frame_ns = FRAME * NS_PER_SAMPLE
@@ -47,6 +54,9 @@ def segment(
     for n, probability in enumerate(probabilities):
         buffer.append(samples[n * FRAME : (n + 1) * FRAME])
         events += segmenter.push_frame(STAMP + n * frame_ns, probability)
+        if splits and n + 1 in {round(at * 100) for at in splits}:
+            start, end = (STAMP + round(x * NS_PER_S) for x in splits[(n + 1) / 100])
+            events += segmenter.split(start, end, buffer.end_ns)
     events += segmenter.end(buffer.end_ns, buffer.end_ns, EndReason.END)
     check_order(events)
     return events
@@ -171,6 +181,41 @@ def test_the_rest_after_a_cut_is_kept_however_short() -> None:
     first, second = utterances(events)
     assert first.end_reason is EndReason.MAX_LENGTH
     assert seconds(second.end_ns) == 3.02
+
+
+def test_where_the_speaker_changes_it_is_split_at_the_quietest_point_nearby() -> None:
+    samples = np.full(6 * SAMPLE_RATE, 0.3, np.float32)
+    for at in (1.0, 2.6, 4.5):
+        samples[round((at - 0.05) * SAMPLE_RATE) : round((at + 0.05) * SAMPLE_RATE)] *= 0.1
+    events = segment(script((6, 0.9)), samples, splits={3.2: (2.1, 3.0)})
+    first, second = utterances(events)
+    assert first.end_reason is EndReason.SPEAKER_CHANGE
+    assert abs(seconds(first.end_ns) - 2.6) < 0.05
+    assert second.start_ns == first.end_ns
+    assert seconds(first.decided_ns) == 3.2
+    np.testing.assert_array_equal(np.concatenate([first.samples, second.samples]), samples)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    asked=st.integers(20, 390),
+    start=st.floats(-1, 5),
+    length=st.floats(-0.5, 2),
+    silent=st.integers(0, 3),
+)
+def test_a_split_loses_nothing_and_leaves_speech_on_both_sides(
+    asked: int, start: float, length: float, silent: int
+) -> None:
+    samples = np.random.default_rng(asked).normal(0, 0.1, 4 * SAMPLE_RATE).astype(np.float32)
+    probabilities = script((0.5 * silent, 0.0), (4 - 0.5 * silent, 0.9))
+    found = utterances(
+        segment(probabilities, samples, splits={asked / 100: (start, start + length)})
+    )
+    joined = np.concatenate([one.samples for one in found])
+    np.testing.assert_array_equal(joined, samples[len(samples) - len(joined) :])
+    if len(found) == 2:
+        assert start <= seconds(found[0].end_ns) <= start + length
+        assert min(len(one.samples) for one in found) >= 0.2 * SAMPLE_RATE
 
 
 def test_padding_never_duplicates_audio() -> None:
