@@ -31,14 +31,17 @@ from rich.table import Table
 
 from emotion_lab.data.datasets import data_root
 from emotion_lab.data.speaker_clips import Talker, read_talkers
+from emotion_lab.evaluation.speaker_methods import LEARNED, methods
 from emotion_node.backends.face_onnx import EXPRESSIONS, OnnxFaceEmotion
 from emotion_node.backends.faces_onnx import open_faces
 from emotion_node.config import FaceConfig
 from emotion_node.core.vision.geometry import box_of, region_of_detection
 from emotion_node.core.vision.stream import FaceVision
+from emotion_node.core.vision.talking_faces import TalkingDetector
 from emotion_node.core.vision.tracker import FaceTracker
 from emotion_node.datatypes import (
     NS_PER_MS,
+    NS_PER_S,
     SAMPLE_RATE,
     SpeechAudio,
     SpeechStarted,
@@ -52,6 +55,7 @@ FACES: Final = (1, 2, 4)
 FRAMES: Final = 150
 WARM_UP: Final = 25
 FRAME_NS: Final = 40 * NS_PER_MS
+FRAME_SAMPLES: Final = FRAME_NS * SAMPLE_RATE // NS_PER_S
 WIDTH, HEIGHT = 640, 480
 SMALL: Final = (100, 80, 56, 48, 40)
 """Widths of small faces in pixels."""
@@ -80,6 +84,10 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     figures: dict[str, Any] = {'finder': str(finder.info)}
     for count in FACES:
         figures |= time_figures(finder, talkers, count)
+    detector = methods().get(LEARNED)
+    if detector is not None:
+        learned = time_figures(finder, talkers, 2, talking=detector)
+        figures |= {f'learned_{key}': value for key, value in learned.items()}
     for size in (80, 56):
         for width in SMALL:
             found = list(_search(finder, talkers, width, size))
@@ -105,18 +113,23 @@ def compose(talkers: Sequence[Talker], count: int, number: int) -> Image:
 
 
 def time_figures(
-    finder: FaceFinder, talkers: Sequence[Talker], count: int, frames: int = FRAMES
+    finder: FaceFinder,
+    talkers: Sequence[Talker],
+    count: int,
+    frames: int = FRAMES,
+    talking: TalkingDetector | None = None,
 ) -> dict[str, float]:
-    """Return the times of frames with so many faces."""
+    """Return the times of frames with so many faces, while the first of them speaks."""
     images = [compose(talkers, count, number) for number in range(len(talkers[0].images))]
     expression = OnnxFaceEmotion(find_model('face', labels=EXPRESSIONS))
     tracker = FaceTracker(FaceConfig(), finder, expression.period_ns)
-    vision = FaceVision(tracker, expression, time.perf_counter_ns)
+    vision = FaceVision(tracker, expression, time.perf_counter_ns, talking=talking)
     vision.update_speech(SpeechStarted('u1', 0, 0))
     elapsed, cpu, seen = [], [], []
     for number in range(WARM_UP + frames):
         stamp_ns, image = number * FRAME_NS, images[number % len(images)]
-        chunk = talkers[0].samples[: FRAME_NS * SAMPLE_RATE // 1_000_000_000]
+        first = number % len(images) * FRAME_SAMPLES
+        chunk = talkers[0].samples[first : first + FRAME_SAMPLES]
         vision.update_speech(SpeechAudio('u1', stamp_ns, chunk))
         begin, begin_cpu = time.perf_counter_ns(), time.thread_time_ns()
         report = vision.update(VideoFrame(stamp_ns, lambda image=image: image))  # type: ignore[misc]
@@ -244,6 +257,9 @@ def run(args: argparse.Namespace) -> int:
     for count in FACES:
         keys = ('ms_p50', 'ms_p95', 'cpu_ms_p50', 'cpu_ms_mean', 'faces_seen')
         table.add_row(str(count), *(f'{figures[f"{key}_{count}"]:.1f}' for key in keys))
+    if 'learned_ms_p50_2' in figures:
+        cells = (f'{figures[f"learned_{key}_2"]:.1f}' for key in keys)
+        table.add_row('2, with the learned detector', *cells)
     console = Console(width=100)
     console.print(table)
     table = Table('found within 1 s', *(f'{width} px' for width in SMALL))
