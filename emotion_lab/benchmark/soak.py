@@ -148,6 +148,7 @@ def soak_offline(
         'utterances': len(processing),
         'processing_ms_p95': percentile([one for _, one in processing], 95),
         **slope_figures(slopes),
+        'grew': ', '.join(growing(slopes)),
         'passed': not growing(slopes),
     }
 
@@ -231,6 +232,7 @@ def dds_figures(usage: Usage, events: Iterable[Event]) -> dict[str, Any]:
         'interims_dropped': losses.interims_dropped,
         'transcripts_dropped': losses.transcripts_dropped,
         **slope_figures(slopes),
+        'grew': ', '.join(growing(slopes)),
         'passed': losses.audio_dropped_s == 0
         and max(latencies) < MAX_LATENCY_S
         and not growing(slopes),
