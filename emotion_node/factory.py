@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import Config, TranscriberConfig
@@ -17,7 +18,7 @@ from emotion_node.core.vision.face_points import WIDTH as POINTS_WIDTH
 from emotion_node.core.vision.face_points import read_points
 from emotion_node.core.vision.stream import FaceVision
 from emotion_node.core.vision.talking_faces import TalkingDetector
-from emotion_node.core.vision.tracker import FaceTracker
+from emotion_node.core.vision.tracker import DETAIL_NS, FaceTracker
 from emotion_node.errors import MissingError, ModelError
 from emotion_node.interfaces import (
     FaceEmotion,
@@ -196,12 +197,21 @@ def build_hearing(config: Config, models: Models, id_prefix: str = '') -> Hearin
     )
 
 
-def build_analysis(config: Config, models: Models, guard: Guard) -> Analysis:
-    """Return the analysis of one microphone's speech events and one camera's frames."""
+def build_analysis(
+    config: Config, models: Models, guard: Guard, each: Callable[..., Iterable[Any]] = map
+) -> Analysis:
+    """Return the analysis of one microphone's speech events and one camera's frames.
+
+    Args:
+        config: parameters.
+        models: loaded.
+        guard: calls them, times and counts.
+        each: applies a function to each of the faces in a frame, as `map` does.
+    """
     vision = None
     if models.faces is not None:
-        detail = () if models.face is None else (models.face.period_ns,)
-        tracker = FaceTracker(config.face, models.faces, *detail)
+        detail_ns = DETAIL_NS if models.face is None else models.face.period_ns
+        tracker = FaceTracker(config.face, models.faces, detail_ns, each)
         clock, talking = guard.timings.clock, models.talking
         vision = FaceVision(tracker, models.face, clock, config.image, talking)
     return Analysis(
@@ -209,9 +219,11 @@ def build_analysis(config: Config, models: Models, guard: Guard) -> Analysis:
     )
 
 
-def build_pipeline(config: Config, models: Models, guard: Guard) -> Pipeline:
-    """Return hearing and analysis in one thread."""
-    return Pipeline(build_hearing(config, models), build_analysis(config, models, guard))
+def build_pipeline(
+    config: Config, models: Models, guard: Guard, each: Callable[..., Iterable[Any]] = map
+) -> Pipeline:
+    """Return hearing and analysis in one thread; `each` is as in `build_analysis`."""
+    return Pipeline(build_hearing(config, models), build_analysis(config, models, guard, each))
 
 
 def _load_text(config: Config, log: Log, providers: Sequence[str]) -> TextEmotion | None:

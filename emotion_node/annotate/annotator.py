@@ -12,6 +12,7 @@ from typing import IO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from emotion_node.annotate.ahead import THREADS, Helpers
 from emotion_node.annotate.annotation import Annotation
 from emotion_node.annotate.exports.formats import write_export
 from emotion_node.annotate.outputs import BagCopy, JsonLines
@@ -160,20 +161,23 @@ class Annotator:
         # goes on; without that the results are the same.
         config = self._options.config
         config = replace(config, speculation=replace(config.speculation, enabled=False))
-        pipeline: Pipeline = build_pipeline(
-            config, self._models, Guard(self.timings, self._on_fault)
-        )
-        steps = recording.steps()
-        while True:
-            with self.timings.measure('reading'):
-                step = next(steps, None)
-            if step is None:
-                break
-            outputs.take(step)
-            if step.value is not None:
-                outputs.write(push(pipeline, step.value))
-            advance(outputs.time_ns - recording.start_ns)
-        outputs.write(pipeline.flush())
+        guard = Guard(self.timings, self._on_fault)
+        # Of several processes, each is given one thread (`_sharing`).
+        with Helpers(min(config.transcriber.threads, THREADS)) as helpers:
+            pipeline: Pipeline = build_pipeline(config, self._models, guard, helpers.each)
+            steps = recording.steps()
+            if pipeline.analysis.vision is not None:
+                steps = helpers.decoded(steps)
+            while True:
+                with self.timings.measure('reading'):
+                    step = next(steps, None)
+                if step is None:
+                    break
+                outputs.take(step)
+                if step.value is not None:
+                    outputs.write(push(pipeline, step.value))
+                advance(outputs.time_ns - recording.start_ns)
+            outputs.write(pipeline.flush())
         vision = pipeline.analysis.vision
         outputs.vision = VisionHealth() if vision is None else vision.health
         return pipeline.hearing

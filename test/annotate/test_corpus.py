@@ -148,7 +148,7 @@ def test_a_worker_that_is_killed_loses_nothing(corpus: Path, tmp_path: Path) -> 
         _, log = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0, log
     assert written(out) == ALL | {f'more{number}.jsonl' for number in range(4)}
-    assert log.startswith('8 recordings, ')
+    assert '8 recordings, ' in log, log  # after what Dask says of the lost worker
     assert len({(out / name).read_text().count('\n') for name in ('a.jsonl', 'more0.jsonl')}) == 1
 
 

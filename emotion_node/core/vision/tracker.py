@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterable
 from itertools import combinations, count
 from typing import Final
 
@@ -47,15 +48,24 @@ class FaceTracker:
 
     Args:
         config: parameters.
-        finder: detector and landmarks.
+        finder: detector and landmarks; may be called by several threads if `each` has any.
         detail_ns: time between two frames in which a face is looked at in detail, in addition to
             where its lips and its head are.
+        each: applies a function to each of the faces, as `map` does; they do not depend on each
+            other.
     """
 
-    def __init__(self, config: FaceConfig, finder: FaceFinder, detail_ns: int = DETAIL_NS) -> None:
+    def __init__(
+        self,
+        config: FaceConfig,
+        finder: FaceFinder,
+        detail_ns: int = DETAIL_NS,
+        each: Callable[..., Iterable[FaceTrack]] = map,
+    ) -> None:
         self.info = finder.info
         self._finder = finder
         self._detail_ns = detail_ns
+        self._each = each
         self._max_faces = config.max_faces
         self._keep_ns = round(config.keep_lost * NS_PER_S)
         self._schedule = SearchSchedule(config)
@@ -74,11 +84,8 @@ class FaceTracker:
         if self._cuts.is_cut(image):
             self._tracks = []
             self._schedule.reset()
-        self._tracks = [
-            self._follow(track, stamp_ns, image)
-            for track in self._tracks
-            if stamp_ns - track.seen_ns <= self._keep_ns
-        ]
+        kept = [one for one in self._tracks if stamp_ns - one.seen_ns <= self._keep_ns]
+        self._tracks = list(self._each(lambda one: self._follow(one, stamp_ns, image), kept))
         self._separate()
         view = self._schedule.next_view(stamp_ns, width, height, self._is_face_missing(stamp_ns))
         if view is not None:
