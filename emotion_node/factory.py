@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from emotion_node.backends.resampler_soxr import SoxrResampler
 from emotion_node.config import Config, TranscriberConfig
@@ -18,7 +17,7 @@ from emotion_node.core.vision.face_points import WIDTH as POINTS_WIDTH
 from emotion_node.core.vision.face_points import read_points
 from emotion_node.core.vision.stream import FaceVision
 from emotion_node.core.vision.talking_faces import TalkingDetector
-from emotion_node.core.vision.tracker import DETAIL_NS, FaceTracker
+from emotion_node.core.vision.tracker import DETAIL_NS, Each, FaceTracker
 from emotion_node.errors import MissingError, ModelError
 from emotion_node.interfaces import (
     FaceEmotion,
@@ -197,17 +196,8 @@ def build_hearing(config: Config, models: Models, id_prefix: str = '') -> Hearin
     )
 
 
-def build_analysis(
-    config: Config, models: Models, guard: Guard, each: Callable[..., Iterable[Any]] = map
-) -> Analysis:
-    """Return the analysis of one microphone's speech events and one camera's frames.
-
-    Args:
-        config: parameters.
-        models: loaded.
-        guard: calls them, times and counts.
-        each: applies a function to each of the faces in a frame, as `map` does.
-    """
+def build_analysis(config: Config, models: Models, guard: Guard, each: Each = map) -> Analysis:
+    """Return the analysis of one microphone's speech events and one camera's frames."""
     vision = None
     if models.faces is not None:
         detail_ns = DETAIL_NS if models.face is None else models.face.period_ns
@@ -219,10 +209,8 @@ def build_analysis(
     )
 
 
-def build_pipeline(
-    config: Config, models: Models, guard: Guard, each: Callable[..., Iterable[Any]] = map
-) -> Pipeline:
-    """Return hearing and analysis in one thread; `each` is as in `build_analysis`."""
+def build_pipeline(config: Config, models: Models, guard: Guard, each: Each = map) -> Pipeline:
+    """Return hearing and analysis in one thread; `each` is as in `FaceTracker`."""
     return Pipeline(build_hearing(config, models), build_analysis(config, models, guard, each))
 
 

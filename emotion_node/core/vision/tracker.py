@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 from itertools import combinations, count
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from emotion_node.core.vision.views import MAX_DETECTABLE, MIN_DETECTABLE, Searc
 from emotion_node.datatypes import NS_PER_S
 from emotion_node.faces import Box, FaceDetection, FaceMesh, Image, TrackedFace
 from emotion_node.interfaces import FaceFinder
+
+Each = Callable[..., Iterable[Any]]
+"""Applies a function to each of some items, as `map` does."""
 
 SAME_FACE: Final = 0.5
 """Boxes that overlap by this much (intersection over union) are of one face."""
@@ -51,8 +54,7 @@ class FaceTracker:
         finder: detector and landmarks; may be called by several threads if `each` has any.
         detail_ns: time between two frames in which a face is looked at in detail, in addition to
             where its lips and its head are.
-        each: applies a function to each of the faces, as `map` does; they do not depend on each
-            other.
+        each: follows the faces, which do not depend on each other.
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class FaceTracker:
         config: FaceConfig,
         finder: FaceFinder,
         detail_ns: int = DETAIL_NS,
-        each: Callable[..., Iterable[FaceTrack]] = map,
+        each: Each = map,
     ) -> None:
         self.info = finder.info
         self._finder = finder
