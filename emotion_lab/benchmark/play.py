@@ -31,6 +31,9 @@ AFTER_S: Final = 20.0
 """Longest wait for the last emotion."""
 DIAGNOSTICS_S: Final = 5.0
 """Longest wait for the last diagnostics."""
+CLOCK_HZ: Final = 40
+"""Messages on /clock per second, as `ros2 bag play --clock` sends them. Each of them wakes the node
+that is measured; a robot without simulated time has none."""
 _SAMPLE_S: Final = 0.5
 _POLL_S: Final = 0.05
 
@@ -192,6 +195,7 @@ def _player(scene: Scene) -> list[str]:
         *('-m', 'emotion_node', 'replay', str(scene.bag), '--quiet'),
         *('--wait-for-subscribers', str(START_S)),
         *('--duration', str(scene.length_s)),
+        *('--clock', str(CLOCK_HZ)),
     ]
 
 

@@ -18,6 +18,10 @@ class NodeExecutor(SingleThreadedExecutor):
     one as before; what its own thread does, the next wait sees anyway, as it begins with the
     present state of all nodes.
 
+    rclpy's EventsExecutor would cost less still. In Jazzy it is experimental, and it crashes where
+    subscriptions that have events are destroyed (issue 1644 of ros2/rclpy), as they are here when
+    a node is deactivated or follows its publishers.
+
     Args:
         context: of rclpy; None for the default one.
     """
