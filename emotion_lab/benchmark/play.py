@@ -32,8 +32,8 @@ AFTER_S: Final = 20.0
 DIAGNOSTICS_S: Final = 5.0
 """Longest wait for the last diagnostics."""
 CLOCK_HZ: Final = 40
-"""Messages on /clock per second, as `ros2 bag play --clock` sends them. Each of them wakes the node
-that is measured; a robot without simulated time has none."""
+"""Messages on /clock per second, as `ros2 bag play --clock` sends them. Each of them wakes the
+node that is measured; a robot without simulated time has none."""
 _SAMPLE_S: Final = 0.5
 _POLL_S: Final = 0.05
 
