@@ -121,7 +121,8 @@ class TorchFace:
 
     def _run(self, image: FloatArray) -> FloatArray:
         with torch.inference_mode():
-            scores: FloatArray = self._net(torch.from_numpy(image[None]))[0].softmax(-1).numpy()
+            logits, _ = self._net(torch.from_numpy(image[None]))
+        scores: FloatArray = logits[0].softmax(-1).numpy()
         return scores
 
 

@@ -30,7 +30,6 @@ class FaceVariation:
         blur: share of faces that lose detail, as small or moving faces do.
         dark: share that are dim, with the noise of a camera in low light.
         jpeg: share that are compressed as JPEG at a quality of 10 to 60.
-        cover: share that are partly covered.
     """
 
     turn: float = 14.0
@@ -41,10 +40,9 @@ class FaceVariation:
     blur: float = 0.15
     dark: float = 0.15
     jpeg: float = 0.15
-    cover: float = 0.25
 
 
-NONE: Final = FaceVariation(0, 0, 0, 0, 0, 0, 0, 0, 0)
+NONE: Final = FaceVariation(0, 0, 0, 0, 0, 0, 0, 0)
 
 
 def vary(image: Image, how: FaceVariation, side: int, rng: np.random.Generator) -> Image:
@@ -52,15 +50,13 @@ def vary(image: Image, how: FaceVariation, side: int, rng: np.random.Generator) 
     varied = _move(image, how, side, rng)
     if how.contrast:
         varied = _light(varied, how.contrast, rng)
-    chances = rng.random(4)
+    chances = rng.random(3)
     if chances[0] < how.blur:
         varied = blur(varied, rng.uniform(1.3, 2.8), rng)
     if chances[1] < how.dark:
         varied = darken(varied, rng.uniform(0.08, 0.5), rng)
     if chances[2] < how.jpeg:
         varied = compress(varied, int(rng.integers(10, 60)))
-    if chances[3] < how.cover:
-        varied = cover(varied, rng)
     return varied
 
 

@@ -5,6 +5,10 @@ been removed, as is the custom. The label is that of the majority: eight express
 included. A robot's camera gives worse images than these, hence the rows with small, dim,
 compressed and covered faces.
 
+Before faces of FER+ test, visors, bandanas and other things are drawn, of other kinds than in
+training: is it found that eyes or mouth are hidden, and how much of their quality do such frames
+lose? Real glasses and masks are not among them.
+
 Talking moves a face without expressing anything. GRID's talkers are neutral, so any other label
 while they talk is an error. Their frames go through the node's own vision, from frame to estimate,
 as recorded and degraded. There are only a few talkers.
@@ -30,12 +34,14 @@ from emotion_lab.evaluation.face_conditions import CONDITIONS, SCENES
 from emotion_lab.evaluation.face_figures import (
     HEIGHT,
     WIDTH,
+    covered_figures,
     expression_time_figures,
     ferplus_figures,
     talking_figures,
     time_figures,
 )
 from emotion_node.backends.face_onnx import EXPRESSIONS, OnnxFaceEmotion
+from emotion_node.backends.faces_onnx import open_faces
 from emotion_node.model_store.manifest import find_model
 
 
@@ -53,7 +59,9 @@ def evaluate_face(data: Path | None = None) -> dict[str, Any]:
     figures: dict[str, Any] = {'model': f'{backend.info.name} {backend.info.version}'}
     skipped = []
     try:
-        figures |= ferplus_figures(backend, read_ferplus('test', data))
+        faces = read_ferplus('test', data)
+        figures |= ferplus_figures(backend, faces)
+        figures['covers'] = covered_figures(backend, faces, open_faces())
     except DatasetError as error:
         skipped.append(f'FER+: {error}')
     try:
@@ -89,7 +97,24 @@ def run(args: argparse.Namespace) -> int:
     if 'ferplus_confusion' in figures:
         counts = np.array(figures['ferplus_confusion'], np.int64)
         console.print(confusion_table(counts, 'FER+ test, agreed faces', EXPRESSIONS))
+    if 'covers' in figures:
+        console.print(_cover_table(figures['covers']))
     return 0
+
+
+def _cover_table(figures: Mapping[str, Mapping[str, float]]) -> Table:
+    faces = figures['nothing']['faces']
+    columns = {
+        'eyes': 'eyes covered',
+        'mouth': 'mouth covered',
+        'shown': 'quality kept',
+        'accuracy': 'accuracy',
+        'confidence': 'confidence',
+    }
+    table = Table('before the face', *columns.values(), title=f'FER+ test, {faces} faces')
+    for name, row in figures.items():
+        table.add_row(name, *(f'{row[key]:.2f}' for key in columns))
+    return table
 
 
 def _table(figures: Mapping[str, Any]) -> Table:

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.progress import track
 
+from emotion_lab.data.face_covers import HELD_OUT, Draw, draw_cover
+from emotion_lab.data.face_landmarks import find_landmarks
 from emotion_lab.data.ferplus import FerPlus
 from emotion_lab.data.metrics import (
     accuracy,
@@ -43,6 +45,8 @@ FRAMES: Final = 300
 """Number of frames over which times are measured."""
 WIDTH, HEIGHT = 640, 480
 """Size of these frames."""
+COVERED: Final = 1000
+"""Number of faces before which things are drawn."""
 
 
 def ferplus_figures(backend: OnnxFaceEmotion, faces: FerPlus) -> dict[str, Any]:
@@ -54,7 +58,9 @@ def ferplus_figures(backend: OnnxFaceEmotion, faces: FerPlus) -> dict[str, Any]:
     for name, (_, degrade) in CONDITIONS.items():
         rng = np.random.default_rng(0)
         faces_shown = track(faces.images, f'FER+ {name}', console=console, transient=True)
-        scores = np.array([backend.run(degrade(face, rng)) for face in faces_shown], np.float64)
+        scores = np.array(
+            [backend.run(degrade(face, rng)).scores for face in faces_shown], np.float64
+        )
         counts = confusion(truth[agreed], scores[agreed].argmax(1), classes)
         key = 'ferplus' if name == 'clean' else f'ferplus_{name}'
         figures[f'{key}_accuracy'] = accuracy(counts)
@@ -71,6 +77,52 @@ def ferplus_figures(backend: OnnxFaceEmotion, faces: FerPlus) -> dict[str, Any]:
         known = truth < len(LABELS)
         seven = confusion(truth[known], scores[known, : len(LABELS)].argmax(1))
         figures['ferplus_seven_weighted_f1'] = weighted_f1(seven)
+    return figures
+
+
+def covered_figures(
+    backend: OnnxFaceEmotion, faces: FerPlus, finder: FaceFinder
+) -> dict[str, dict[str, float]]:
+    """Return by kind of cover what the model says of covered faces, and of uncovered ones.
+
+    Args:
+        backend: the model.
+        faces: those whose votes agree count, `COVERED` of them where the landmarks are found.
+        finder: of landmarks.
+
+    Returns:
+        By kind of `HELD_OUT`, and "nothing": the `accuracy`, the mean `confidence`, the mean share
+        of its quality that a frame keeps (`shown`), and the shares of the faces whose eyes and
+        whose mouth are said to be covered by more than half (`eyes`, `mouth`).
+    """
+    rng = np.random.default_rng(0)
+    some = faces.choose(faces.agreed)
+    rows = rng.permutation(len(some))[: round(1.2 * COVERED)]
+    landmarks = find_landmarks(some.images[rows], finder, 'landmarks')
+    found = np.isfinite(landmarks).all((1, 2))
+    rows, landmarks = rows[found][:COVERED], landmarks[found][:COVERED]
+    truth = some.labels[rows]
+    kinds: dict[str, Draw | None] = {'nothing': None}
+    kinds |= {name: draw for name, (_, draw) in HELD_OUT.items()}
+    figures = {}
+    for name, draw in kinds.items():
+        answers = []
+        shown = zip(some.images[rows], landmarks, strict=True)
+        for image, points in track(
+            shown, name, len(rows), console=Console(stderr=True), transient=True
+        ):
+            face = draw_cover(image, points, draw, rng).images if draw else image
+            answers.append(backend.run(face))
+        scores = np.array([answer.scores for answer in answers])
+        covered = np.array([answer.covered for answer in answers]) > 0.5
+        figures[name] = {
+            'faces': len(rows),
+            'accuracy': float(np.mean(scores.argmax(1) == truth)),
+            'confidence': float(scores.max(1).mean()),
+            'shown': float(np.mean([answer.shown for answer in answers])),
+            'eyes': float(covered[:, 0].mean()),
+            'mouth': float(covered[:, 1].mean()),
+        }
     return figures
 
 

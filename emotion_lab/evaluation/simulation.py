@@ -118,7 +118,7 @@ def face_pool(
     faces = read_ferplus('test', data)
     backend = OnnxFaceEmotion(entry)
     images = track(faces.images, 'FER+ test', console=Console(stderr=True), transient=True)
-    scores = np.array([backend.run(face) for face in images], np.float64)
+    scores = np.array([backend.run(face).scores for face in images], np.float64)
     if place:
         place.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(place, scores=scores, labels=faces.labels)

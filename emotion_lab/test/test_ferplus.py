@@ -101,9 +101,7 @@ def test_variation_is_seeded_and_gives_the_requested_size(side: int) -> None:
 
 
 def test_half_of_the_faces_are_mirrored() -> None:
-    how = FaceVariation(
-        turn=1, scale=0, shift=0, squeeze=0, contrast=0, blur=0, dark=0, jpeg=0, cover=0
-    )
+    how = FaceVariation(turn=1, scale=0, shift=0, squeeze=0, contrast=0, blur=0, dark=0, jpeg=0)
     varied = vary_all(np.stack([portrait()] * 400), how, SIDE, np.random.default_rng(0))
     darker_left = varied[:, :, :12].mean((1, 2)) < varied[:, :, -12:].mean((1, 2))
     assert 0.4 < darker_left.mean() < 0.6

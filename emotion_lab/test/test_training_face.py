@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 from support.ferplus_file import COLUMNS
 
+from emotion_lab.data.face_covers import PARTS
+from emotion_lab.data.ferplus import FerPlus
 from emotion_node.backends.face_image import SIDE
 from emotion_node.backends.face_onnx import EXPRESSIONS
 
@@ -94,13 +97,48 @@ def test_the_file_gives_the_networks_outputs(data: Path, run: Path, tmp_path: Pa
     assert measured['dev_agreement'] == 1
     faces = training.read_ferplus('test', data)
     path = tmp_path / 'face' / 'model.onnx'
-    scores = export.onnx_scores(path, faces.images)
+    scores, covered = export.onnx_outputs(path, faces.images)
+    assert covered.shape == (len(faces), len(PARTS))
+    assert ((covered > 0) & (covered < 1)).all()
     assert scores.shape == (len(faces), len(EXPRESSIONS))
     assert scores.sum(axis=1) == pytest.approx(1, abs=1e-5)
     assert (scores.argmax(axis=1) == faces.labels).mean() > 0.9
-    one_by_one = np.concatenate([export.onnx_scores(path, face[None]) for face in faces.images])
+    one_by_one = np.concatenate(
+        [export.onnx_outputs(path, face[None])[0] for face in faces.images]
+    )
     assert one_by_one == pytest.approx(scores, abs=1e-5)
     assert "modality = 'face'" in export.manifest_table(path, 'face')
+
+
+def test_a_run_may_start_with_the_weights_of_a_file(data: Path, run: Path, tmp_path: Path) -> None:
+    export.export(run, tmp_path / 'face', data)
+    trained, config = training.load_face(run)
+    faces = training.read_ferplus('train', data).images
+    fresh = model.FaceNet(config)
+    model.start_from(fresh, tmp_path / 'face' / 'model.onnx', faces[:64])
+    wanted, _ = model.predict(trained, faces)
+    found, _ = model.predict(fresh, faces)
+    assert (found.argmax(1) == wanted.argmax(1)).float().mean() > 0.99
+    other = model.FaceNet(dataclasses.replace(config, widths='24,16,16,16'))
+    with pytest.raises(ValueError, match='other widths'):
+        model.start_from(other, tmp_path / 'face' / 'model.onnx', faces[:64])
+
+
+def test_mean_recall_weighs_rare_expressions() -> None:
+    votes = np.zeros((100, len(EXPRESSIONS)), np.int64)
+    votes[:90, 0], votes[90:, 5] = 10, 10
+    none = np.zeros((100, 2), np.int64)
+    faces = FerPlus(np.zeros((100, SIDE, SIDE), np.uint8), votes, none)
+    assert training.prior(faces)[[0, 5]] == pytest.approx([0.9, 0.1])
+    # Fear is seen, but not so clearly that it outweighs how frequent neutral faces are.
+    logits = torch.full((100, len(EXPRESSIONS)), -9.0)
+    logits[:, 0] = 0
+    logits[:90, 5], logits[90:, 5] = -1.5, -0.2
+    weight, rows = export.choose_weight(logits, faces, faces)
+    assert rows[0]['accuracy'] == pytest.approx(0.9)
+    assert rows[0]['uar'] == pytest.approx(0.5)
+    assert weight > 0
+    assert {row['weight']: row['uar'] for row in rows}[weight] == 1
 
 
 def test_the_temperature_corrects_overconfidence() -> None:

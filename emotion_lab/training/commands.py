@@ -22,6 +22,7 @@ _HELP: Final[Mapping[str, str]] = {
     'voice': 'train the voice model on RAVDESS and EMO-DB',
     'voice-export': 'make the shipped file of a voice model',
     'face': 'train the face model on FER+',
+    'face-soup': 'average the weights of a face model with those it started with',
     'face-export': 'make the shipped file of a face model',
     'landmark-store': "extract the landmarks of speakers' faces from labelled clips",
     'landmarks': 'train the landmark model on labelled clips',

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import torch
+from onnx import numpy_helper
 from torch import nn
 
+from emotion_lab.data.face_covers import PARTS
 from emotion_node.backends.face_onnx import EXPRESSIONS
+
+HALF: Final = '.half'
+"""Ends the names of weights that a file stores in 16 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +26,8 @@ class FaceTraining:
 
     Attributes:
         out: folder for checkpoints and the log.
+        start: ONNX file of an earlier version of this model whose weights to start with; empty
+            for random ones.
         data: folder of the data sets; empty for the default.
         epochs: passes over the training faces.
         sides: sizes of the images in pixels, from first to last, separated by commas: training
@@ -33,6 +43,12 @@ class FaceTraining:
             ICLR 2018); 0 for no mixing.
         mixed_share: share of the batches that are mixed.
         strength: factor of the variation of the images.
+        adjustment: share of the prior of the training faces that the loss takes out of the
+            logits: 1 gives those of classes that are equally frequent (Menon et al., "Long-tail
+            learning via logit adjustment", ICLR 2021; Ren et al., "Balanced meta-softmax",
+            NeurIPS 2020).
+        covered: share of the faces with something drawn before them.
+        cover_weight: of the loss of what is covered, beside that of the expressions.
         widths: channels of the stem and the three stages, separated by commas.
         blocks: residual blocks of each stage, separated by commas.
         dropout: before the classifier.
@@ -43,6 +59,7 @@ class FaceTraining:
     """
 
     out: str = 'runs/face/all'
+    start: str = ''
     data: str = ''
     epochs: int = 36
     sides: str = '32,40,48'
@@ -55,6 +72,9 @@ class FaceTraining:
     mixup: float = 0.2
     mixed_share: float = 0.5
     strength: float = 1.0
+    adjustment: float = 1.0
+    covered: float = 0.3
+    cover_weight: float = 0.3
     widths: str = '24,48,96,192'
     blocks: str = '1,2,2'
     dropout: float = 0.3
@@ -105,7 +125,7 @@ class Block(nn.Module):
 
 
 class FaceNet(nn.Module):
-    """Grey faces to logits of `EXPRESSIONS`.
+    """Grey faces to logits of `EXPRESSIONS`, and of what is covered.
 
     Args:
         config: the recipe.
@@ -113,6 +133,7 @@ class FaceNet(nn.Module):
 
     def __init__(self, config: FaceTraining) -> None:
         super().__init__()
+        self.config = config
         widths = [int(width) for width in config.widths.split(',')]
         counts = [int(count) for count in config.blocks.split(',')]
         layers: list[nn.Module] = [
@@ -127,28 +148,96 @@ class FaceNet(nn.Module):
         self.classify = nn.Sequential(
             nn.Dropout(config.dropout), nn.Linear(widths[-1], len(EXPRESSIONS))
         )
+        self.cover = nn.Linear(2 * widths[-1], len(PARTS))
 
-    def forward(self, faces: torch.Tensor) -> torch.Tensor:
-        """Return (batch, 8) logits.
+    def forward(self, faces: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return (batch, 8) logits of expressions, and (batch, 2) of covered eyes and mouth.
 
         Args:
             faces: (batch, height, width) brightness, 0..255; overall brightness and contrast are
                 normalised.
         """
+        x = self.see(faces)
+        return self.classify(x.mean((2, 3))), self.cover(self.halves(x))
+
+    def see(self, faces: torch.Tensor) -> torch.Tensor:
+        """Return (batch, channels, height / 8, width / 8) features."""
         mean = faces.mean((1, 2), keepdim=True)
         spread = (faces - mean).square().mean((1, 2), keepdim=True).sqrt()
         x = ((faces - mean) / (spread + 4.0)).unsqueeze(1)
-        x = self.features(x.contiguous(memory_format=torch.channels_last))
-        logits: torch.Tensor = self.classify(x.float().mean((2, 3)))
-        return logits
+        features: torch.Tensor = self.features(x.contiguous(memory_format=torch.channels_last))
+        return features.float()
+
+    @staticmethod
+    def halves(x: torch.Tensor) -> torch.Tensor:
+        """Return (batch, 2 * channels) means of features over the upper and the lower half."""
+        middle = x.shape[2] // 2
+        return torch.cat([x[:, :, :middle].mean((2, 3)), x[:, :, middle:].mean((2, 3))], 1)
 
 
-def predict(model: nn.Module, images: npt.NDArray[np.uint8], batch: int = 256) -> torch.Tensor:
-    """Return (n, 8) logits of (n, height, width) faces."""
+def predict(
+    model: nn.Module, images: npt.NDArray[np.uint8], batch: int = 256
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return (n, 8) and (n, 2) logits of (n, height, width) faces, as `FaceNet` does."""
     model.eval()
     with torch.inference_mode():
         parts = [
             model(torch.from_numpy(images[start : start + batch]).float())
             for start in range(0, len(images), batch)
         ]
-    return torch.cat(parts)
+    return torch.cat([one for one, _ in parts]), torch.cat([other for _, other in parts])
+
+
+def start_from(net: FaceNet, path: Path, faces: npt.NDArray[np.uint8]) -> None:
+    """Give a network the weights of a file that `face_export` made of one of the same widths.
+
+    The file has no batch norms: they are in its convolutions. They are made anew from faces, so
+    that the network gives what the file does. What is covered is left as it is.
+
+    Args:
+        net: the network.
+        path: of the file.
+        faces: (n, side, side) some hundreds of faces.
+
+    Raises:
+        ValueError: the file is that of another network.
+    """
+    graph = onnx.load(path).graph
+    stored = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    nodes = [one for one in graph.node if one.op_type in ('Conv', 'Gemm')]
+    layers = [one for one in net.modules() if isinstance(one, nn.Conv2d | nn.BatchNorm2d)]
+    pairs = list(zip(layers[::2], layers[1::2], strict=True))
+    if len(nodes) < len(pairs) + 1:
+        raise ValueError(f'{path} has {len(nodes)} layers; the network has {len(pairs) + 1}')
+
+    def tensor(name: str) -> torch.Tensor:
+        if name in stored:
+            value = stored[name]
+        elif name + HALF in stored:
+            value = stored[name + HALF]
+        else:  # the form of 1.0.0
+            value = stored[f'{name}.int8'] * stored[f'{name}.scale']
+        return torch.from_numpy(value.astype(np.float32))
+
+    images = torch.from_numpy(faces).float()
+    net.eval()
+    with torch.no_grad():
+        for node, (conv, norm) in zip(nodes, pairs, strict=False):
+            weights, bias = (tensor(name) for name in node.input[1:3])
+            if weights.shape != conv.weight.shape:
+                raise ValueError(
+                    f'{path}: a layer of another shape; was it made with other widths?'
+                )
+            conv.weight.copy_(weights)
+            seen: list[torch.Tensor] = []
+            hook = conv.register_forward_hook(lambda *args, to=seen: to.append(args[2]))
+            net(images)
+            hook.remove()
+            mean, spread = seen[0].mean((0, 2, 3)), seen[0].var((0, 2, 3))
+            norm.running_mean.copy_(mean)
+            norm.running_var.copy_(spread)
+            norm.weight.copy_((spread + norm.eps).sqrt())
+            norm.bias.copy_(bias + mean)
+        linear = net.classify[1]
+        linear.weight.copy_(tensor(nodes[len(pairs)].input[1]))
+        linear.bias.copy_(tensor(nodes[len(pairs)].input[2]))

@@ -8,7 +8,7 @@ import pytest
 from support.manifests import with_file
 
 from emotion_node.backends.face_image import PLACES, SIDE, face_image
-from emotion_node.backends.face_onnx import EXPRESSIONS, OnnxFaceEmotion
+from emotion_node.backends.face_onnx import EXPRESSIONS, FaceAnswer, OnnxFaceEmotion
 from emotion_node.backends.face_pooling import MIN_FRAMES, pool_expressions
 from emotion_node.backends.vad_silero import find_silero
 from emotion_node.datatypes import NS_PER_S, FloatArray, ModalityEmotion, Reason
@@ -106,10 +106,15 @@ def summed(emotion: ModalityEmotion) -> float:
     return float(emotion.scores.sum())
 
 
+def observed(seen: FloatArray, quality: float = 1.0, shown: float = 1.0) -> FaceSequence:
+    """Return frames as the model observes them, of which so much is not hidden."""
+    return sequence(np.column_stack([seen, np.full(len(seen), shown, np.float32)]), quality)
+
+
 def test_an_utterance_gets_probabilities_valence_and_reliability(
     model: OnnxFaceEmotion,
 ) -> None:
-    emotion = model.estimate(sequence(rows(*[{'joy': 0.8}] * 5), 0.8))
+    emotion = model.estimate(observed(rows(*[{'joy': 0.8}] * 5), 0.8))
     assert (emotion.label, emotion.reason) == ('joy', Reason.NONE)
     assert summed(emotion) == pytest.approx(1, abs=1e-5)
     assert emotion.valence > 0.4
@@ -121,18 +126,40 @@ def test_an_utterance_gets_probabilities_valence_and_reliability(
 def test_contempt_lowers_the_reliability_and_above_one_half_there_is_no_answer(
     model: OnnxFaceEmotion,
 ) -> None:
-    some = model.estimate(sequence(rows(*[{'anger': 0.5, 'contempt': 0.4}] * 3)))
+    some = model.estimate(observed(rows(*[{'anger': 0.5, 'contempt': 0.4}] * 3)))
     assert some.label == 'anger'
     assert summed(some) == pytest.approx(1, abs=1e-5)
     assert some.reliability < 0.7
-    most = model.estimate(sequence(rows(*[{'anger': 0.2, 'contempt': 0.7}] * 3)))
+    most = model.estimate(observed(rows(*[{'anger': 0.2, 'contempt': 0.7}] * 3)))
     assert (most.available, most.reason) == (False, Reason.LOW_CONFIDENCE)
 
 
+def test_a_covered_face_is_less_reliable_and_its_covered_frames_count_less(
+    model: OnnxFaceEmotion,
+) -> None:
+    joyful = rows(*[{'joy': 0.8}] * 4)
+    whole, hidden = (model.estimate(observed(joyful, shown=shown)) for shown in (1.0, 0.3))
+    assert hidden.label == whole.label == 'joy'
+    assert hidden.reliability == pytest.approx(0.3 * whole.reliability, rel=0.01)
+    seen = rows({'joy': 0.9}, {'joy': 0.9}, {'anger': 0.9}, {'anger': 0.9}, {'anger': 0.9})
+    shown = np.array([1, 1, 0.2, 0.2, 0.2], np.float32)
+    assert model.estimate(sequence(np.column_stack([seen, shown]))).label == 'joy'
+
+
+def test_what_hides_eyes_or_mouth_lowers_the_quality_of_a_frame() -> None:
+    def shown(eyes: float, mouth: float) -> float:
+        return FaceAnswer(np.zeros(8, np.float32), np.array([eyes, mouth], np.float32)).shown
+
+    assert shown(0, 0) == 1
+    assert 1 > shown(0.5, 0) > shown(1, 0) > shown(1, 1) > 0
+    assert shown(0, 0.5) > shown(0, 1) > shown(1, 1)
+    assert max(shown(1, 0), shown(0, 1)) < 0.5
+
+
 def test_too_few_frames_or_too_low_quality_give_no_answer(model: OnnxFaceEmotion) -> None:
-    few = model.estimate(sequence(rows(*[{'joy': 0.9}] * (MIN_FRAMES - 1))))
+    few = model.estimate(observed(rows(*[{'joy': 0.9}] * (MIN_FRAMES - 1))))
     assert (few.available, few.reason) == (False, Reason.TOO_SHORT)
-    bad = model.estimate(sequence(rows(*[{'joy': 0.9}] * 5), 0.01))
+    bad = model.estimate(observed(rows(*[{'joy': 0.9}] * 5), 0.01))
     assert (bad.available, bad.reason) == (False, Reason.LOW_CONFIDENCE)
 
 
@@ -141,14 +168,14 @@ def test_brightness_makes_no_difference(model: OnnxFaceEmotion, light: float) ->
     rng = np.random.default_rng(0)
     image = cv2.GaussianBlur(rng.integers(0, 256, (SIDE, SIDE)).astype(np.uint8), (9, 9), 3)
     image = np.clip((image.astype(float) - 128) * 4 + 128, 0, 255)
-    plain = model.run(image.astype(np.uint8))
-    dim = model.run((image * light).astype(np.uint8))
+    plain = model.run(image.astype(np.uint8)).scores
+    dim = model.run((image * light).astype(np.uint8)).scores
     assert dim == pytest.approx(plain, abs=0.08)
 
 
 def test_an_image_without_contrast_gets_probabilities(model: OnnxFaceEmotion) -> None:
     for brightness in (0, 128, 255):
-        scores = model.run(np.full((SIDE, SIDE), brightness, np.uint8))
+        scores = model.run(np.full((SIDE, SIDE), brightness, np.uint8)).scores
         assert np.isfinite(scores).all()
         assert scores.sum() == pytest.approx(1, abs=1e-4)
 
