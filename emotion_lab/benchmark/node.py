@@ -28,19 +28,24 @@ BASELINE_THREADS = 2
 class TracedTimings(Timings):
     """Timings that record every run of every stage.
 
+    Args:
+        kept: whether to keep the runs; they take some 50 MB per hour.
+
     Attributes:
         runs: stage, begin and end on the monotonic clock, in ns. A stage in several parts is one
             run, of their total duration, which ends where the last part ends.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kept: bool = True) -> None:
         super().__init__(time.monotonic_ns)
+        self._kept = kept
         self.runs: list[tuple[str, int, int]] = []
 
     def add(self, stage: str, duration_ns: int) -> None:
         """Record one run of a stage, which ends now."""
         now = time.monotonic_ns()
-        self.runs.append((stage, now - duration_ns, now))
+        if self._kept:
+            self.runs.append((stage, now - duration_ns, now))
         super().add(stage, duration_ns)
 
 
@@ -110,11 +115,11 @@ def main(arguments: list[str] | None = None) -> int:
         The exit status.
     """
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--trace', type=Path, required=True, metavar='FILE')
+    parser.add_argument('--trace', type=Path, metavar='FILE')
     parser.add_argument('--sequential', action='store_true')
     parser.add_argument('--slowness', type=float, default=0.0)
     args, ros_args = parser.parse_known_args(arguments)
-    timings = TracedTimings()
+    timings = TracedTimings(args.trace is not None)
     nodes: list[TracedNode] = []
 
     def make() -> TracedNode:
@@ -124,7 +129,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     status = run_node([sys.argv[0], *ros_args], make)
     counters = nodes[0].analysis.counters if nodes and nodes[0].analysis else {}
-    args.trace.write_text(json.dumps({'stages': timings.runs, 'counters': counters}))
+    if args.trace is not None:
+        args.trace.write_text(json.dumps({'stages': timings.runs, 'counters': counters}))
     return status
 
 

@@ -169,7 +169,7 @@ def soak_over_dds(seconds: float, advance: Callable[[float], None]) -> dict[str,
         write_synthetic_scene(find_bag(), scene)
         group, seen = ProcessGroup(folder), folder / 'seen.jsonl'
         node = [
-            *('-m', 'emotion_lab.benchmark.node', '--trace', str(folder / 'trace.json')),
+            *('-m', 'emotion_lab.benchmark.node'),
             *('--slowness', str(SLOWNESS), '--ros-args'),
             *('-p', 'use_sim_time:=true', '-p', 'image.transport:=compressed'),
             *('-p', 'transcriber.backend:=pocketsphinx'),
