@@ -14,6 +14,7 @@ calibration = pytest.importorskip('emotion_lab.training.calibration', exc_type=M
 export = pytest.importorskip('emotion_lab.training.text_export', exc_type=ModuleNotFoundError)
 model = pytest.importorskip('emotion_lab.training.text_model', exc_type=ModuleNotFoundError)
 runs = pytest.importorskip('emotion_lab.training.text_runs', exc_type=ModuleNotFoundError)
+restore = pytest.importorskip('emotion_lab.training.text_restore', exc_type=ModuleNotFoundError)
 soup = pytest.importorskip('emotion_lab.training.text_soup', exc_type=ModuleNotFoundError)
 torch = pytest.importorskip('torch')
 
@@ -61,6 +62,10 @@ def test_exported_and_quantised_models_answer_as_torch_does(
         export.quantise(plain, small, way)
         np.testing.assert_allclose(export.onnx_scores(small, inputs), alone, atol=0.03)
         assert small.stat().st_size < 0.3 * plain.stat().st_size
+        restored = restore.read_weights(small)
+        for name, weight in classifier.classifier.state_dict().items():
+            apart = (restored[name] - weight).abs().mean()
+            assert apart <= 0.02 * weight.abs().mean(), name
 
 
 def test_a_temperature_undoes_overconfidence() -> None:

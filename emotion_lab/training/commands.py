@@ -13,8 +13,9 @@ from emotion_node.cli.main import Command
 from emotion_node.errors import UserError
 
 _HELP: Final[Mapping[str, str]] = {
-    'text': 'fine-tune the text model on MELD',
+    'text': 'fine-tune the text model',
     'text-teach': "write models' probabilities for a corpus, for a smaller model to learn",
+    'text-restore': 'read the weights of a shipped text model back',
     'text-soup': 'average the weights of text models',
     'text-runs': 'compare text models on MELD, each and on average',
     'text-export': 'make the shipped files of a text model',
