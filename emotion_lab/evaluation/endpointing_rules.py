@@ -252,11 +252,14 @@ class Pauses:
     def figures(self, required_s: Array) -> tuple[float, float]:
         """Return the share of pauses within that are cut off, and the mean delay of ends in s.
 
+        NaN where there are none.
+
         Args:
             required_s: (n,) silence that ends the utterance.
         """
         cut = self.silence_s[self.within] >= required_s[self.within]
-        return float(cut.mean()), float(required_s[self.ends].mean())
+        delay = required_s[self.ends]
+        return _mean(cut), _mean(delay)
 
     def scores(self, names: Sequence[str], weights: Array) -> Array:
         """Return (n,) probabilities that the turn is over."""
@@ -355,11 +358,19 @@ def measure_rules(
             for name, own in both.items()
         },
         'complete': {
-            name: [float(np.mean(own.features[kind, 0] > 0)) for kind in (own.ends, own.within)]
+            name: [_mean(own.features[kind, 0] > 0) for kind in (own.ends, own.within)]
             for name, own in both.items()
         },
         'ms': times,
     }
+
+
+def _mean(values: Any) -> float:
+    return float(np.mean(values)) if len(values) else float('nan')
+
+
+def _shown(value: float | None, form: str) -> str:
+    return '–' if value is None or np.isnan(value) else format(value, form)
 
 
 def rules_markdown(figures: dict[str, Any]) -> str:
@@ -373,7 +384,8 @@ def rules_markdown(figures: dict[str, Any]) -> str:
     lines.append('|---|' + '--:|' * len(names))
     for rule, one in figures['rules'].items():
         cells = [
-            f'{of["cut_off"]:.0%}, {of["fixed_cut_off"]:.0%} ({1000 * of["mean_delay_s"]:.0f} ms)'
+            f'{_shown(of["cut_off"], ".0%")}, {_shown(of["fixed_cut_off"], ".0%")} '
+            f'({_shown(1000 * of["mean_delay_s"], ".0f")} ms)'
             for of in (one['on'][name] for name in names)
         ]
         lines.append(
@@ -382,9 +394,12 @@ def rules_markdown(figures: dict[str, Any]) -> str:
     lines += ['', '| area under the ROC curve | ' + ' | '.join(names) + ' |']
     lines.append('|---|' + '--:|' * len(names))
     for feature in FEATURES:
-        cells = [figures['area'][name][feature] for name in names]
-        lines.append(f'| {feature} | ' + ' | '.join(f'{one:.2f}' for one in cells) + ' |')
-    cells = [f'{ends:.0%}, {within:.0%}' for ends, within in figures['complete'].values()]
+        cells = [_shown(figures['area'][name][feature], '.2f') for name in names]
+        lines.append(f'| {feature} | ' + ' | '.join(cells) + ' |')
+    cells = [
+        f'{_shown(ends, ".0%")}, {_shown(within, ".0%")}'
+        for ends, within in figures['complete'].values()
+    ]
     lines.append('| ends, pauses within: Whisper has a full stop | ' + ' | '.join(cells) + ' |')
     times = ', '.join(f'{name} {one:.0f} ms' for name, one in figures['ms'].items())
     lines += [

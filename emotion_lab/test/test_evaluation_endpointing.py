@@ -15,6 +15,7 @@ from emotion_lab.evaluation.endpointing_rules import (
     last_sound,
     punctuation,
     rule_figures,
+    rules_markdown,
 )
 from emotion_lab.evaluation.mixtures import Clip
 from emotion_lab.evaluation.pauses import (
@@ -126,3 +127,23 @@ def test_the_marks_are_in_order() -> None:
         assert {mark.kind for mark in marks} <= set(KINDS)
         times = [time for mark in marks for time in (mark.start, mark.end) if time is not None]
         assert times == sorted(times)
+
+
+def test_material_without_pauses_of_a_kind_has_no_figure_of_it() -> None:
+    features = np.random.default_rng(0).normal(size=(20, len(FEATURES)))
+    ends = np.arange(20) < 10
+    dev = Pauses(np.where(ends, np.inf, 0.3), ends, ~ends, features)
+    few = Pauses(np.full(3, np.inf), np.ones(3, bool), np.zeros(3, bool), features[:3])
+    figures = {
+        'marks_not_found': 0,
+        'pauses': {'dev': [10, 10, 0], 'few': [3, 0, 0]},
+        'rules': {'words': rule_figures(dev, {'few': few}, ('punctuation', 'word'))},
+        'area': {
+            name: dict.fromkeys(FEATURES, area) for name, area in (('dev', 0.5), ('few', None))
+        },
+        'complete': {'dev': [0.5, 0.5], 'few': [1.0, float('nan')]},
+        'ms': {'whisper': 300.0},
+    }
+    table = rules_markdown(figures)
+    assert '–, – (' in table
+    assert 'nan' not in table
