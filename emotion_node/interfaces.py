@@ -13,6 +13,7 @@ from emotion_node.datatypes import (
     FaceEstimate,
     FacesReport,
     FloatArray,
+    HeardVoice,
     ModalityEmotion,
     ModelInfo,
     SpeechEvent,
@@ -188,8 +189,15 @@ class VoiceEmotion(Protocol):
         """Name and version."""
         ...
 
-    def estimate(self, utterance: Utterance) -> ModalityEmotion:
-        """Return the emotion that the voice expresses."""
+    def estimate(self, utterance: Utterance, heard: HeardVoice | None = None) -> ModalityEmotion:
+        """Return the emotion that a voice expresses; `heard` is of what `describe` returned."""
+        ...
+
+    def describe(self, utterance: Utterance) -> FloatArray | None:
+        """Return (width,) features by which an utterance adds to how its speaker usually sounds.
+
+        None where there is too little speech, and from a model that does without.
+        """
         ...
 
 

@@ -27,6 +27,7 @@ from emotion_node.backends.voice_input import MAX_SAMPLES, MIN_SPEECH_NS
 from emotion_node.datatypes import (
     SAMPLE_RATE,
     FloatArray,
+    HeardVoice,
     ModalityEmotion,
     ModelInfo,
     Reason,
@@ -67,7 +68,10 @@ class TorchVoice:
         self._net = PacedVoice(VoiceNet(VoiceTraining())).eval()
         self._run(np.zeros(SAMPLE_RATE, np.float32))
 
-    def estimate(self, utterance: Utterance) -> ModalityEmotion:
+    def describe(self, utterance: Utterance) -> None:
+        """Return None."""
+
+    def estimate(self, utterance: Utterance, heard: HeardVoice | None = None) -> ModalityEmotion:
         """Return scores of random weights; absent where the input is too short."""
         if utterance.end_ns - utterance.start_ns < MIN_SPEECH_NS or not len(utterance.samples):
             return ModalityEmotion.absent(Modality.VOICE, Reason.TOO_SHORT, model=self.info)

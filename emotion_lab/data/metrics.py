@@ -66,6 +66,29 @@ def arousal_accuracy(arousal: Array, truth: IntArray) -> float:
     return float(np.mean((arousal > HIGH_AROUSAL) == (_PLACES[truth, 1] > HIGH_AROUSAL)))
 
 
+def arousal_auc(arousal: Array, truth: IntArray) -> float:
+    """Return the area under the ROC curve of arousal, for labels above `HIGH_AROUSAL`.
+
+    Args:
+        arousal: (n,) of any scale.
+        truth: (n,) true labels; their places on the circumplex are the truth.
+    """
+    return area_under_roc(arousal, _PLACES[truth, 1] > HIGH_AROUSAL)
+
+
+def area_under_roc(scores: Array, positive: npt.NDArray[np.bool_]) -> float:
+    """Return the chance that a positive has a higher score than a negative; ties count half.
+
+    Args:
+        scores: (n,).
+        positive: (n,) some True, some False.
+    """
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    n = int(positive.sum())
+    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * (len(positive) - n)))
+
+
 def valence_accuracy(valence: Array, truth: IntArray) -> float:
     """Return the share of answers with the right sign of valence, where the true label has one.
 
@@ -153,6 +176,31 @@ def bootstrap_interval(
     draws = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=resamples)
     values = [metric(counts.reshape(n, n)) for counts in draws @ per_group]
     low, high = np.percentile(values, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def interval_over_groups(
+    groups: Sequence[str] | npt.NDArray[np.str_],
+    metric: Callable[[IntArray], float],
+    resamples: int = 400,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Return the 95 % percentile interval of any metric, resampling whole groups.
+
+    Args:
+        groups: (n,) whom each answer belongs to.
+        metric: figure of the answers at given places.
+        resamples: number of bootstrap samples.
+        seed: of the random draws.
+    """
+    names, member = np.unique(np.asarray(groups), return_inverse=True)
+    places = [np.flatnonzero(member == n) for n in range(len(names))]
+    rng = np.random.default_rng(seed)
+    values = [
+        metric(np.concatenate([places[n] for n in rng.integers(len(names), size=len(names))]))
+        for _ in range(resamples)
+    ]
+    low, high = np.nanpercentile(values, (2.5, 97.5))
     return float(low), float(high)
 
 

@@ -15,6 +15,9 @@ from emotion_node.datatypes import AudioChunk, FloatArray
 from emotion_node.labels import LABELS
 from emotion_node.recordings.media import read_audio
 
+GRID_FOLDERS = ('grid', 'grid_more')
+GRID_NAMES = {'bbaf2n': 's1', 'lrwp9a': 's23'}
+"""Talkers of `grid/` of whom there are more clips in `grid_more/`."""
 MELD_FOLDERS = ('meld_wav', 'meld_clips')
 
 
@@ -23,11 +26,13 @@ class MeldRecording:
     """An utterance of MELD whose sound is available.
 
     Attributes:
+        speaker: name as published.
         text: what is said.
         label: index into `labels.LABELS`.
         samples: (n,) float32 at `SAMPLE_RATE`.
     """
 
+    speaker: str
     text: str
     label: int
     samples: FloatArray
@@ -62,4 +67,23 @@ def read_meld_recordings(root: Path | None = None) -> Iterator[MeldRecording]:
             for row in csv.DictReader(file):
                 text = row['text'].replace('\N{RIGHT SINGLE QUOTATION MARK}', "'")
                 label = LABELS.index(row['emotion'])
-                yield MeldRecording(text, label, read_samples(folder / row['file']))
+                samples = read_samples(folder / row['file'])
+                yield MeldRecording(row['speaker'], text, label, samples)
+
+
+def read_grid_voices(root: Path | None = None) -> Iterator[tuple[str, FloatArray]]:
+    """Yield the talker and the (n,) samples of GRID's clips, all of which are neutral.
+
+    Cooke et al., "An audio-visual corpus for speech perception and automatic speech recognition",
+    JASA 120, 2006.
+
+    Raises:
+        DatasetError: there are none.
+    """
+    base = data_root(root)
+    paths = [path for name in GRID_FOLDERS for path in sorted((base / name).glob('*.mpg'))]
+    if not paths:
+        raise DatasetError(f'no clips of GRID in {base / GRID_FOLDERS[0]}')
+    for path in paths:
+        talker = path.stem.split('_')[0]
+        yield GRID_NAMES.get(talker, talker), read_samples(path)

@@ -1,12 +1,12 @@
-"""Acted emotional speech whose emotion and speaker are known: RAVDESS and EMO-DB.
+"""Voices whose emotion and speaker are known: RAVDESS, EMO-DB, nEMO, ASED and EmoGator.
 
-Needs no torch. Both are 16 kHz mono files in the data's root, see `datasets.data_root`.
+Needs no torch. All are mono files in the data's root, see `datasets.data_root`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,6 +30,9 @@ FOLDS: Final = 5
 
 RAVDESS: Final = 'ravdess'
 EMODB: Final = 'emodb'
+NEMO: Final = 'nemo'
+ASED: Final = 'ased'
+EMOGATOR: Final = 'emogator'
 
 RAVDESS_LABELS: Final[Mapping[str, str]] = {
     '01': 'neutral',
@@ -51,6 +54,36 @@ EMODB_LABELS: Final[Mapping[str, str]] = {
 }
 """EMO-DB has no surprise; its boredom ("L") is left out."""
 
+NEMO_LABELS: Final[Mapping[str, str]] = {
+    'neutral': 'neutral',
+    'happiness': 'joy',
+    'sadness': 'sadness',
+    'anger': 'anger',
+    'surprised': 'surprise',
+    'fear': 'fear',
+}
+"""nEMO has no disgust."""
+ASED_LABELS: Final[Mapping[str, str]] = {
+    'n': 'neutral',
+    'h': 'joy',
+    's': 'sadness',
+    'a': 'anger',
+    'f': 'fear',
+}
+"""ASED has no surprise and no disgust."""
+EMOGATOR_LABELS: Final[Mapping[str, str]] = {
+    '02': 'joy',  # amusement
+    '03': 'anger',
+    '10': 'disgust',
+    '13': 'joy',  # elation
+    '15': 'fear',
+    '18': 'neutral',
+    '24': 'sadness',
+    '27': 'surprise',  # negative
+    '28': 'surprise',  # positive
+}
+"""Distress, pain and relief are left out."""
+
 RAVDESS_FOLDS: Final = (
     (2, 5, 14, 15, 16),
     (3, 6, 7, 13, 18),
@@ -67,7 +100,10 @@ EMODB_FOLDS: Final = (('03', '08'), ('10', '09'), ('11', '13'), ('12', '14'), ('
 _EMODB_WOMEN: Final = frozenset(('08', '09', '13', '14', '16'))
 _RAVDESS_NAME = re.compile(r'03-01-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1\d|2[0-4])')
 _EMODB_NAME = re.compile(r'(\d\d)([ab]\d\d)([WLEAFTN])([a-z])')
-_SUFFIXES: Final = ('.flac', '.wav')
+_NEMO_NAME = re.compile(r'([A-Z]+\d*)_([a-z]+)_\d+')
+_ASED_NAME = re.compile(r'([nfhsa])\d-(\d+)-(\d+)-(\d+)-(\d+)', re.IGNORECASE)
+_EMOGATOR_NAME = re.compile(r'(\d+)-(\d\d)-\d+')
+_SUFFIXES: Final = ('.flac', '.wav', '.opus')
 _FRAME: Final = SAMPLE_RATE // 100
 
 
@@ -76,22 +112,22 @@ class SpeechClip:
     """One labelled recording.
 
     Attributes:
-        corpus: `RAVDESS` or `EMODB`.
+        corpus: e.g. `RAVDESS`.
         path: the file.
         label: index into `labels.LABELS`.
-        speaker: unique within both corpora, e.g. "ravdess 07".
-        female: sex of the speaker, as published.
-        text: code of the sentence in the corpus.
+        speaker: unique within all corpora, e.g. "ravdess 07".
+        text: code of the sentence in the corpus; empty where it has none.
         fold: 0 to `FOLDS` - 1, that of its speaker.
+        female: sex of the speaker; None where it is not published with the clip.
     """
 
     corpus: str
     path: Path
     label: int
     speaker: str
-    female: bool
     text: str
     fold: int
+    female: bool | None = None
 
     @property
     def name(self) -> str:
@@ -116,9 +152,9 @@ def read_ravdess(root: Path | None = None) -> list[SpeechClip]:
             raise DatasetError(f'{path}: RAVDESS speech is named like 03-01-06-01-02-01-12')
         emotion, _, text, _, actor = match.groups()
         label = LABELS.index(RAVDESS_LABELS[emotion])
-        female = int(actor) % 2 == 0
         fold = folds[int(actor)]
-        clips.append(SpeechClip(RAVDESS, path, label, f'{RAVDESS} {actor}', female, text, fold))
+        female = int(actor) % 2 == 0
+        clips.append(SpeechClip(RAVDESS, path, label, f'{RAVDESS} {actor}', text, fold, female))
     return clips
 
 
@@ -140,20 +176,102 @@ def read_emodb(root: Path | None = None) -> list[SpeechClip]:
         speaker, text, emotion, _ = match.groups()
         if emotion in EMODB_LABELS:
             label = LABELS.index(EMODB_LABELS[emotion])
-            female = speaker in _EMODB_WOMEN
-            clips.append(
-                SpeechClip(EMODB, path, label, f'{EMODB} {speaker}', female, text, folds[speaker])
-            )
+            fold, female = folds[speaker], speaker in _EMODB_WOMEN
+            clips.append(SpeechClip(EMODB, path, label, f'{EMODB} {speaker}', text, fold, female))
     return clips
 
 
-def read_corpora(root: Path | None = None) -> list[SpeechClip]:
-    """Return RAVDESS and EMO-DB.
+def read_nemo(root: Path | None = None) -> list[SpeechClip]:
+    """Return nEMO.
+
+    Christop, "nEMO: Dataset of Emotional Speech in Polish", LREC-COLING 2024: nine actors say 90
+    sentences in six ways.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    found = []
+    for path in _files(NEMO, root):
+        match = _NEMO_NAME.fullmatch(path.stem)
+        if match is None or match[2] not in NEMO_LABELS:
+            raise DatasetError(f'{path}: nEMO speech is named like SM0_anger_77')
+        found.append((path, NEMO_LABELS[match[2]], match[1], ''))
+    return _by_speaker(NEMO, found)
+
+
+def read_ased(root: Path | None = None) -> list[SpeechClip]:
+    """Return ASED.
+
+    Retta et al., "A New Amharic Speech Emotion Dataset and Classification Benchmark", ACM TALLIP
+    22(1), 2022: 65 speakers; only recordings in which five of eight judges heard the emotion.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    found = []
+    for path in _files(ASED, root):
+        match = _ASED_NAME.fullmatch(path.stem)
+        if match is None:
+            raise DatasetError(f'{path}: ASED speech is named like h3-04-01-02-51')
+        found.append((path, ASED_LABELS[match[1].lower()], match[5], match[2]))
+    return _by_speaker(ASED, found)
+
+
+def read_emogator(root: Path | None = None) -> list[SpeechClip]:
+    """Return those bursts of EmoGator, such as laughs, sobs and gasps, that have a label here.
+
+    Buhl, "EmoGator: A New Open Source Vocal Burst Dataset with Baseline Machine Learning
+    Classification Methodologies", 2023. People recorded themselves on microphones of their own.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    found = []
+    for path in _files(EMOGATOR, root):
+        match = _EMOGATOR_NAME.fullmatch(path.stem)
+        if match is None:
+            raise DatasetError(f'{path}: bursts of EmoGator are named like 000351-22-1')
+        if match[2] in EMOGATOR_LABELS:
+            found.append((path, EMOGATOR_LABELS[match[2]], match[1], ''))
+    return _by_speaker(EMOGATOR, found)
+
+
+def _by_speaker(corpus: str, found: Sequence[tuple[Path, str, str, str]]) -> list[SpeechClip]:
+    """Return clips of (path, label, speaker, text), whose speakers are in the folds in turn."""
+    speakers = sorted({speaker for _, _, speaker, _ in found})
+    return [
+        SpeechClip(
+            corpus,
+            path,
+            LABELS.index(label),
+            f'{corpus} {speaker}',
+            text,
+            speakers.index(speaker) % FOLDS,
+        )
+        for path, label, speaker, text in found
+    ]
+
+
+CORPORA: Final[Mapping[str, Callable[[Path | None], list[SpeechClip]]]] = {
+    RAVDESS: read_ravdess,
+    EMODB: read_emodb,
+    NEMO: read_nemo,
+    ASED: read_ased,
+    EMOGATOR: read_emogator,
+}
+SPOKEN: Final = (RAVDESS, EMODB, NEMO, ASED)
+"""Corpora of words, each of which is left out of training in turn."""
+
+
+def read_corpora(
+    root: Path | None = None, corpora: Sequence[str] = tuple(CORPORA)
+) -> list[SpeechClip]:
+    """Return the clips of corpora, one corpus after the other.
 
     Raises:
         DatasetError: one of them is missing.
     """
-    return [*read_ravdess(root), *read_emodb(root)]
+    return [clip for corpus in corpora for clip in CORPORA[corpus](root)]
 
 
 def _files(corpus: str, root: Path | None) -> list[Path]:
@@ -168,22 +286,19 @@ def _files(corpus: str, root: Path | None) -> list[Path]:
 
 
 def read_audio(path: Path) -> FloatArray:
-    """Return the (n,) float32 samples of a 16 kHz mono file.
+    """Return the (n,) float32 samples of a mono file at `SAMPLE_RATE`.
 
     Raises:
-        DatasetError: it has another rate or more channels.
+        DatasetError: it has more channels.
     """
     with av.open(path) as container:
         stream = container.streams.audio[0]
-        if stream.rate != SAMPLE_RATE or stream.channels != 1:
-            raise DatasetError(
-                f'{path}: expected {SAMPLE_RATE} Hz mono, found {stream.rate} Hz with '
-                f'{stream.channels} channels'
-            )
+        if stream.channels != 1:
+            raise DatasetError(f'{path}: expected mono, found {stream.channels} channels')
         resampler = av.AudioResampler('flt', 'mono', SAMPLE_RATE)
         frames = [
             part.to_ndarray()[0].astype(np.float32)
-            for frame in container.decode(stream)
+            for frame in [*container.decode(stream), None]
             for part in resampler.resample(frame)
         ]
     return np.concatenate(frames)

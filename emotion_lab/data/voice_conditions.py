@@ -66,9 +66,7 @@ class Condition:
 
 CONDITIONS: Final = {
     'clean': Condition('in the studio'),
-    'noise20': Condition('20 dB above noise', snr_db=20.0),
     'noise10': Condition('10 dB above noise', snr_db=10.0),
-    'noise5': Condition('5 dB above noise', snr_db=5.0),
     'room': Condition('in a reverberant room', room=True),
     'telephone': Condition('over the telephone', telephone=True),
 }

@@ -58,6 +58,9 @@ OTHERS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ('FER+ test, accuracy', ('face', 'ferplus_accuracy')),
     ('FER+ test, mean recall of eight expressions', ('face', 'ferplus_uar')),
     ('neutral talkers of GRID, face neutral', ('face', 'talking_neutral')),
+    ('a corpus of voices left out, each in turn, mean recall', ('voice', 'left_out_uar')),
+    ('a corpus of voices left out, arousal, AUC', ('voice', 'left_out_arousal_auc')),
+    ('their neutral speech with an emotion above 0.5', ('voice', 'left_out_neutral_alarms')),
     ('RAVDESS, speakers left out, mean recall', ('voice', 'ravdess_uar')),
     ('EMO-DB, speakers left out, mean recall', ('voice', 'emodb_uar')),
 )

@@ -1,11 +1,11 @@
-"""Measure the voice model: speaker-independent, across corpora, in noise, on non-speech sounds.
+"""Measure the voice model: across corpora, on speakers held out, in noise, on other sounds.
 
-The shipped model was trained on all speakers. The figures on RAVDESS and EMO-DB are therefore
-speaker-independent, by five folds: each fold's model has the same recipe, is tested on speakers
-that it was not trained on, and is calibrated on the other folds. Their answers are stored in this
-folder; --folds computes them again. EMO-DB has no surprise, so only the six labels that both
-corpora share are compared there. False alarms, flite's voices, MELD's recordings and the time of a
-call are those of the shipped file.
+The shipped model was trained on all corpora. The figures are therefore those of models of the same
+recipe: four, each without one corpus, and five, each without a fold of the speakers of RAVDESS and
+EMO-DB. Speakers say their clips in random order, and what was heard before is known to the models;
+"cold" is without. Their answers are stored in this folder. Only the labels that a corpus has are
+compared there. Non-speech sounds, neutral talk and the time of a call are those of the shipped
+file.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from rich.console import Console
 from rich.table import Table
 
 from emotion_lab.data.datasets import DatasetError
-from emotion_lab.data.speech import EMODB, RAVDESS
+from emotion_lab.data.speech import SPOKEN
 from emotion_lab.data.tables import confusion_table
 from emotion_lab.data.voice_conditions import CONDITIONS
+from emotion_lab.data.voice_spectra import CONDITIONED
 from emotion_lab.evaluation.non_speech_sounds import flite_sounds, non_speech_sounds
+from emotion_lab.evaluation.voice_answers import held_out_figures, left_out_figures
 from emotion_lab.evaluation.voice_figures import (
     false_alarm_figures,
-    held_out_figures,
     latency_figures,
-    meld_figures,
+    talk_figures,
 )
-from emotion_lab.evaluation.voice_folds import load_answers, predict_folds
+from emotion_lab.evaluation.voice_folds import load_answers
 from emotion_node.backends.voice_onnx import OnnxVoiceEmotion
 from emotion_node.model_store.manifest import find_model
 
@@ -40,8 +41,6 @@ def evaluate_voice(
     models: str | Path = '',
     data: Path | None = None,
     threads: int = 1,
-    folds: Path | None = None,
-    store: Path | None = None,
 ) -> dict[str, Any]:
     """Return the figures of a voice model.
 
@@ -50,38 +49,36 @@ def evaluate_voice(
         models: folder of the manifest, as in `models.models_dir`.
         data: folder of the data sets, as in `datasets.data_root`.
         threads: threads of the model.
-        folds: folder of the folds' models, to compute their answers instead of reading them.
-        store: file to write the answers to.
 
     Returns:
-        On held-out speakers, by corpus: `C_uar` (over the labels that the corpus has), its 95 %
-        bootstrap interval over speakers, `C_uar_by_fold`, `C_accuracy`, `C_weighted_f1`,
-        `C_confusion`, `C_arousal_accuracy`, `C_valence_accuracy`; by condition X of
-        `voice_conditions` but clean, `C_X_uar`, `X_drop` (of the UAR, mean of both corpora) and
-        `X_ece`; `ece` (15 bins, clean); by condition, the mean `X_reliability` and the share
-        `X_doubted` of it below one half; across corpora `cross_A_to_B_uar` (six labels),
-        `cross_A_to_B_arousal_accuracy` and `cross_arousal_accuracy`, that from RAVDESS to EMO-DB.
+        Of models without a corpus C: `without_C_uar` over the labels that the corpus has,
+        `without_C_arousal_auc`, `without_C_reliability_auc` of right against wrong labels,
+        `without_C_neutral_alarms`, the share of neutral speech that is given an emotion above 0.5,
+        each with its 95 % `..._interval` by a bootstrap over speakers; `without_C_cold_uar`,
+        `without_C_cold_arousal_auc`, `without_C_reliability`, `without_C_ece`; and the means over
+        the corpora, `left_out_uar` and so on, but `left_out_reliability_auc` and `left_out_ece`
+        of all answers together.
+        On held-out speakers of C, RAVDESS or EMO-DB: `C_uar`, `C_uar_interval`, `C_uar_by_fold`,
+        `C_accuracy`, `C_weighted_f1`, `C_confusion`, `C_arousal_accuracy`, `C_valence_accuracy`;
+        by condition X of `voice_conditions` but clean, `C_X_uar`, `X_drop` (of the UAR, mean of
+        both corpora) and `X_ece`; `ece` (15 bins, clean); the mean `X_reliability`.
         Of the shipped file: `false_alarm_rate`, `false_alarms_by_kind`, `non_speech_absent`;
-        `flite_laughter_alarm_rate` and `flite_speech_alarm_rate`, and `meld_...`, or in `skipped`
-        what was missing; `latency_ms_p50`, `latency_ms_p95` of a call with 5 s, `file_mb`.
+        `flite_laughter_alarm_rate` and `flite_speech_alarm_rate`, and what `talk_figures` returns,
+        or in `skipped` what was missing; `latency_ms_p50`, `latency_ms_p95` of a call with 5 s,
+        `file_mb`.
 
     Raises:
         ModelError: the model cannot be used.
-        DatasetError: data that the folds are tested on are missing.
     """
     entry = find_model(model, models)
     backend = OnnxVoiceEmotion(entry, threads)
-    if folds is None:
-        answers = load_answers(entry)
-    else:
-        answers = predict_folds(folds, data, threads, entry.file('weights').sha256)
-    if store is not None:
-        answers.save(store)
+    answers = load_answers(entry)
     non_speech = false_alarm_figures(backend, non_speech_sounds())
     figures: dict[str, Any] = {
         'model': entry.name,
         'version': entry.version,
         'clips': len(answers.names),
+        **left_out_figures(answers),
         **held_out_figures(answers),
         'false_alarm_rate': non_speech['rate'],
         'false_alarms_by_kind': non_speech['by_kind'],
@@ -95,7 +92,7 @@ def evaluate_voice(
     except FileNotFoundError as error:
         figures['skipped'].append(str(error))
     try:
-        figures |= meld_figures(backend, data)
+        figures |= talk_figures(backend, data)
     except DatasetError as error:
         figures['skipped'].append(str(error))
     return figures | {
@@ -113,17 +110,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--models-dir', default='', help='folder of manifest.toml')
     parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
     parser.add_argument('--threads', type=int, default=1, help='default %(default)s')
-    parser.add_argument(
-        '--folds', type=Path, help="compute the answers of the folds' models in this folder"
-    )
-    parser.add_argument('--store', type=Path, help='write the answers to this .npz')
     parser.add_argument('--json', action='store_true', help='print one JSON object')
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Return what `evaluate_voice` does, for these arguments."""
     return evaluate_voice(
-        args.model, args.models_dir, args.data, args.threads, args.folds, args.store
+        args.model,
+        args.models_dir,
+        args.data,
+        args.threads,
     )
 
 
@@ -134,42 +130,67 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(figures))
         return 0
     console = Console()
-    for corpus in (RAVDESS, EMODB):
+    for corpus in CONDITIONED:
         counts = np.array(figures[f'{corpus}_confusion'])
         console.print(confusion_table(counts, f'{corpus}, held-out speakers'))
+    console.print(_left_out_table(figures))
     console.print(_table(figures))
     return 0
 
 
+def _left_out_table(figures: dict[str, Any]) -> Table:
+    """Return the figures on corpora left out of training, with 95 % intervals over speakers."""
+    table = Table(
+        'corpus left out',
+        'mean recall of its labels',
+        'arousal, AUC',
+        'cold: recall, arousal',
+        'reliability of right and wrong, AUC',
+        'neutral speech with an emotion above 0.5',
+        title='{model} {version}'.format_map(figures),
+    )
+    for corpus in SPOKEN:
+        key = f'without_{corpus}'
+        table.add_row(
+            corpus,
+            _with_interval(figures, f'{key}_uar'),
+            _with_interval(figures, f'{key}_arousal_auc'),
+            f'{figures[f"{key}_cold_uar"]:.3f}, {figures[f"{key}_cold_arousal_auc"]:.3f}',
+            _with_interval(figures, f'{key}_reliability_auc'),
+            _with_interval(figures, f'{key}_neutral_alarms'),
+        )
+    table.add_row(
+        'mean (reliability: all answers)',
+        _share(figures, 'left_out_uar'),
+        _share(figures, 'left_out_arousal_auc'),
+        f'{figures["left_out_cold_uar"]:.3f}, {figures["left_out_cold_arousal_auc"]:.3f}',
+        _with_interval(figures, 'left_out_reliability_auc'),
+        _share(figures, 'left_out_neutral_alarms'),
+    )
+    return table
+
+
 def _table(figures: dict[str, Any]) -> Table:
     table = Table('figure', 'value', title='{model} {version}'.format_map(figures))
-    for corpus, labels in ((RAVDESS, 'seven'), (EMODB, 'six shared')):
-        low, high = figures[f'{corpus}_uar_interval']
-        table.add_row(
-            f'UAR on {corpus}, {labels} labels',
-            f'{figures[f"{corpus}_uar"]:.3f} (95 % interval {low:.3f} to {high:.3f})',
-        )
+    for corpus in CONDITIONED:
+        table.add_row(f'UAR on {corpus}', _with_interval(figures, f'{corpus}_uar'))
         for condition, how in list(CONDITIONS.items())[1:]:
             table.add_row(
                 f'UAR on {corpus}, {how.description}',
-                f'{figures[f"{corpus}_{condition}_uar"]:.3f}',
+                _share(figures, f'{corpus}_{condition}_uar'),
             )
         table.add_row(
             f'arousal high or low, {corpus}', _share(figures, f'{corpus}_arousal_accuracy')
         )
         table.add_row(f'valence, sign, {corpus}', _share(figures, f'{corpus}_valence_accuracy'))
         table.add_section()
-    for first, second in ((RAVDESS, EMODB), (EMODB, RAVDESS)):
-        key = f'cross_{first}_to_{second}'
-        table.add_row(f'arousal, {first} to {second}', _share(figures, f'{key}_arousal_accuracy'))
-        table.add_row(f'UAR of six labels, {first} to {second}', _share(figures, f'{key}_uar'))
-    table.add_section()
     for condition, how in CONDITIONS.items():
         key = 'ece' if condition == 'clean' else f'{condition}_ece'
         table.add_row(
             f'calibration error, {how.description}',
             f'{figures[key]:.3f}; reliability {figures[f"{condition}_reliability"]:.2f}',
         )
+    table.add_row('calibration error on corpora left out', _share(figures, 'left_out_ece'))
     table.add_section()
     table.add_row('false alarms in non-speech sounds', _share(figures, 'false_alarm_rate'))
     for kind, rate in figures['false_alarms_by_kind'].items():
@@ -178,9 +199,10 @@ def _table(figures: dict[str, Any]) -> Table:
     for key, name in (
         ('flite_laughter_alarm_rate', "false alarms in flite's laughter"),
         ('flite_speech_alarm_rate', "false alarms in flite's speech"),
-        ('meld_accuracy', 'accuracy on MELD recordings'),
-        ('meld_reliability', 'mean reliability on these'),
-        ('meld_loud_and_wrong', 'wrong with high confidence on these'),
+        ('grid_neutral_alarms', "GRID's neutral talk with an emotion above 0.5"),
+        ('grid_neutral_label', 'of it labelled neutral'),
+        ('meld_neutral_alarms', "MELD's neutral lines with an emotion above 0.5"),
+        ('meld_neutral_label', 'of them labelled neutral'),
     ):
         if key in figures:
             table.add_row(name, f'{figures[key]:.3f}')
@@ -193,6 +215,11 @@ def _table(figures: dict[str, Any]) -> Table:
     for reason in figures['skipped']:
         table.add_row('skipped', reason)
     return table
+
+
+def _with_interval(figures: dict[str, Any], key: str) -> str:
+    low, high = figures[f'{key}_interval']
+    return f'{figures[key]:.3f} ({low:.3f} to {high:.3f})'
 
 
 def _share(figures: dict[str, Any], key: str) -> str:

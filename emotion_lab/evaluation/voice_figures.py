@@ -9,24 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from emotion_lab.data.metrics import (
-    Array,
-    IntArray,
-    accuracy,
-    arousal_accuracy,
-    bootstrap_interval,
-    confusion,
-    expected_calibration_error,
-    unweighted_average_recall,
-    valence_accuracy,
-    weighted_f1,
-)
-from emotion_lab.data.recordings import read_meld_recordings
-from emotion_lab.data.speech import EMODB, FOLDS, RAVDESS
-from emotion_lab.data.voice_conditions import CONDITIONS
+from emotion_lab.data.recordings import read_grid_voices, read_meld_recordings
 from emotion_lab.evaluation.non_speech_sounds import NonSpeechSound
-from emotion_lab.evaluation.voice_folds import HeldOutAnswers
+from emotion_lab.evaluation.voice_answers import NEUTRAL_CONFIDENCE
 from emotion_node.backends.voice_onnx import OnnxVoiceEmotion
+from emotion_node.core.voice.usual_voice import UsualVoice
 from emotion_node.datatypes import (
     NS_PER_MS,
     NS_PER_SAMPLE,
@@ -41,94 +28,47 @@ from emotion_node.labels import LABELS, NEUTRAL
 
 ALARM_CONFIDENCE: Final = 0.6
 """A label other than neutral above this confidence is a false alarm in a non-speech sound."""
-MIN_RELIABILITY: Final = 1e-3
-"""Smallest reliability by which arousal is divided."""
 CALLS: Final = 200
 CALL_S: Final = 5.0
 
-_SCORES, _VALENCE_PLACE, _AROUSAL_PLACE, _RELIABILITY = slice(0, 7), 7, 8, 9
 
+def talk_figures(backend: OnnxVoiceEmotion, data: Path | None) -> dict[str, Any]:
+    """Return what the shipped model says of neutral talk outside its training.
 
-def shared_scores(scores: Array, corpus: str) -> Array:
-    """Return (n, 7) scores with those of labels that the corpus lacks set to 0; rows sum to 1."""
-    if corpus == RAVDESS:
-        return scores
-    without = scores.copy()
-    without[:, LABELS.index('surprise')] = 0
-    return np.asarray(without / without.sum(axis=1, keepdims=True))
+    GRID's talkers, and the neutral lines of MELD's recordings; what was said before is heard.
 
+    Returns:
+        By source, `X_neutral` utterances, `X_neutral_alarms`, the share that is given an emotion
+        with `NEUTRAL_CONFIDENCE`, and `X_neutral_label`, that whose label is neutral.
 
-def unscaled_arousal(answers: Array) -> Array:
-    """Return (n,) arousal before it was scaled by reliability.
-
-    Args:
-        answers: (n, 10), whose arousal is multiplied by their reliability.
+    Raises:
+        DatasetError: there are none.
     """
-    return np.asarray(
-        answers[:, _AROUSAL_PLACE] / np.maximum(answers[:, _RELIABILITY], MIN_RELIABILITY)
-    )
-
-
-def held_out_figures(answers: HeldOutAnswers) -> dict[str, Any]:
-    """Return the figures on held-out speakers and across corpora, as in `evaluate_voice`."""
+    talkers: dict[str, list[tuple[str, FloatArray, bool]]] = {'grid': [], 'meld': []}
+    for talker, samples in read_grid_voices(data):
+        talkers['grid'].append((talker, samples, True))
+    for one in read_meld_recordings(data):
+        neutral = one.label == LABELS.index(NEUTRAL)
+        talkers['meld'].append((one.speaker, one.samples, neutral))
     figures: dict[str, Any] = {}
-    for corpus in (RAVDESS, EMODB):
-        rows = answers.corpora == corpus
-        truth = answers.labels[rows]
-        for condition in CONDITIONS:
-            outputs = answers.under(condition)[rows]
-            predicted = shared_scores(outputs[:, _SCORES], corpus).argmax(1)
-            counts = confusion(truth, predicted)
-            key = corpus if condition == 'clean' else f'{corpus}_{condition}'
-            figures[f'{key}_uar'] = unweighted_average_recall(counts)
-            if condition == 'clean':
-                _, speakers = np.unique(answers.speakers[rows], return_inverse=True)
-                figures[f'{corpus}_uar_interval'] = bootstrap_interval(
-                    speakers.tolist(), truth, predicted, unweighted_average_recall
+    for source, spoken in talkers.items():
+        usual = UsualVoice()
+        alarms, right = [], []
+        for speaker, samples, neutral in spoken:
+            utterance = as_utterance(samples)
+            emotion = backend.estimate(utterance, usual.of(speaker, utterance.end_ns))
+            features = backend.describe(utterance)
+            if emotion.available and features is not None:
+                usual.add(features, speaker, utterance.end_ns)
+            if neutral:
+                alarms.append(
+                    emotion.label not in ('', NEUTRAL) and emotion.confidence > NEUTRAL_CONFIDENCE
                 )
-                figures[f'{corpus}_accuracy'] = accuracy(counts)
-                figures[f'{corpus}_weighted_f1'] = weighted_f1(counts)
-                figures[f'{corpus}_confusion'] = counts.tolist()
-                figures[f'{corpus}_uar_by_fold'] = _by_fold(truth, predicted, answers.folds[rows])
-                figures[f'{corpus}_arousal_accuracy'] = arousal_accuracy(
-                    unscaled_arousal(outputs), truth
-                )
-                figures[f'{corpus}_valence_accuracy'] = valence_accuracy(
-                    outputs[:, _VALENCE_PLACE], truth
-                )
-        outputs = answers.crossed.astype(np.float64)[rows]
-        other = EMODB if corpus == RAVDESS else RAVDESS
-        figures[f'cross_{other}_to_{corpus}_arousal_accuracy'] = arousal_accuracy(
-            unscaled_arousal(outputs), truth
-        )
-        figures[f'cross_{other}_to_{corpus}_reliability'] = float(outputs[:, _RELIABILITY].mean())
-        predicted = shared_scores(outputs[:, _SCORES], EMODB).argmax(1)
-        known = truth != LABELS.index('surprise')
-        figures[f'cross_{other}_to_{corpus}_uar'] = unweighted_average_recall(
-            confusion(truth[known], predicted[known])
-        )
-    for condition in CONDITIONS:
-        outputs = answers.under(condition)
-        key = 'ece' if condition == 'clean' else f'{condition}_ece'
-        figures[key] = expected_calibration_error(outputs[:, _SCORES], answers.labels)
-        if condition != 'clean':
-            drops = [
-                figures[f'{corpus}_uar'] - figures[f'{corpus}_{condition}_uar']
-                for corpus in (RAVDESS, EMODB)
-            ]
-            figures[f'{condition}_drop'] = float(np.mean(drops))
-        reliability = outputs[:, _RELIABILITY]
-        figures[f'{condition}_reliability'] = float(reliability.mean())
-        figures[f'{condition}_doubted'] = float(np.mean(reliability < 0.5))
-    figures['cross_arousal_accuracy'] = figures['cross_ravdess_to_emodb_arousal_accuracy']
+                right.append(emotion.label == NEUTRAL)
+        figures[f'{source}_neutral'] = len(alarms)
+        figures[f'{source}_neutral_alarms'] = float(np.mean(alarms))
+        figures[f'{source}_neutral_label'] = float(np.mean(right))
     return figures
-
-
-def _by_fold(truth: IntArray, predicted: IntArray, folds: IntArray) -> list[float]:
-    return [
-        unweighted_average_recall(confusion(truth[folds == fold], predicted[folds == fold]))
-        for fold in range(FOLDS)
-    ]
 
 
 def as_utterance(samples: FloatArray) -> Utterance:
@@ -157,39 +97,6 @@ def false_alarm_figures(
         'absent': float(np.mean(absent)),
         'by_kind': {kind: float(np.mean(found)) for kind, found in alarms.items()},
     }
-
-
-def meld_figures(backend: OnnxVoiceEmotion, data: Path | None) -> dict[str, Any]:
-    """Return the figures on MELD's recordings, which are too few for conclusions.
-
-    Raises:
-        DatasetError: there are none.
-    """
-    recordings = list(read_meld_recordings(data))
-    emotions = [backend.estimate(as_utterance(one.samples)) for one in recordings]
-    loud = [is_false_alarm(emotion) for emotion in emotions]
-    wrong = [
-        emotion.label != LABELS[one.label]
-        for one, emotion in zip(recordings, emotions, strict=True)
-    ]
-    figures: dict[str, Any] = {
-        'meld_clips': len(recordings),
-        'meld_answered': sum(emotion.available for emotion in emotions),
-        'meld_reliability': float(np.mean([emotion.reliability for emotion in emotions])),
-        'meld_loud': float(np.mean(loud)),
-        'meld_loud_and_wrong': float(np.mean(np.logical_and(loud, wrong))),
-    }
-    if figures['meld_answered']:
-        answered = [n for n, emotion in enumerate(emotions) if emotion.available]
-        truth = np.array([recordings[n].label for n in answered], dtype=np.int64)
-        scores = np.array([emotions[n].scores for n in answered], dtype=np.float64)
-        counts = confusion(truth, scores.argmax(1))
-        figures |= {
-            'meld_accuracy': accuracy(counts),
-            'meld_weighted_f1': weighted_f1(counts),
-            'meld_confidence': float(scores.max(1).mean()),
-        }
-    return figures
 
 
 def latency_figures(backend: OnnxVoiceEmotion) -> dict[str, float]:

@@ -1,7 +1,7 @@
-"""Speaker-independent answers of the folds' voice models: computed and stored.
+"""Stored answers of voice models to speech that they were not trained on.
 
-The models run as the node runs the shipped one. Their answers are stored in this folder, so that
-the shipped model's recipe can be evaluated without the corpora and without the folds' models.
+The models are of the shipped model's recipe. `python -m emotion_lab train voice-export` writes
+their answers, so that the recipe can be evaluated without the corpora and without these models.
 """
 
 from __future__ import annotations
@@ -12,36 +12,34 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
-from rich.progress import track
 
 from emotion_lab.data.metrics import Array, IntArray
-from emotion_lab.data.speech import FOLDS, read_audio, read_corpora
-from emotion_lab.data.voice_conditions import CONDITIONS, fold_voices
-from emotion_node.backends.voice_onnx import OnnxVoiceEmotion
+from emotion_lab.data.voice_conditions import CONDITIONS
 from emotion_node.errors import ModelError
-from emotion_node.labels import LABELS
-from emotion_node.model_store.manifest import ModelEntry, find_model
+from emotion_node.model_store.manifest import ModelEntry
 
 STORED: Final = Path(__file__).with_name('voice_held_out.npz')
 """The answers for the shipped model."""
 
-_VALUES: Final = len(LABELS) + 3
-
 
 @dataclass(frozen=True, slots=True)
 class HeldOutAnswers:
-    """Answers to clips of speakers that the models were not trained on.
+    """Answers to clips that the models were not trained on.
+
+    An answer is (10,): scores, valence, arousal and reliability. Each speaker says all clips in
+    random order, and the models know what was heard of him before, unless `cold`.
 
     Attributes:
         names: (n,) of the clips.
         corpora: (n,) of the clips.
         speakers: (n,) of the clips.
         labels: (n,) true ones.
-        folds: (n,) of the clips.
-        answers: (conditions, n, 10) scores, valence, arousal and reliability, by the model of the
-            clip's fold, in the order of `CONDITIONS`.
-        crossed: (n, 10) likewise, clean, by the model that was trained on the other corpus.
+        folds: (n,) of the clips of RAVDESS and EMO-DB; -1 for others.
+        heard: (n,) number of clips heard of the speaker before.
+        answers: (conditions, n, 10) by the model of the clip's fold, in the order of `CONDITIONS`;
+            0 for corpora other than `CONDITIONED`.
+        left_out: (n, 10) by the model without the clip's corpus, clean.
+        cold: (n, 10) likewise, with nothing heard before.
         weights: sha256 of the shipped weights of the same recipe.
     """
 
@@ -50,12 +48,14 @@ class HeldOutAnswers:
     speakers: npt.NDArray[np.str_]
     labels: IntArray
     folds: IntArray
+    heard: IntArray
     answers: npt.NDArray[np.float16]
-    crossed: npt.NDArray[np.float16]
+    left_out: npt.NDArray[np.float16]
+    cold: npt.NDArray[np.float16]
     weights: npt.NDArray[np.str_]
 
     def under(self, condition: str) -> Array:
-        """Return the (n, 10) answers under one condition."""
+        """Return the (n, 10) answers under one condition, of models without the speaker."""
         return np.asarray(self.answers[list(CONDITIONS).index(condition)], np.float64)
 
     def save(self, path: Path) -> None:
@@ -64,7 +64,7 @@ class HeldOutAnswers:
 
 
 def load_answers(entry: ModelEntry, path: Path = STORED) -> HeldOutAnswers:
-    """Load the answers of the folds' models of a shipped model.
+    """Load the answers that belong to a shipped model.
 
     Raises:
         ModelError: the file is missing, damaged, or belongs to other weights.
@@ -77,51 +77,6 @@ def load_answers(entry: ModelEntry, path: Path = STORED) -> HeldOutAnswers:
     if str(answers.weights) != entry.file('weights').sha256:
         raise ModelError(
             f'{path} belongs to other weights than {entry.info.name} {entry.info.version}; make '
-            'it with "evaluate voice --folds RUNS --store FILE"'
+            'it with "train voice-export --store FILE"'
         )
     return answers
-
-
-def predict_folds(runs: Path, data: Path | None, threads: int, weights: str) -> HeldOutAnswers:
-    """Compute the answers of the folds' models.
-
-    Args:
-        runs: folder of the models, as `training.voice_export` exports them.
-        data: folder of the data sets, as in `datasets.data_root`.
-        threads: threads of each model.
-        weights: sha256 of the shipped weights of the same recipe.
-
-    Raises:
-        ModelError: a model is missing.
-        DatasetError: a corpus is missing.
-    """
-
-    def load(key: str) -> OnnxVoiceEmotion:
-        return OnnxVoiceEmotion(find_model(key, runs), threads)
-
-    folds = [load(f'fold{fold}') for fold in range(FOLDS)]
-    crossed = {'ravdess': load('emodb'), 'emodb': load('ravdess')}
-    console = Console(stderr=True)
-    clips = read_corpora(data)
-    samples = [read_audio(clip.path) for clip in track(clips, 'reading', console=console)]
-    voices = [fold_voices(clips, samples, fold) for fold in range(FOLDS)]
-    answers = np.zeros((len(CONDITIONS), len(clips), _VALUES), np.float16)
-    across = np.zeros((len(clips), _VALUES), np.float16)
-    for n, clip in enumerate(track(clips, 'held-out speakers', console=console, transient=True)):
-        for place, condition in enumerate(CONDITIONS.values()):
-            sound = condition.apply(samples[n], clip.name, voices[clip.fold])
-            scores, affect, reliability = folds[clip.fold].run(sound)
-            answers[place, n] = [*scores, *affect, reliability]
-            if place == 0:
-                scores, affect, reliability = crossed[clip.corpus].run(sound)
-                across[n] = [*scores, *affect, reliability]
-    return HeldOutAnswers(
-        np.array([clip.name for clip in clips]),
-        np.array([clip.corpus for clip in clips]),
-        np.array([clip.speaker for clip in clips]),
-        np.array([clip.label for clip in clips]),
-        np.array([clip.fold for clip in clips]),
-        answers,
-        across,
-        np.array(weights),
-    )

@@ -28,7 +28,7 @@ from rich.progress import track
 
 from emotion_lab.data.datasets import DatasetError, data_root
 from emotion_lab.data.metrics import Array
-from emotion_lab.data.recordings import MELD_FOLDERS, read_samples
+from emotion_lab.data.recordings import GRID_NAMES, MELD_FOLDERS, read_samples
 from emotion_lab.data.speech import find_speech
 from emotion_lab.evaluation.voice_encoders import fbank_encoder, ge2e_encoder
 from emotion_lab.evaluation.voice_statistics import voice_statistics
@@ -37,8 +37,6 @@ from emotion_node.datatypes import SAMPLE_RATE, FloatArray
 FITTED: Final = ('RAVDESS', 'EMO-DB')
 """Corpora on which thresholds and statistics are fitted."""
 EMODB_MEN: Final = ('03', '10', '11', '12', '15')
-GRID_NAMES: Final = {'bbaf2n': 's1', 'lrwp9a': 's23'}
-"""Talkers of `grid/` of whom there are more clips in `grid_more/`."""
 MELD_WOMEN: Final = ('Rachel',)
 DIMENSIONS: Final = 10
 SHRINKAGE: Final = 0.1

@@ -1,169 +1,121 @@
-"""Calibration of the voice model: temperature, and reliability by similarity to its training data.
+"""Join two voice networks, and fit temperature and reliability on corpora left out of training.
 
-Everything is fitted on speakers and on families of outliers that were held out from the fold's
-training.
+The first network is the whole model of version 1.0.0, trained on RAVDESS and EMO-DB. The second is
+that of `voice_model`, trained on other corpora. Their scores are pooled as a product of experts
+(Genest and Zidek, "Combining Probability Distributions", Statistical Science 1, 1986).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from emotion_lab.data.metrics import Array, IntArray
-from emotion_lab.data.voice_conditions import CONDITIONS
-from emotion_lab.training.voice_batches import held_out_families, training_rows
-from emotion_lab.training.voice_model import (
-    PacedVoice,
-    VoiceOutput,
-    VoiceTraining,
-    predict,
-)
-from emotion_lab.training.voice_store import VoiceStore
+from emotion_lab.data.metrics import Array, IntArray, area_under_roc
+from emotion_lab.training.voice_model import PacedVoice, expected
 from emotion_node.labels import LABELS
 
-SIGNALS: Final = ('familiar', 'energy', 'distance')
-"""Signals of the model's reliability; each is higher for speech similar to the training speech.
-
-familiar: the logit of the head that separates speech from outliers.
-energy: the logarithm of the sum of the logits' exponentials (Liu et al., "Energy-based
-    Out-of-distribution Detection", NeurIPS 2020).
-distance: the negative logarithm of the Mahalanobis distance of the embedding to the nearest class
-    in training (Lee et al., "A Simple Unified Framework for Detecting Out-of-Distribution Samples
-    and Adversarial Attacks", NeurIPS 2018).
-"""
-
-SIGNAL_SETS: Final = (
-    ('familiar',),
-    ('energy',),
-    ('distance',),
-    ('familiar', 'energy'),
-    ('familiar', 'distance'),
-    ('familiar', 'energy', 'distance'),
-)
-"""Sets of signals, combined by logistic regression."""
-
-STATISTICS_VARIANTS: Final = 2
-"""Number of degraded variants of each training clip for the classes' places in the embedding."""
-RIDGE: Final = 0.05
-"""Share of the mean variance added to every direction of the embedding."""
+SCORE_WEIGHT: Final = 0.5
+"""Weight of the second network's log scores against the first one's, chosen on the answers to
+RAVDESS and EMO-DB by networks that know neither or only the other."""
+MIN_SCORE: Final = 1e-3
+MIN_RELIABILITY: Final = 0.02
+"""Smallest reliability of the first network by which its answer is divided."""
+SPEECH_FROM, SPEECH_TO = 0.05, 0.35
+"""Reliability of the first network from which a sound is speech at all, and certainly speech."""
+PENALTY: Final = 0.3
+"""Inverse strength of the penalty on the slope of the regression."""
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Where the classes lie in the embedding.
+class Answers:
+    """What both networks answer to n sounds.
 
     Attributes:
-        means: (7, width).
-        whitening: (width, width), scales differences to unit variance.
+        first: (n, 10) scores, valence, arousal and reliability of the first network.
+        logits: (n, 7) of the second.
+        affect: (n, 2) of the second.
     """
 
-    means: torch.Tensor
-    whitening: torch.Tensor
-
-    def distance(self, embedding: torch.Tensor) -> torch.Tensor:
-        """Return (batch,) the negative logarithm of the distance to the nearest class."""
-        turned = embedding @ self.whitening
-        apart = turned[:, None, :] - (self.means @ self.whitening)[None]
-        return -0.5 * torch.log(apart.square().mean(-1).amin(-1) + 1e-6)
-
-
-def find_places(embedding: torch.Tensor, labels: IntArray) -> Places:
-    """Return the classes' places, with one covariance for all classes."""
-    kinds = torch.from_numpy(labels)
-    means = torch.stack(
-        [
-            embedding[kinds == kind].mean(0) if (kinds == kind).any() else embedding.mean(0)
-            for kind in range(len(LABELS))
-        ]
-    )
-    within = (embedding - means[kinds]).double()
-    covariance = within.T @ within / len(within)
-    ridge = RIDGE * covariance.diagonal().mean()
-    values, vectors = torch.linalg.eigh(covariance + ridge * torch.eye(len(covariance)))
-    return Places(means, (vectors * values.rsqrt()).float())
-
-
-def signals(output: VoiceOutput, places: Places) -> torch.Tensor:
-    """Return (batch, 3), in the order of `SIGNALS`."""
-    return torch.stack(
-        [output.familiar, output.logits.logsumexp(-1), places.distance(output.embedding)], -1
-    )
-
-
-def training_places(model: PacedVoice, store: VoiceStore, config: VoiceTraining) -> Places:
-    """Return the places of the training clips in the embedding."""
-    rows = np.unique(training_rows(store, config))
-    spans = store.variants[rows, :STATISTICS_VARIANTS].reshape(-1, 2)
-    output = predict(model, [store.read(span) for span in spans])
-    return find_places(output.embedding, np.repeat(store.labels[rows], len(spans) // len(rows)))
-
-
-@dataclass(frozen=True, slots=True)
-class HeldOut:
-    """The outputs of a fold's model for held-out speakers and sounds.
-
-    Attributes:
-        logits: (n, 7), under all conditions one after the other.
-        signals: (n, 3) of them.
-        labels: (n,) true labels.
-        outlier_logits: (m, 7).
-        outlier_signals: (m, 3).
-    """
-
+    first: torch.Tensor
     logits: torch.Tensor
-    signals: torch.Tensor
-    labels: IntArray
-    outlier_logits: torch.Tensor
-    outlier_signals: torch.Tensor
+    affect: torch.Tensor
+
+    def at(self, rows: IntArray) -> Answers:
+        """Return the answers to some of the sounds."""
+        return Answers(*(getattr(self, one.name)[rows] for one in fields(self)))
 
 
-def hold_out(
-    model: PacedVoice, store: VoiceStore, config: VoiceTraining, places: Places
-) -> HeldOut:
-    """Return the outputs of a fold's model for what was held out."""
-    rows = np.flatnonzero(store.folds == config.held_out)
-    spans = store.conditions[rows].transpose(1, 0, 2).reshape(-1, 2)
-    speech = predict(model, [store.read(span) for span in spans])
-    unseen = np.isin(store.families, held_out_families(config.held_out))
-    outliers = predict(model, [store.read(span) for span in store.outliers[unseen]])
-    return HeldOut(
-        speech.logits,
-        signals(speech, places),
-        np.tile(store.labels[rows], len(CONDITIONS)),
-        outliers.logits,
-        signals(outliers, places),
-    )
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """The networks' answers as one, before reliability.
+
+    Attributes:
+        logs: (n, 7) log scores.
+        affect: (n, 2) valence and arousal.
+        speech: (n,) 0..1, how far the sound is speech, by the first network's reliability.
+    """
+
+    logs: torch.Tensor
+    affect: torch.Tensor
+    speech: torch.Tensor
+
+    @property
+    def best(self) -> torch.Tensor:
+        """(n,) log score of the label."""
+        return self.logs.amax(-1)
+
+
+def join(answers: Answers) -> Joint:
+    """Return the networks' answers as one."""
+    reliability = answers.first[:, 9:]
+    share = reliability.clamp(min=MIN_RELIABILITY)
+    count = len(LABELS)
+    # The first network's scores are mixed with the uniform distribution by its reliability.
+    scores = (answers.first[:, :count] - (1 - reliability) / count) / share
+    scores = scores.clamp(min=MIN_SCORE)
+    scores = scores / scores.sum(-1, keepdim=True)
+    others = answers.logits.softmax(-1).clamp(min=MIN_SCORE)
+    logs = (scores.log() + SCORE_WEIGHT * others.log()).log_softmax(-1)
+    affect = ((answers.first[:, count : count + 2] / share).clamp(-1, 1) + answers.affect) / 2
+    speech = ((reliability[:, 0] - SPEECH_FROM) / (SPEECH_TO - SPEECH_FROM)).clamp(0, 1)
+    return Joint(logs, affect, speech)
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceCalibration:
-    """How the network's outputs become the published ones.
+    """How the joint answer becomes the published one.
 
     Attributes:
         temperature: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
-        weights: (3,) of `SIGNALS` in the logit of the reliability.
+        slope: of the log score in the logit of the label being right.
         bias: of that logit.
     """
 
     temperature: float
-    weights: torch.Tensor
+    slope: float
     bias: float
 
-    def reliability(self, signals: torch.Tensor) -> torch.Tensor:
-        """Return (batch,) 0..1."""
-        return torch.sigmoid(signals @ self.weights + self.bias)
+    def reliability(self, joint: Joint) -> torch.Tensor:
+        """Return (n,) 0..1: how far it is speech, times how likely the label is to be right."""
+        return joint.speech * torch.sigmoid(self.slope * joint.best + self.bias)
 
-    def scores(self, logits: torch.Tensor, signals: torch.Tensor) -> torch.Tensor:
-        """Return (batch, 7) probabilities: the flatter, the less reliable."""
-        return temper((logits / self.temperature).softmax(-1), self.reliability(signals))
+    def publish(self, joint: Joint) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return scores (n, 7), affect (n, 2) and reliability (n,).
+
+        The lower the reliability, the flatter are the scores and the nearer to 0 is valence.
+        Arousal stays as it is: it is right more often than the labels.
+        """
+        reliability = self.reliability(joint)
+        scores = temper((joint.logs / self.temperature).softmax(-1), reliability)
+        valence, arousal = joint.affect.unbind(-1)
+        return scores, torch.stack([valence * reliability, arousal], -1), reliability
 
 
 def temper(scores: torch.Tensor, reliability: torch.Tensor) -> torch.Tensor:
@@ -172,86 +124,74 @@ def temper(scores: torch.Tensor, reliability: torch.Tensor) -> torch.Tensor:
     return share * scores + (1 - share) / scores.shape[-1]
 
 
-def fit_reliability(folds: Sequence[HeldOut], chosen: Sequence[str]) -> tuple[torch.Tensor, float]:
-    """Return weights (3,) and bias that best separate held-out speech from held-out outliers.
+def is_right(joint: Joint, labels: IntArray) -> Array:
+    """Return (n,) 1 where the best of the seven labels is the true one."""
+    return np.asarray(joint.logs.argmax(-1).numpy() == labels, np.float64)
+
+
+def fit_calibration(corpora: Sequence[tuple[Joint, IntArray]]) -> VoiceCalibration:
+    """Return the calibration with the least negative log-likelihood; corpora weigh the same.
 
     Args:
-        folds: what was held out.
-        chosen: signals that may be used; the weights of the others are 0.
+        corpora: answers to corpora that were left out of training, and the true labels.
     """
-    columns = [SIGNALS.index(name) for name in chosen]
-    speech = torch.cat([fold.signals for fold in folds])[:, columns].double().numpy()
-    outliers = torch.cat([fold.outlier_signals for fold in folds])[:, columns].double().numpy()
-    both = np.concatenate([speech, outliers])
-    truth = np.repeat([1, 0], [len(speech), len(outliers)])
-    model = LogisticRegression(class_weight='balanced', C=10.0, max_iter=1000).fit(both, truth)
-    weights = torch.zeros(len(SIGNALS))
-    weights[columns] = torch.from_numpy(model.coef_[0]).float()
-    return weights, float(model.intercept_[0])
-
-
-def fit_calibration(folds: Sequence[HeldOut], chosen: Sequence[str]) -> VoiceCalibration:
-    """Return the calibration with the least negative log-likelihood under all conditions."""
-    weights, bias = fit_reliability(folds, chosen)
-    logits = torch.cat([fold.logits for fold in folds])
-    every_signal = torch.cat([fold.signals for fold in folds])
-    labels = torch.from_numpy(np.concatenate([fold.labels for fold in folds]))
+    best = torch.cat([joint.best for joint, _ in corpora]).double().numpy()
+    right = np.concatenate([is_right(joint, labels) for joint, labels in corpora])
+    labels = np.concatenate([labels for _, labels in corpora])
+    weights = np.concatenate([np.full(len(one), 1 / len(one)) for _, one in corpora])
+    model = LogisticRegression(C=PENALTY, max_iter=2000)
+    model.fit(best[:, None], right, weights / weights.mean())
+    slope, bias = float(model.coef_[0, 0]), float(model.intercept_[0])
 
     def loss(temperature: float) -> float:
-        scores = VoiceCalibration(temperature, weights, bias).scores(logits, every_signal)
-        return float(nn.functional.nll_loss(scores.clamp(min=1e-9).log(), labels))
+        calibration = VoiceCalibration(temperature, slope, bias)
+        scores = torch.cat([calibration.publish(joint)[0] for joint, _ in corpora])
+        logs = scores.clamp(min=1e-9).log().double().numpy()
+        return float(-(weights * logs[np.arange(len(labels)), labels]).sum())
 
     found = minimize_scalar(loss, bounds=(0.2, 5.0), method='bounded')
-    return VoiceCalibration(float(found.x), weights, bias)
+    return VoiceCalibration(float(found.x), slope, bias)
 
 
-def compare_signals(folds: Sequence[HeldOut]) -> Mapping[tuple[str, ...], dict[str, float]]:
-    """Return how well each set separates speech from outliers, fitted on the other folds.
-
-    Returns:
-        By set: `auroc`, the mean over the folds of the area under the receiver operating
-        characteristic; `doubted_speech`, the share of speech whose reliability is below one half;
-        and `believed_outliers`, the share of outliers whose reliability is above it.
-    """
-    found: dict[tuple[str, ...], dict[str, float]] = {}
-    for chosen in SIGNAL_SETS:
-        areas, doubted, believed = [], [], []
-        for place, fold in enumerate(folds):
-            others = [*folds[:place], *folds[place + 1 :]]
-            weights, bias = fit_reliability(others, chosen)
-            speech: Array = (fold.signals @ weights + bias).double().numpy()
-            outliers: Array = (fold.outlier_signals @ weights + bias).double().numpy()
-            truth = np.repeat([1, 0], [len(speech), len(outliers)])
-            areas.append(roc_auc_score(truth, np.concatenate([speech, outliers])))
-            doubted.append(np.mean(speech < 0))
-            believed.append(np.mean(outliers > 0))
-        found[chosen] = {
-            'auroc': float(np.mean(areas)),
-            'doubted_speech': float(np.mean(doubted)),
-            'believed_outliers': float(np.mean(believed)),
-        }
-    return found
+def reliability_area(joint: Joint, labels: IntArray, calibration: VoiceCalibration) -> float:
+    """Return the area under the ROC curve of reliability, right against wrong labels."""
+    reliability = calibration.reliability(joint).double().numpy()
+    return area_under_roc(reliability, is_right(joint, labels) > 0)
 
 
-class CalibratedVoice(nn.Module):
-    """A network with its calibration, as exported.
+class JoinedVoice(nn.Module):
+    """The second network and what joins both, as exported; the first one is put before it.
 
     Args:
-        net: the network.
-        calibration: fitted on the folds.
-        places: of the network's own training clips.
+        net: the second network.
+        calibration: fitted on corpora left out.
     """
 
-    def __init__(self, net: PacedVoice, calibration: VoiceCalibration, places: Places) -> None:
+    def __init__(self, net: PacedVoice, calibration: VoiceCalibration) -> None:
         super().__init__()
         self.net = net
         self.calibration = calibration
-        self.places = places
 
-    def forward(self, spectra: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return scores (batch, 7), affect (batch, 2) and reliability (batch,)."""
-        output = self.net(spectra)
-        seen = signals(output, self.places)
-        reliability = self.calibration.reliability(seen)
-        scores = self.calibration.scores(output.logits, seen)
-        return scores, output.affect * reliability.unsqueeze(-1), reliability
+    def forward(
+        self,
+        spectra: torch.Tensor,
+        heard: torch.Tensor,
+        count: torch.Tensor,
+        scores: torch.Tensor,
+        affect: torch.Tensor,
+        reliability: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return scores (batch, 7), affect (batch, 2) and reliability (batch,).
+
+        Args:
+            spectra: (batch, frames, `MELS`).
+            heard: (batch, `MELS`) mean of what was heard before.
+            count: (batch, 1) number of utterances in it.
+            scores: (batch, 7) of the first network.
+            affect: (batch, 2) of the first network.
+            reliability: (batch,) of the first network.
+        """
+        usual = expected(heard, count, self.net.net.prior)
+        output = self.net(spectra - usual.unsqueeze(1))
+        first = torch.cat([scores, affect, reliability.unsqueeze(-1)], -1)
+        return self.calibration.publish(join(Answers(first, output.logits, output.affect)))

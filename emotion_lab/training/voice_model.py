@@ -1,4 +1,8 @@
-"""The voice model: a small residual network over log-mel spectra, with attention over time."""
+"""The voice model: a small residual network over log-mel spectra, with attention over time.
+
+It takes how spectra differ from what was heard of the speaker and the microphone before. Until
+something was heard, that is the mean of the training corpora.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from emotion_lab.data.heard_voices import Heard
 from emotion_node.backends.voice_features import MELS
 from emotion_node.labels import LABELS
 
@@ -24,13 +29,18 @@ class VoiceTraining:
     Attributes:
         out: folder for checkpoints and the log.
         store: folder that `training.voice_store` filled.
-        corpus: both, ravdess or emodb.
+        left_out: corpora that are left out of training, separated by commas.
         held_out: fold whose speakers are held out, 0 to 4; -1 for none.
-        epochs: passes over the corpus.
+        epochs: passes over the corpora.
         batch: clips per step, without outliers.
         outlier_share: outliers per clip in each step.
-        emodb_repeats: uses of each clip of EMO-DB in an epoch: its German sentences are more
-            varied than the two of RAVDESS.
+        repeats: uses of each clip in an epoch, such as "emodb=4,ravdess=2,ased=0.5"; with a share
+            some are drawn. Clips of other corpora are used once.
+        start: finished run to start from; it must know nothing of what is left out or held out.
+        cold_share: share of the clips before which nothing was heard.
+        neutral_share: share of the others before which only neutral speech was heard.
+        mixed_speakers: share of the others before which anybody of the corpus was heard.
+        most_heard: largest number of utterances that were heard before.
         rate: AdamW learning rate at its peak.
         weight_decay: AdamW weight decay.
         warmup: share of all steps over which the rate rises, before it falls along a cosine.
@@ -62,12 +72,17 @@ class VoiceTraining:
 
     out: str = 'runs/voice/all'
     store: str = 'runs/voice-store'
-    corpus: str = 'both'
+    left_out: str = ''
     held_out: int = NO_FOLD
-    epochs: int = 60
-    batch: int = 48
-    outlier_share: float = 0.12
-    emodb_repeats: int = 1
+    epochs: int = 12
+    batch: int = 64
+    outlier_share: float = 0.1
+    repeats: str = ''
+    start: str = ''
+    cold_share: float = 0.15
+    neutral_share: float = 0.3
+    mixed_speakers: float = 0.15
+    most_heard: int = 12
     rate: float = 3e-3
     weight_decay: float = 0.03
     warmup: float = 0.1
@@ -85,14 +100,14 @@ class VoiceTraining:
     band_masks: int = 2
     time_mask: float = 0.12
     band_mask: int = 8
-    max_frames: int = 320
+    max_frames: int = 240
     widths: str = '16,32,64,96'
     hidden: int = 128
     embedding: int = 64
     dropout: float = 0.3
     bfloat16: bool = True
     seed: int = 0
-    threads: int = 2
+    threads: int = 1
 
 
 class VoiceOutput(NamedTuple):
@@ -165,9 +180,12 @@ class AttentivePooling(nn.Module):
         return torch.cat([mean, variance.clamp(min=1e-4).sqrt()], -1).reshape(batch, 2 * width)
 
 
-STRIDES: Final = ((1, 1), (2, 2), (2, 1), (2, 1))
-STEM_STRIDE: Final = 2
-TIME_STRIDE: Final = STEM_STRIDE * 2
+STEM_STRIDES: Final = (4, 4)
+"""Over bands and time."""
+STRIDES: Final = ((1, 1), (2, 2), (2, 1), (1, 1))
+TIME_STRIDE: Final = 8
+HEARD_WEIGHT: Final = 1.0
+"""Number of heard utterances that count as much as the mean of the training corpora."""
 
 
 class VoiceNet(nn.Module):
@@ -181,7 +199,7 @@ class VoiceNet(nn.Module):
         super().__init__()
         widths = [int(width) for width in config.widths.split(',')]
         self.stem = nn.Sequential(
-            nn.Conv2d(1, widths[0], 5, STEM_STRIDE, 2, bias=False),
+            nn.Conv2d(1, widths[0], 7, STEM_STRIDES, 3, bias=False),
             nn.BatchNorm2d(widths[0]),
             nn.ReLU(),
         )
@@ -193,7 +211,7 @@ class VoiceNet(nn.Module):
                 )
             )
         )
-        bands = MELS // (STEM_STRIDE * 8)
+        bands = MELS // (STEM_STRIDES[0] * 4)
         self.frame = nn.Sequential(
             nn.Conv1d(widths[-1] * bands, config.hidden, 1, bias=False),
             nn.BatchNorm1d(config.hidden),
@@ -209,12 +227,14 @@ class VoiceNet(nn.Module):
         self.classify = nn.Linear(config.embedding, len(LABELS))
         self.feel = nn.Linear(config.embedding, 2)
         self.recognise = nn.Linear(2 * config.hidden, 1)
+        self.prior: torch.Tensor
+        self.register_buffer('prior', torch.zeros(MELS))
 
     def forward(self, spectra: torch.Tensor, mask: torch.Tensor | None = None) -> VoiceOutput:
         """Return the outputs for spectra.
 
         Args:
-            spectra: (batch, frames, `MELS`).
+            spectra: (batch, frames, `MELS`), from which `expected` was subtracted.
             mask: (batch, frames) True for sound, False for padding; None if there is no
                 padding.
         """
@@ -234,8 +254,21 @@ PACES: Final = (0.92, 1.0, 1.08)
 """Paces at which a trained network gets each utterance; their outputs are averaged."""
 
 
+def expected(heard: Any, count: Any, prior: Any) -> Any:
+    """Return the mean spectrum that is to be expected of a speaker; arrays or tensors.
+
+    Args:
+        heard: (batch, `MELS`) mean of the utterances that were heard.
+        count: (batch, 1) their number.
+        prior: (`MELS`,) mean of the training corpora.
+    """
+    return (count * heard + HEARD_WEIGHT * prior) / (count + HEARD_WEIGHT)
+
+
 class PacedVoice(nn.Module):
     """A network's mean output for an utterance as it is, slightly slower and slightly faster.
+
+    Its spectra are those from which `expected` was subtracted.
 
     Args:
         net: the network.
@@ -293,3 +326,21 @@ def predict(
             chosen = order[start : start + batch]
             parts.append(model(*collate([spectra[n] for n in chosen])))
     return VoiceOutput(*(torch.cat(part)[back] for part in zip(*parts, strict=True)))
+
+
+def predict_heard(
+    model: nn.Module,
+    spectra: Sequence[npt.NDArray[np.floating[Any]]],
+    heard: Heard,
+    prior: torch.Tensor,
+) -> VoiceOutput:
+    """Return what `predict` does, each spectrum compared with what was heard before.
+
+    Args:
+        model: it.
+        spectra: as `log_mel` makes them.
+        heard: before each of them.
+        prior: (`MELS`,) of the model.
+    """
+    usual = expected(heard.means, heard.counts[:, None], prior.numpy())
+    return predict(model, [spectrum - one for spectrum, one in zip(spectra, usual, strict=True)])

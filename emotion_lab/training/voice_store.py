@@ -2,89 +2,43 @@
 
     python -m emotion_lab train voice-store --out runs/voice-store
 
-Degrading a clip takes longer than training on it, and every fold needs the same ones. Babble is
-made from voices of the clip's own fold, so that training stays speaker-independent.
+Degrading a clip takes longer than training on it, and every run needs the same ones. Babble is
+made from voices of the clip's own corpus and fold, so that training knows nobody who is held out.
+Each corpus has a folder of its own, so that `--corpora` can make them in several processes.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
-from emotion_lab.data.datasets import DatasetError
-from emotion_lab.data.metrics import IntArray
 from emotion_lab.data.microphone import Degradation, degrade
-from emotion_lab.data.speech import FOLDS, SpeechClip, read_audio, read_corpora
+from emotion_lab.data.speech import (
+    CORPORA,
+    FOLDS,
+    SpeechClip,
+    read_audio,
+    read_corpora,
+)
 from emotion_lab.data.voice_conditions import CONDITIONS, fold_voices
+from emotion_lab.data.voice_spectra import CONDITIONED, FRAMES, INDEX, Spectrum
 from emotion_lab.training.outliers import FAMILIES, make_outlier
-from emotion_node.backends.voice_features import MELS, log_mel
+from emotion_node.backends.voice_features import MELS, log_mel, speech_mean
 from emotion_node.datatypes import FloatArray
-
-FRAMES: Final = 'frames.f16'
-INDEX: Final = 'index.npz'
-
-
-@dataclass(frozen=True, slots=True)
-class VoiceStore:
-    """The contents of a store, as written by `write_store`.
-
-    Attributes:
-        frames: (total, `MELS`) float16 spectra, one after the other, on disk.
-        names: (n,) of the clips.
-        corpora: (n,) of the clips.
-        labels: (n,) of the clips.
-        folds: (n,) of the clips.
-        conditions: (n, conditions, 2) start and number of frames, in the order of `CONDITIONS`.
-        variants: (n, variants, 2) likewise, degraded at random.
-        families: (m,) indices into `FAMILIES`.
-        outliers: (m, 2) start and number of frames.
-    """
-
-    frames: npt.NDArray[np.float16]
-    names: npt.NDArray[np.str_]
-    corpora: npt.NDArray[np.str_]
-    labels: IntArray
-    folds: IntArray
-    conditions: IntArray
-    variants: IntArray
-    families: IntArray
-    outliers: IntArray
-
-    def read(self, span: Sequence[int]) -> npt.NDArray[np.float16]:
-        """Return the (frames, `MELS`) spectra of one entry."""
-        return self.frames[span[0] : span[0] + span[1]]
-
-
-def read_store(folder: Path) -> VoiceStore:
-    """Return a store.
-
-    Raises:
-        DatasetError: there is none.
-    """
-    if not (folder / INDEX).is_file():
-        raise DatasetError(
-            f'no spectra in {folder}; make them with python -m emotion_lab train voice-store'
-        )
-    with np.load(folder / INDEX) as index:
-        fields = dict(index)
-    frames = np.memmap(folder / FRAMES, np.float16, 'r').reshape(-1, MELS)
-    return VoiceStore(frames, **fields)
 
 
 class Maker:
     """Makes the spectra of single clips and outliers; each depends on its number and seed alone.
 
     Args:
-        clips: all recordings.
+        clips: recordings of one corpus.
         samples: their sound.
         variants: number of degraded variants per clip.
         seed: of all random draws.
@@ -100,37 +54,41 @@ class Maker:
         self.how = Degradation()
         self.voices = [fold_voices(clips, samples, fold) for fold in range(FOLDS)]
 
-    def clip(self, number: int) -> list[npt.NDArray[np.float16]]:
+    def clip(self, number: int) -> list[Spectrum]:
         """Return the spectra of one clip: under each condition, then degraded."""
         clip, samples = self.clips[number], self.samples[number]
         voices = self.voices[clip.fold]
-        sounds = [condition.apply(samples, clip.name, voices) for condition in CONDITIONS.values()]
+        spectra = []
+        for name, condition in CONDITIONS.items():
+            if name == 'clean' or clip.corpus in CONDITIONED:
+                spectra.append(_stored(condition.apply(samples, clip.name, voices)))
+            else:
+                spectra.append(np.zeros((0, MELS), np.float16))
         for variant in range(self.variants):
             rng = np.random.default_rng((self.seed, number, variant))
-            sounds.append(degrade(samples, self.how, voices, rng))
-        return [log_mel(sound).astype(np.float16) for sound in sounds]
+            spectra.append(_stored(degrade(samples, self.how, voices, rng)))
+        return spectra
 
-    def outlier(self, number: int) -> list[npt.NDArray[np.float16]]:
+    def outlier(self, number: int) -> list[Spectrum]:
         """Return the spectrum of one outlier."""
         family = list(FAMILIES)[number % len(FAMILIES)]
         rng = np.random.default_rng((self.seed, number))
         voices = self.voices[int(rng.integers(FOLDS))]
-        return [log_mel(make_outlier(family, voices, rng)).astype(np.float16)]
+        return [_stored(make_outlier(family, voices, rng))]
 
 
-_maker: Maker  # of this process; forked workers find it without a copy
-
-
-def _clip(number: int) -> list[npt.NDArray[np.float16]]:
-    return _maker.clip(number)
-
-
-def _outlier(number: int) -> list[npt.NDArray[np.float16]]:
-    return _maker.outlier(number)
+def _stored(sound: FloatArray) -> Spectrum:
+    return log_mel(sound).astype(np.float16)
 
 
 def write_store(
-    out: Path, data: Path | None, variants: int, outliers: int, seed: int, workers: int
+    out: Path,
+    data: Path | None,
+    variants: int,
+    outliers: int,
+    seed: int,
+    corpora: Sequence[str] = tuple(CORPORA),
+    each: int = 40,
 ) -> dict[str, Any]:
     """Write the spectra of all clips, and return their numbers and size.
 
@@ -138,55 +96,90 @@ def write_store(
         out: folder to fill.
         data: folder of the data sets, or None for the default.
         variants: number of degraded variants per clip.
-        outliers: number of non-speech sounds, from the families in turn.
+        outliers: number of non-speech sounds, from the families in turn, made with RAVDESS and
+            EMO-DB.
         seed: of all random draws.
-        workers: number of processes.
+        corpora: those to write.
+        each: most clips of a speaker with one label.
 
     Raises:
         DatasetError: a corpus is missing.
     """
-    global _maker
-    clips = read_corpora(data)
-    samples = [read_audio(clip.path) for clip in tqdm(clips, desc='reading')]
-    _maker = Maker(clips, samples, variants, seed)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / INDEX).unlink(missing_ok=True)
+    written: dict[str, Any] = {}
+    for corpus in corpora:
+        clips = _at_most(each, read_corpora(data, (corpus,)))
+        samples = [read_audio(clip.path) for clip in tqdm(clips, f'{corpus}: reading')]
+        maker = Maker(clips, samples, variants, seed)
+        folder = out / corpus
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / INDEX).unlink(missing_ok=True)
+        own = outliers // len(CONDITIONED) if corpus in CONDITIONED else 0
+        shift = own * CONDITIONED.index(corpus) if own else 0
+        with (folder / FRAMES).open('wb') as file:
+            made = map(maker.clip, tqdm(range(len(clips)), f'{corpus}: clips'))
+            spans, means = _append(file, made)
+            numbers = range(shift, shift + own)
+            others, _ = _append(
+                file, map(maker.outlier, tqdm(numbers, f'{corpus}: outliers')), _end(spans)
+            )
+        of_clips = np.array(spans).reshape(len(clips), -1, 2)
+        of_means = np.array(means, np.float32).reshape(len(clips), -1, MELS)
+        count = len(CONDITIONS)
+        np.savez(
+            folder / INDEX,
+            names=[clip.name for clip in clips],
+            corpora=[clip.corpus for clip in clips],
+            speakers=[clip.speaker for clip in clips],
+            labels=np.array([clip.label for clip in clips]),
+            folds=np.array([clip.fold for clip in clips]),
+            conditions=of_clips[:, :count],
+            variants=of_clips[:, count:],
+            condition_means=of_means[:, :count],
+            variant_means=of_means[:, count:],
+            families=np.array(numbers, np.int64) % len(FAMILIES),
+            outliers=np.array(others, np.int64).reshape(-1, 2),
+        )
+        written[corpus] = {
+            'clips': len(clips),
+            'variants': variants,
+            'outliers': own,
+            'file_mb': (folder / FRAMES).stat().st_size / 1e6,
+        }
+    return written
+
+
+def _at_most(each: int, clips: Sequence[SpeechClip]) -> list[SpeechClip]:
+    """Return the first clips of every speaker with each label."""
+    counts: Counter[tuple[str, int]] = Counter()
+    kept = []
+    for clip in clips:
+        counts[clip.speaker, clip.label] += 1
+        if counts[clip.speaker, clip.label] <= each:
+            kept.append(clip)
+    return kept
+
+
+def _append(
+    file: Any, made: Iterable[list[Spectrum]], start: int = 0
+) -> tuple[list[tuple[int, int]], list[FloatArray]]:
+    """Write spectra; return the start and length of each, and its mean."""
     spans: list[tuple[int, int]] = []
+    means: list[FloatArray] = []
+    for spectra in made:
+        for spectrum in spectra:
+            file.write(spectrum.tobytes())
+            spans.append((start, len(spectrum)))
+            means.append(
+                speech_mean(spectrum.astype(np.float32))
+                if len(spectrum)
+                else np.zeros(MELS, np.float32)
+            )
+            start += len(spectrum)
+    return spans, means
 
-    def append(made: Iterator[list[npt.NDArray[np.float16]]]) -> None:
-        start = sum(spans[-1]) if spans else 0
-        for spectra in made:
-            for spectrum in spectra:
-                file.write(spectrum.tobytes())
-                spans.append((start, len(spectrum)))
-                start += len(spectrum)
 
-    with (
-        multiprocessing.get_context('fork').Pool(workers) as pool,
-        (out / FRAMES).open('wb') as file,
-    ):
-        append(tqdm(pool.imap(_clip, range(len(clips)), 4), 'clips', len(clips)))
-        append(tqdm(pool.imap(_outlier, range(outliers), 16), 'outliers', outliers))
-    every = len(CONDITIONS) + variants
-    of_clips = np.array(spans[: len(clips) * every]).reshape(len(clips), every, 2)
-    np.savez(
-        out / INDEX,
-        names=[clip.name for clip in clips],
-        corpora=[clip.corpus for clip in clips],
-        labels=np.array([clip.label for clip in clips]),
-        folds=np.array([clip.fold for clip in clips]),
-        conditions=of_clips[:, : len(CONDITIONS)],
-        variants=of_clips[:, len(CONDITIONS) :],
-        families=np.arange(outliers) % len(FAMILIES),
-        outliers=np.array(spans[len(clips) * every :]).reshape(-1, 2),
-    )
-    return {
-        'clips': len(clips),
-        'variants': variants,
-        'outliers': outliers,
-        'frames': sum(spans[-1]),
-        'file_mb': (out / FRAMES).stat().st_size / 1e6,
-    }
+def _end(spans: Sequence[tuple[int, int]]) -> int:
+    return sum(spans[-1]) if spans else 0
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -198,13 +191,25 @@ def main(args: Sequence[str] | None = None) -> int:
     )
     parser.add_argument('--out', type=Path, default=Path('runs/voice-store'))
     parser.add_argument('--data', type=Path, help='folder of the data sets, or EMOTION_DATA')
-    parser.add_argument('--variants', type=int, default=16, help='per clip; default %(default)s')
-    parser.add_argument('--outliers', type=int, default=2200, help='default %(default)s')
+    parser.add_argument('--variants', type=int, default=2, help='per clip; default %(default)s')
+    parser.add_argument('--outliers', type=int, default=1200, help='default %(default)s')
+    parser.add_argument(
+        '--each',
+        type=int,
+        default=40,
+        help='most clips of a speaker with one label; default %(default)s',
+    )
+    parser.add_argument('--corpora', nargs='+', choices=list(CORPORA), default=list(CORPORA))
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--workers', type=int, default=2)
     given = parser.parse_args(args)
     made = write_store(
-        given.out, given.data, given.variants, given.outliers, given.seed, given.workers
+        given.out,
+        given.data,
+        given.variants,
+        given.outliers,
+        given.seed,
+        given.corpora,
+        given.each,
     )
     print(json.dumps(made))
     return 0

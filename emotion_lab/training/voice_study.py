@@ -163,7 +163,7 @@ def study(data: Path | None, cache: Path, seed: int) -> list[dict[str, Any]]:
     Raises:
         DatasetError: a corpus is missing.
     """
-    clips = read_corpora(data)
+    clips = read_corpora(data, (RAVDESS, EMODB))
     features = read_features(clips, cache)
     found = []
     for corpus in (RAVDESS, EMODB):

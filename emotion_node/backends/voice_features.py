@@ -25,6 +25,8 @@ HIGH_HZ: Final = 7600.0
 
 FLOOR_DB: Final = -70.0
 """Minimum level, relative to that of the utterance."""
+SPEECH_DB: Final = -15.0
+"""Minimum level of a frame of speech, relative to the upper quartile of the levels."""
 QUIET: Final = 1e-10
 """Mean square below which audio is silence; one step of 16 bit is 9e-10."""
 
@@ -55,6 +57,18 @@ def log_mel(samples: FloatArray) -> FloatArray:
     level = max(float(total[len(total) // 2 :].mean()), QUIET * _scale())
     db = 10.0 * np.log10(np.maximum(mel / level, 10 ** (FLOOR_DB / 10)))
     return np.asarray((db - _CENTRE_DB) / _SPREAD_DB, np.float32)
+
+
+def speech_mean(spectra: FloatArray) -> FloatArray:
+    """Return the (`MELS`,) mean of the frames that are speech: the colour of voice and microphone.
+
+    Args:
+        spectra: (frames, `MELS`) of an utterance, as `log_mel` returns them.
+    """
+    power = np.exp(spectra.astype(np.float32) * np.float32(_SPREAD_DB * np.log(10) / 10))
+    total = power.sum(axis=1)
+    speech = total >= np.quantile(total, 0.75) * np.float32(10 ** (SPEECH_DB / 10))
+    return np.asarray(spectra[speech].mean(axis=0, dtype=np.float32))
 
 
 def is_silent(samples: FloatArray) -> bool:

@@ -22,6 +22,7 @@ from emotion_node.config import VoiceConfig
 from emotion_node.datatypes import (
     SAMPLE_RATE,
     FloatArray,
+    HeardVoice,
     ModalityEmotion,
     ModelInfo,
     Reason,
@@ -67,8 +68,11 @@ class TransformersVoiceEmotion:
         """Name and, of a model from the hub, the beginning of its revision."""
         return self._classifier.info
 
-    def estimate(self, utterance: Utterance) -> ModalityEmotion:
-        """Return the emotion that the voice expresses.
+    def describe(self, utterance: Utterance) -> None:
+        """Return None: such a model takes no account of how a speaker usually sounds."""
+
+    def estimate(self, utterance: Utterance, heard: HeardVoice | None = None) -> ModalityEmotion:
+        """Return the emotion that the voice expresses; `heard` makes no difference.
 
         It is absent when there is too little speech (`too_short`), and when the sound is silence
         or most of the probability lies on labels that are mapped to nothing (`low_confidence`).

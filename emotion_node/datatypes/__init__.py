@@ -29,6 +29,7 @@ from emotion_node.datatypes.reports import (
 from emotion_node.datatypes.speech import (
     ClockSetBack,
     EndReason,
+    HeardVoice,
     SpeechAudio,
     SpeechDropped,
     SpeechEnded,
@@ -85,6 +86,7 @@ __all__ = [
     'ModalityEmotion',
     'FaceEstimate',
     'FusedScores',
+    'HeardVoice',
     'Trigger',
     'EmotionReport',
     'TranscriptReport',

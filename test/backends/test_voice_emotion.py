@@ -13,6 +13,7 @@ from support.recordings import conversation_utterances
 from support.scripted import utterance
 
 from emotion_node.backends.vad_silero import find_silero
+from emotion_node.backends.voice_features import MELS, log_mel, speech_mean
 from emotion_node.backends.voice_input import MAX_SAMPLES
 from emotion_node.backends.voice_onnx import MIN_RELIABILITY, OnnxVoiceEmotion
 from emotion_node.config import make_config
@@ -22,6 +23,7 @@ from emotion_node.datatypes import (
     ClockSource,
     EndReason,
     FloatArray,
+    HeardVoice,
     ModalityEmotion,
     Reason,
     Utterance,
@@ -80,7 +82,7 @@ def test_speech_gets_probabilities_affect_and_reliability(
     assert sum(scores(emotion)) == pytest.approx(1, abs=1e-5)
     assert -1 <= emotion.valence <= 1
     assert -1 <= emotion.arousal <= 1
-    assert 0.5 < emotion.reliability <= 1
+    assert 0.1 < emotion.reliability <= 1
     assert emotion.samples_used == len(speech)
 
 
@@ -117,6 +119,23 @@ def test_audio_without_a_voice_is_absent(model: OnnxVoiceEmotion, sound: FloatAr
     emotion = model.estimate(as_utterance(sound))
     assert (emotion.reason, emotion.scores) == (Reason.LOW_CONFIDENCE, None)
     assert emotion.reliability < MIN_RELIABILITY
+
+
+def test_a_voice_is_compared_with_what_was_heard_of_it(
+    model: OnnxVoiceEmotion, speech: FloatArray
+) -> None:
+    spoken = as_utterance(speech)
+    usual = model.describe(spoken)
+    assert usual is not None
+    np.testing.assert_array_equal(usual, speech_mean(log_mel(speech)))
+    assert usual.shape == (MELS,)
+    alone = model.estimate(spoken)
+    shriller = np.linspace(0.5, -0.5, MELS, dtype=np.float32)
+    against_shrill = model.estimate(spoken, HeardVoice(usual - shriller, 20))
+    against_dull = model.estimate(spoken, HeardVoice(usual + shriller, 20))
+    assert len({one.arousal for one in (alone, against_shrill, against_dull)}) == 3
+    assert model.describe(as_utterance(noise(0.2))) is None
+    assert model.describe(as_utterance(np.zeros(SAMPLE_RATE, np.float32))) is None
 
 
 def test_samples_that_are_not_finite_are_an_error(model: OnnxVoiceEmotion) -> None:

@@ -20,6 +20,7 @@ from emotion_node.datatypes import (
     FaceEstimate,
     FacesReport,
     FloatArray,
+    HeardVoice,
     ModalityEmotion,
     ModelInfo,
     Reason,
@@ -136,16 +137,24 @@ class ScriptedText:
 
 @dataclass
 class ScriptedVoice:
-    """Always finds anger, and remembers how many samples it was given; or breaks."""
+    """Always finds anger, and remembers what it was given; or breaks.
+
+    It describes an utterance by its level.
+    """
 
     broken: bool = False
     given: list[int] = field(default_factory=list)
+    heard: list[HeardVoice | None] = field(default_factory=list)
     info: ModelInfo = field(default_factory=lambda: ModelInfo('voice', '1'))
 
-    def estimate(self, utterance: Utterance) -> ModalityEmotion:
+    def describe(self, utterance: Utterance) -> FloatArray:
+        return np.array([np.abs(utterance.samples).mean()], np.float32)
+
+    def estimate(self, utterance: Utterance, heard: HeardVoice | None = None) -> ModalityEmotion:
         if self.broken:
             raise RuntimeError('the voice model broke')
         self.given.append(len(utterance.samples))
+        self.heard.append(heard)
         return ModalityEmotion.from_scores(Modality.VOICE, scores(anger=0.9), self.info)
 
 

@@ -9,8 +9,17 @@ from emotion_node.config import DialogueConfig
 from emotion_node.core.analysis.guard import Guard, failed
 from emotion_node.core.dialogue.speakers import Speakers
 from emotion_node.core.voice.prosody import Prosody, measure_prosody
+from emotion_node.core.voice.usual_voice import UsualVoice
 from emotion_node.core.voice.vocal_cues import VocalCues
-from emotion_node.datatypes import FaceEstimate, ModalityEmotion, Reason, Utterance, VocalCue
+from emotion_node.datatypes import (
+    FaceEstimate,
+    FloatArray,
+    HeardVoice,
+    ModalityEmotion,
+    Reason,
+    Utterance,
+    VocalCue,
+)
 from emotion_node.interfaces import Vision, VoiceEmotion
 from emotion_node.labels import Modality
 
@@ -36,12 +45,18 @@ class _Prepared:
 
     Attributes:
         utterance: as it would be.
+        speaker_id: who is likely to speak.
+        heard: what was heard of that speaker before; None for nothing.
         voice: what the voice expresses.
+        features: what the utterance adds to how its speaker usually sounds; None for nothing.
         prosody: of the voice; None where it has none that can be measured, or measuring failed.
     """
 
     utterance: Utterance
+    speaker_id: str
+    heard: HeardVoice | None
     voice: ModalityEmotion
+    features: FloatArray | None
     prosody: Prosody | None
 
 
@@ -65,13 +80,25 @@ class Perception:
         self._vision = vision
         self._guard = guard
         self._speakers = Speakers(config)
+        self._usual = UsualVoice()
+        self._last_speaker = ''
         self._vocal_cues = VocalCues()
         self._prepared: _Prepared | None = None
 
     def prepare(self, utterance: Utterance) -> None:
-        """Analyse the voice of an utterance that may have ended, so that `perceive` need not."""
-        prosody = self._measure_prosody(utterance)
-        self._prepared = _Prepared(utterance, self._estimate_voice(utterance), prosody)
+        """Analyse the voice of an utterance that may have ended, so that `perceive` need not.
+
+        It is taken for that of the last speaker.
+        """
+        heard = self._usual.of(self._last_speaker, utterance.end_ns)
+        self._prepared = _Prepared(
+            utterance,
+            self._last_speaker,
+            heard,
+            self._estimate_voice(utterance, heard),
+            self._describe_voice(utterance),
+            self._measure_prosody(utterance),
+        )
 
     def perceive(self, utterance: Utterance, final: bool) -> Perceived:
         """Return what is known of an utterance.
@@ -83,31 +110,63 @@ class Perception:
         prepared = self._prepared
         if prepared is None or not prepared.utterance.holds_the_same(utterance):
             prepared = self._prepared = None
-        voice = prepared.voice if prepared else self._estimate_voice(utterance)
         face = self._estimate_face(utterance)
         speaker_id = self._guard.attempt(
             'speaker',
             lambda: self._speakers.identify(face.face_id, face.speaker_confidence, learn=final),
             lambda error: '',
         )
+        heard = self._usual.of(speaker_id, utterance.end_ns)
+        if prepared is not None and (
+            prepared.speaker_id == speaker_id or prepared.heard is heard is None
+        ):
+            voice = prepared.voice
+        else:
+            voice = self._estimate_voice(utterance, heard)
         if final:
-            prosody = prepared.prosody if prepared else self._measure_prosody(utterance)
-            if prosody is not None:
-                cues = self._compare_prosody(prosody, speaker_id, utterance.end_ns)
-                voice = dataclasses.replace(voice, vocal_cues=cues)
+            voice = self._remember(utterance, prepared, voice, speaker_id)
         return Perceived(voice, face, speaker_id)
+
+    def _remember(
+        self,
+        utterance: Utterance,
+        prepared: _Prepared | None,
+        voice: ModalityEmotion,
+        speaker_id: str,
+    ) -> ModalityEmotion:
+        """Add an utterance to what its speaker usually sounds like; return it with vocal cues."""
+        self._last_speaker = speaker_id
+        if voice.available:
+            features = prepared.features if prepared else self._describe_voice(utterance)
+            if features is not None:
+                self._usual.add(features, speaker_id, utterance.end_ns)
+        prosody = prepared.prosody if prepared else self._measure_prosody(utterance)
+        if prosody is None:
+            return voice
+        cues = self._compare_prosody(prosody, speaker_id, utterance.end_ns)
+        return dataclasses.replace(voice, vocal_cues=cues)
 
     def reset(self) -> None:
         """Forget all speakers; `vision` keeps its own state."""
         self._speakers.reset()
+        self._usual.reset()
+        self._last_speaker = ''
         self._vocal_cues.reset()
         self._prepared = None
 
-    def _estimate_voice(self, utterance: Utterance) -> ModalityEmotion:
+    def _estimate_voice(self, utterance: Utterance, heard: HeardVoice | None) -> ModalityEmotion:
         model = self._voice
         if model is None:
             return ModalityEmotion.absent(Modality.VOICE, Reason.MODEL_OFF)
-        return self._guard.ask(Modality.VOICE, lambda: model.estimate(utterance))
+        return self._guard.ask(Modality.VOICE, lambda: model.estimate(utterance, heard))
+
+    def _describe_voice(self, utterance: Utterance) -> FloatArray | None:
+        model = self._voice
+        if model is None:
+            return None
+        return self._guard.catch(
+            'voice emotion', lambda: model.describe(utterance), lambda error: None
+        )
 
     def _estimate_face(self, utterance: Utterance) -> FaceEstimate:
         vision = self._vision

@@ -10,16 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from emotion_node.core.voice.prosody import Prosody
-from emotion_node.datatypes import NS_PER_S, VocalCue
+from emotion_node.core.voice.usual_voice import MAX_AGE_NS, MAX_SPEAKERS, MEMORY
+from emotion_node.datatypes import VocalCue
 
-MEMORY: Final = 20
-"""Past utterances of a speaker that define the normal."""
-MAX_AGE_NS: Final = 600 * NS_PER_S
-"""Utterances older than this no longer count."""
 MIN_UTTERANCES: Final = 2
 """With fewer utterances there is no normal."""
-MAX_SPEAKERS: Final = 64
-"""Beyond this, the speaker heard longest ago is forgotten."""
 
 
 def _semitones(value: float, normal: float) -> float:

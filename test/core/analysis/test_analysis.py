@@ -109,6 +109,26 @@ def test_voice_and_face_take_part_when_there_are_models() -> None:
     assert voice.given[-1] == len(spoken.samples)
 
 
+def test_a_voice_is_compared_with_what_was_heard_before() -> None:
+    voice = ScriptedVoice()
+    analysis = make_analysis('one', 'two', 'three', 'four', voice=voice)
+    spoken = [utterance(n, start_s=5.0 * n) for n in (1, 2, 3)]
+    levels = []
+    for one in spoken:
+        run(analysis, events(one))
+        heard = voice.heard[-1]
+        levels.append(None if heard is None else (heard.count, heard.mean.tolist()))
+    means = [float(voice.describe(one)[0]) for one in spoken]
+    assert levels == [
+        None,
+        (1, [pytest.approx(means[0])]),
+        (2, [pytest.approx((means[0] + means[1]) / 2)]),
+    ]
+    analysis.reset()
+    run(analysis, events(utterance(4, start_s=25.0)))
+    assert voice.heard[-1] is None
+
+
 def test_interim_estimates_come_at_a_fixed_period_from_more_and_more_audio() -> None:
     voice = ScriptedVoice()
     analysis = make_analysis('well I am so very happy today', voice=voice)

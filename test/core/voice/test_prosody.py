@@ -17,7 +17,8 @@ from support.scripted import (
 
 from emotion_node.config import Config
 from emotion_node.core.voice.prosody import Prosody, measure_prosody, pitch_contour
-from emotion_node.core.voice.vocal_cues import MAX_AGE_NS, MEMORY, VocalCues
+from emotion_node.core.voice.usual_voice import MAX_AGE_NS, MEMORY
+from emotion_node.core.voice.vocal_cues import VocalCues
 from emotion_node.datatypes import (
     SAMPLE_RATE,
     EmotionReport,
