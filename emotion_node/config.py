@@ -484,13 +484,13 @@ class FusionConfig:
         change=Change.RUNNING,
     )
     voice_weight: float = _p(
-        0.4, 'Weight of the voice modality.', '', 0.0, 1.0, change=Change.RUNNING
+        0.7, 'Weight of the voice modality.', '', 0.0, 1.0, change=Change.RUNNING
     )
     face_weight: float = _p(
-        0.15, 'Weight of the face modality.', '', 0.0, 1.0, change=Change.RUNNING
+        0.1, 'Weight of the face modality.', '', 0.0, 1.0, change=Change.RUNNING
     )
     temperature: float = _p(
-        1.35,
+        1.1,
         'Softmax temperature of the fused scores; applied less where one modality dominates. '
         'Above 1 flattens them, below 1 sharpens them.',
         '',
