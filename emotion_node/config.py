@@ -484,7 +484,7 @@ class FusionConfig:
         change=Change.RUNNING,
     )
     voice_weight: float = _p(
-        0.7, 'Weight of the voice modality.', '', 0.0, 1.0, change=Change.RUNNING
+        0.6, 'Weight of the voice modality.', '', 0.0, 1.0, change=Change.RUNNING
     )
     face_weight: float = _p(
         0.1, 'Weight of the face modality.', '', 0.0, 1.0, change=Change.RUNNING

@@ -54,9 +54,9 @@ def make_answers(labels: IntArray, sharpness: float, seed: int) -> Array:
     return np.asarray(answers / answers.sum(axis=1, keepdims=True))
 
 
-def stand_in_pool(seed: int, count: int = 700) -> Pool:
+def stand_in_pool(seed: int, reliability: float = 1.0, count: int = 700) -> Pool:
     labels = np.random.default_rng(seed).integers(0, 7, count)
-    return Pool(make_answers(labels, 2.2, seed), labels, np.ones(count))
+    return Pool(make_answers(labels, 2.2, seed), labels, np.full(count, reliability))
 
 
 def stand_in_text(count: int = 400) -> TextAnswers:
@@ -69,7 +69,7 @@ def stand_in_text(count: int = 400) -> TextAnswers:
 
 @pytest.fixture(scope='module')
 def dataset() -> FusionDataset:
-    pools = {Modality.VOICE: stand_in_pool(1), Modality.FACE: stand_in_pool(2)}
+    pools = {Modality.VOICE: stand_in_pool(1, 0.4), Modality.FACE: stand_in_pool(2)}
     return make_dataset(stand_in_text(), pools)
 
 

@@ -229,7 +229,7 @@ def test_memory_does_not_grow_over_hours_of_talk() -> None:
             start_ns = STAMP + n * len(second) * 62_500
             for chunk in chunks(second, [1600], start_ns):
                 pipeline.push_audio(chunk)
-        for noted in (text.asked, text.speakers, voice.given):
+        for noted in (text.asked, text.speakers, voice.given, voice.heard):
             noted.clear()
         gc.collect()
 

@@ -60,7 +60,7 @@ def test_the_least_confidence_is_changed_while_the_node_runs(
 def test_a_modality_gets_weight_nought_while_the_node_runs(bench: Bench, speech: Samples) -> None:
     assert set_parameter(bench, 'fusion.voice_weight', 0.0).successful
     assert len(bench.emotion(speech, bench.new_day()).scores) == 0
-    assert set_parameter(bench, 'fusion.voice_weight', 0.7).successful
+    assert set_parameter(bench, 'fusion.voice_weight', 0.6).successful
     assert len(bench.emotion(speech, bench.new_day()).scores) == 7
 
 

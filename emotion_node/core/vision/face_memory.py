@@ -39,7 +39,7 @@ class FaceHistory:
         stamps: (n,) int64, rising.
         rows: (n, width) float32 measurements.
         boxes: (n, 4) float32, the `Box` in each frame.
-        neutral: (len(UNITS),) measures of this person's neutral face.
+        neutral: (len(UNITS),) measures of this person's neutral face, as known at the end.
         kept: stamps of frames whose expression has not been read yet, and what it is read from.
     """
 
@@ -55,7 +55,13 @@ class _Face:
     rows: Trace
     boxes: Trace = field(default_factory=lambda: Trace(4, CAPACITY))
     neutral: NeutralFace = field(default_factory=NeutralFace)
+    neutrals: deque[tuple[int, FloatArray]] = field(default_factory=lambda: deque(maxlen=KEPT))
     kept: deque[tuple[int, KeptFace]] = field(default_factory=lambda: deque(maxlen=KEPT))
+
+    def neutral_at(self, stamp_ns: int) -> FloatArray:
+        """Return the measures of the neutral face as they were known at a stamp."""
+        known = (measures for seen_ns, measures in reversed(self.neutrals) if seen_ns <= stamp_ns)
+        return next(known, self.neutral.measures)
 
 
 class FaceMemory:
@@ -94,6 +100,7 @@ class FaceMemory:
                 face.kept.append((stamp_ns, kept[face_id]))
             if is_frontal(row[None])[0] and is_measured(row[None])[0]:
                 face.neutral.follow(stamp_ns, row[MEASURES])
+                face.neutrals.append((stamp_ns, face.neutral.measures))
         for face_id, face in list(self._faces.items()):
             if stamp_ns - (face.rows.last_ns or stamp_ns) > FORGET_NS:
                 del self._faces[face_id]
@@ -130,7 +137,7 @@ class FaceMemory:
         _, boxes = face.boxes.between(start_ns, end_ns)
         first_ns = stamps[0] if len(stamps) else end_ns + 1
         kept = [one for one in face.kept if first_ns <= one[0] <= end_ns]
-        return FaceHistory(stamps, rows, boxes, face.neutral.measures, kept)
+        return FaceHistory(stamps, rows, boxes, face.neutral_at(end_ns), kept)
 
     def add_expression(self, face_id: str, stamp_ns: int, row: FloatArray, spent_s: float) -> None:
         """Add the expression of a face in an earlier frame.
