@@ -37,9 +37,10 @@ def display_orientation(frame: av.VideoFrame) -> Callable[[Image], Image]:
 def _matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     """Return a, b, c and d; those of the identity where a frame has none."""
     sides: Any = frame.side_data
-    for side in sides:
-        if side.type == Type.DISPLAYMATRIX:
-            values = np.frombuffer(side, np.int32, 9)
-            a, b, _, c, d = (int(value) for value in values[:5])
-            return a, b, c, d
-    return 1, 0, 0, 1
+    try:
+        side = sides[Type.DISPLAYMATRIX]
+    except KeyError:
+        return 1, 0, 0, 1
+    values = np.frombuffer(side, np.int32, 9)
+    a, b, _, c, d = (int(value) for value in values[:5])
+    return a, b, c, d
