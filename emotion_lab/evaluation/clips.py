@@ -115,8 +115,8 @@ def dialogue_rows(dialogue: MeldDialogue, reports: Sequence[Report]) -> list[Row
     ]
 
 
-def clip_rows(folder: Path, config: Config, models: Models) -> list[Row]:
-    """Return the utterances of the clips, one each.
+def read_clips(folder: Path) -> list[dict[str, str]]:
+    """Return the table of the clips: file, speaker, emotion, text and more of each.
 
     Raises:
         DatasetError: there are none.
@@ -124,19 +124,22 @@ def clip_rows(folder: Path, config: Config, models: Models) -> list[Row]:
     table = folder / 'manifest.csv'
     if not table.is_file():
         raise DatasetError(f'no clips of MELD with a manifest.csv in {folder}')
-    rows = []
     with table.open(encoding='utf-8') as file:
-        for row in csv.DictReader(file):
-            reports = replay_file(folder / row['file'], config, models, time.perf_counter_ns)
-            rows.append(
-                make_row(
-                    Path(row['file']).stem,
-                    row['speaker'],
-                    row['emotion'],
-                    row['text'],
-                    finals(reports),
-                )
-            )
+        return list(csv.DictReader(file))
+
+
+def clip_rows(folder: Path, config: Config, models: Models) -> list[Row]:
+    """Return the utterances of the clips, one each.
+
+    Raises:
+        DatasetError: there are none.
+    """
+    rows = []
+    for row in read_clips(folder):
+        reports = replay_file(folder / row['file'], config, models, time.perf_counter_ns)
+        name = Path(row['file']).stem
+        found = finals(reports)
+        rows.append(make_row(name, row['speaker'], row['emotion'], row['text'], found))
     return rows
 
 

@@ -6,7 +6,6 @@ read out commands and express nothing.
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,14 +18,14 @@ import numpy.typing as npt
 from emotion_lab.data.datasets import DatasetError, data_root
 from emotion_lab.data.metrics import Array
 from emotion_lab.data.speaker_clips import person_of
+from emotion_lab.evaluation.clips import FOLDER, finals, read_clips
 from emotion_lab.evaluation.interim import replay, replay_file
 from emotion_lab.evaluation.meld_dialogues import MeldDialogue, read_dialogues
 from emotion_node.config import Config
-from emotion_node.datatypes import EmotionReport, Report, Trigger
+from emotion_node.datatypes import EmotionReport, Report
 from emotion_node.factory import Models
 from emotion_node.labels import LABELS, MODALITIES, Modality
 
-CLIPS: Final = 'meld_clips'
 TALKERS: Final = ('grid', 'grid_more')
 NEUTRAL: Final = LABELS.index('neutral')
 CORPORA: Final = ('MELD clips', 'MELD dialogues', 'GRID')
@@ -102,23 +101,15 @@ class Answers:
 def _longest(reports: Sequence[Report], start_ns: int, end_ns: int) -> EmotionReport | None:
     """Return the longest final emotion most of which lies in a stretch of time."""
     inside = [
-        one
-        for one in reports
-        if isinstance(one, EmotionReport)
-        and one.trigger is Trigger.FINAL
-        and start_ns <= (one.start_ns + one.end_ns) // 2 <= end_ns
+        one for one in finals(reports) if start_ns <= (one.start_ns + one.end_ns) // 2 <= end_ns
     ]
     return max(inside, key=lambda one: one.end_ns - one.start_ns, default=None)
 
 
 def _clips(folder: Path, run: Callable[[Path], list[Report]]) -> Iterator[Heard]:
-    table = folder / 'manifest.csv'
-    if not table.is_file():
-        raise DatasetError(f'no clips of MELD with a manifest.csv in {folder}')
-    with table.open(encoding='utf-8') as file:
-        for row in csv.DictReader(file):
-            found = _longest(run(folder / row['file']), 0, 1 << 62)
-            yield Heard(CORPORA[0], row['file'], LABELS.index(row['emotion']), found)
+    for row in read_clips(folder):
+        found = _longest(run(folder / row['file']), 0, 1 << 62)
+        yield Heard(CORPORA[0], row['file'], LABELS.index(row['emotion']), found)
 
 
 def _dialogue(dialogue: MeldDialogue, reports: Sequence[Report]) -> Iterator[Heard]:
@@ -166,7 +157,7 @@ def hear_people(
     heard: list[Heard] = []
     skipped = []
     for of_corpus in (
-        _clips(root / CLIPS, run),
+        _clips(root / FOLDER, run),
         dialogues(),
         _talkers([root / name for name in TALKERS], run),
     ):
