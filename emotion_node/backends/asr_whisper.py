@@ -145,7 +145,7 @@ class WhisperTranscriber:
 
         Args:
             samples: (n,) float32 at `SAMPLE_RATE`.
-            final: search with five beams instead of one.
+            final: search with `FINAL_BEAMS` beams instead of one.
             wanted: asked whether the words are still of use, once the audio is encoded.
             spoken: chooses the language where none is given; None for that of the audio alone.
 

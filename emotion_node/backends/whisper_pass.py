@@ -25,6 +25,8 @@ that was encoded before."""
 STATES_PER_S: Final = 50
 """Of the encoder."""
 
+FINAL_BEAMS: Final = 2
+"""Hypotheses that the search of a final pass keeps; more take longer and find no better words."""
 MAX_TOKENS: Final = 440
 """Whisper's decoder ends at 448, prompt included."""
 TOKENS_PER_SECOND: Final = 24
@@ -105,7 +107,7 @@ class WhisperPass:
             self._samples,
             language=code,
             task=task,
-            beam_size=5 if final else 1,
+            beam_size=FINAL_BEAMS if final else 1,
             temperature=0.0,
             condition_on_previous_text=False,
             suppress_blank=True,
