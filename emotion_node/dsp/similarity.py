@@ -57,14 +57,15 @@ def fit_similarity(points: Floats, targets: Floats) -> Similarity | None:
     """
     if not (np.isfinite(points).all() and np.isfinite(targets).all()):
         return None
-    source, target = points.mean(axis=0), targets.mean(axis=0)
-    spread = np.sum((points - source) ** 2)
+    source, target = (side.sum(axis=0) / len(side) for side in (points, targets))
+    centred = points - source
+    spread = float(np.vdot(centred, centred))
     if spread <= 0:
         return None
-    u, singular, vt = np.linalg.svd((points - source).T @ (targets - target))
+    u, singular, vt = np.linalg.svd(centred.T @ (targets - target))
     signs = np.ones(len(singular))
     signs[-1] = np.sign(np.linalg.det(u @ vt))  # a reflection is no rotation
-    scale = float(np.sum(singular * signs) / spread)
+    scale = float(singular @ signs) / spread
     if scale <= 0:
         return None
     return Similarity(((u * signs) @ vt).T, scale, source, target)

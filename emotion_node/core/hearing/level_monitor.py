@@ -66,9 +66,10 @@ class LevelMonitor:
         raw = samples[:, loudest]
         one = values[:, loudest].astype(np.float64)
         second = self._seconds[-1]
-        second.peak = max(second.peak, float(np.max(np.abs(one))))
+        low, high = float(one.min()), float(one.max())
+        second.peak = max(second.peak, high, -low)
         second.sums.add(measure(one, raw, rate))
-        self._follow_constant(one, rate)
+        self._follow_constant(one, rate, varies=low < high)
         if second.sums.seconds >= 1.0:
             self._seconds.append(_Second())
             self.found.update(self._lasting())
@@ -91,8 +92,8 @@ class LevelMonitor:
             return {LevelProblem.CONSTANT: self._constant_text()}
         return self.found | self.problems()
 
-    def _follow_constant(self, samples: npt.NDArray[np.float64], rate: int) -> None:
-        if float(np.ptp(samples)) > 0 or (self._constant_s and samples[0] != self._constant):
+    def _follow_constant(self, samples: npt.NDArray[np.float64], rate: int, varies: bool) -> None:
+        if varies or (self._constant_s and samples[0] != self._constant):
             self._constant_s = 0.0
             self._varied = True
         else:

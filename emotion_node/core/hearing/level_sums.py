@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -56,7 +57,9 @@ class LevelSums:
     def add(self, other: LevelSums) -> None:
         """Add the sums over other audio."""
         for name in _SUM_NAMES:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+            added = getattr(other, name)
+            if added:
+                setattr(self, name, getattr(self, name) + added)
 
 
 _SUM_NAMES: Final = tuple(entry.name for entry in fields(LevelSums))
@@ -64,21 +67,21 @@ _SUM_NAMES: Final = tuple(entry.name for entry in fields(LevelSums))
 
 def measure(one: npt.NDArray[np.float64], raw: Samples, rate: int) -> LevelSums:
     """Return the sums over the samples of one channel, as floats and as they came."""
-    sums = LevelSums(samples=len(one), seconds=len(one) / rate, total=float(np.sum(one)))
-    level = float(np.mean(np.square(one)))
-    if decibels(level) < LOUD_DBFS:
+    sums = LevelSums(samples=len(one), seconds=len(one) / rate, total=float(one.sum()))
+    energy = float(np.vdot(one, one))
+    if not len(one) or decibels(energy / len(one)) < LOUD_DBFS:
         return sums
     size = np.abs(one)
     sums.loud_samples = len(one)
     sums.loud_seconds = len(one) / rate
-    sums.loud_energy = level * len(one)
+    sums.loud_energy = energy
     sums.clipped = float(np.count_nonzero(size >= FULL_SCALE))
     if not sums.clipped:
         sums.clipped = _flat(one, _FLAT * float(np.max(size)))
     sums.beyond = float(np.count_nonzero(size > 1.0))
     # Sums of one chunk weigh alike, so that single wild samples do not dominate.
     sums.neighbours, sums.neighbours_weight = _correlation(one)
-    even, odd = float(np.sum(np.square(one[::2]))), float(np.sum(np.square(one[1::2])))
+    even, odd = (float(np.vdot(half, half)) for half in (one[::2], one[1::2]))
     sums.larger_energy, sums.smaller_energy = max(even, odd), min(even, odd)
     if raw.dtype == np.int16:
         sums.swapped, sums.swapped_weight = _correlation(raw.byteswap().astype(np.float64))
@@ -95,12 +98,12 @@ def _flat(samples: npt.NDArray[np.float64], level: float) -> float:
 
 def _correlation(samples: npt.NDArray[np.float64]) -> tuple[float, float]:
     """Return the correlation of neighbouring samples, and its weight, both by the length."""
-    energy = float(np.sum(np.square(samples)))
+    energy = float(np.vdot(samples, samples))
     if len(samples) < 2 or not energy:
         return 0.0, 0.0
-    return len(samples) * float(np.sum(samples[1:] * samples[:-1])) / energy, float(len(samples))
+    return len(samples) * float(np.vdot(samples[1:], samples[:-1])) / energy, float(len(samples))
 
 
 def decibels(energy: float) -> float:
     """Return a mean square as a level in dBFS."""
-    return float(10 * np.log10(max(energy, TINY)))
+    return 10 * math.log10(max(energy, TINY))

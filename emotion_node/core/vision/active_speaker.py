@@ -183,9 +183,7 @@ def _is_sole(seen: Mapping[str, _Seen], face_id: str) -> bool:
     """Return whether no other face is in view that may be talking."""
     own = seen[face_id]
     for other_id, other in seen.items():
-        stamps = own.candidate.jaw.stamps
-        together = np.isin(stamps, other.candidate.jaw.stamps, assume_unique=True)
-        if other_id == face_id or not len(together) or together.mean() < SAME_TIME:
+        if other_id == face_id or own.candidate.jaw.time_with(other.candidate.jaw) < SAME_TIME:
             continue
         if other.talking is None:
             may_talk = own.talking is None or other.sync.motion > MOVING

@@ -85,6 +85,15 @@ _NOSE_RIDGE, _NOSE_BASE, _NOSE_TIP, _CHIN = (168, 6), (2,), (1,), (152,)
 _MOUTH_CORNERS, _LIP_TOP, _LIP_BOTTOM = (61, 291), (0,), (17,)
 _LIP_TOP_WIDE = (0, 37, 267)
 _INNER_TOP, _INNER_BOTTOM = (13, 82, 312), (14, 87, 317)
+_INNER_LIPS, _LIDS_TOP, _LIDS_BOTTOM = (13, 14), (159, 386), (145, 374)
+_GROUPS: Final = (
+    _BROWS_INNER, _BROWS_OUTER, _EYES, _CHEEKS, _NOSE_WINGS, _LIDS_UPPER, _LIDS_LOWER, _NOSE_RIDGE,
+    _NOSE_BASE, _NOSE_TIP, _CHIN, _MOUTH_CORNERS, _LIP_TOP, _LIP_BOTTOM, _LIP_TOP_WIDE, _INNER_TOP,
+    _INNER_BOTTOM, _INNER_LIPS, _LIDS_TOP, _LIDS_BOTTOM, (13,), (14,),
+)  # fmt: skip
+_USED: Final = np.unique(np.concatenate(_GROUPS))
+_MEANS: Final = np.array([np.isin(_USED, ids) / len(ids) for ids in _GROUPS])
+"""(groups, used landmarks), the mean of each group as a product."""
 
 
 def measure(landmarks: FloatArray, blendshapes: Mapping[str, float]) -> FloatArray:
@@ -94,13 +103,10 @@ def measure(landmarks: FloatArray, blendshapes: Mapping[str, float]) -> FloatArr
         landmarks: (468 or 478, 3) in head coordinates, in cm, as `find_head` returns them.
         blendshapes: 0..1 by name; empty where there are none.
     """
-    down = landmarks[:, 1].astype(np.float64)
-
-    def y(ids: tuple[int, ...]) -> float:
-        return float(down[list(ids)].mean())
-
+    down = dict(zip(_GROUPS, (_MEANS @ landmarks[_USED, 1]).tolist(), strict=True))
+    y = down.__getitem__
     eyes, corners = y(_EYES), y(_MOUTH_CORNERS)
-    inner_lips = y((13, 14))
+    inner_lips = y(_INNER_LIPS)
     lip_top, lip_bottom = y(_LIP_TOP), y(_LIP_BOTTOM)
     width = float(landmarks[291, 0] - landmarks[61, 0])
     eye_width = float(landmarks[133, 0] - landmarks[33, 0] + landmarks[263, 0] - landmarks[362, 0])
@@ -119,7 +125,7 @@ def measure(landmarks: FloatArray, blendshapes: Mapping[str, float]) -> FloatArr
         lip_top - y((13,)) + y((14,)) - lip_bottom,
         y(_INNER_BOTTOM) - y(_INNER_TOP),
         y(_CHIN) - y(_NOSE_TIP),
-        (y((159, 386)) - y((145, 374))) / max(eye_width / 2, 1e-3),
+        (y(_LIDS_TOP) - y(_LIDS_BOTTOM)) / max(eye_width / 2, 1e-3),
     )
     result = np.array(values, np.float32)
     for k, unit in enumerate(UNITS):

@@ -10,6 +10,7 @@ as it is from drivers with long buffers; the lag that fits best is used.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,6 +77,14 @@ class Jaw:
         first = int(np.searchsorted(self.stamps, start_ns, 'left'))
         last = int(np.searchsorted(self.stamps, end_ns, 'right'))
         return Jaw(self.stamps[first:last], self.drop[first:last])
+
+    def time_with(self, other: Jaw) -> float:
+        """Return the share of its frames in which the other jaw was seen too; 0 of none."""
+        if not len(self.stamps) or not len(other.stamps):
+            return 0.0
+        places = np.searchsorted(other.stamps, self.stamps)
+        nearest = other.stamps[np.minimum(places, len(other.stamps) - 1)]
+        return int(np.count_nonzero(nearest == self.stamps)) / len(self.stamps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,16 +156,15 @@ def _correlations(levels: Floats, drop: Floats, seen: npt.NDArray[np.bool_]) -> 
         drop: (lags, n) of the jaw.
         seen: (lags, n), which of them are known.
     """
-    count = np.maximum(seen.sum(axis=1), 1)
-
-    def mean(values: Floats) -> Floats:
-        return np.asarray(np.sum(values * seen, axis=1) / count)
-
-    levels = levels - mean(levels)[:, None]
-    drop = drop - mean(drop)[:, None]
-    spread = np.sqrt(mean(levels**2) + LEVEL_NOISE_DB**2)
-    spread *= np.sqrt(mean(drop**2) + JAW_NOISE_CM**2)
-    return np.asarray(mean(levels * drop) / spread)
+    known = seen.astype(np.float64)
+    share = 1 / np.maximum(known.sum(axis=1), 1)
+    # Of values around 0, sums of squares lose no digits.
+    levels = levels - levels.mean()
+    drop = (drop - drop.mean()) * known
+    level, jaw = known @ levels * share, drop.sum(axis=1) * share
+    spread = known @ levels**2 * share - level**2 + LEVEL_NOISE_DB**2
+    spread *= np.einsum('ij,ij->i', drop, drop) * share - jaw**2 + JAW_NOISE_CM**2
+    return np.asarray((drop @ levels * share - level * jaw) / np.sqrt(spread))
 
 
 def _is_known(wanted: Stamps, stamps: Stamps) -> npt.NDArray[np.bool_]:
@@ -175,7 +183,10 @@ def _is_known(wanted: Stamps, stamps: Stamps) -> npt.NDArray[np.bool_]:
 def measure_motion(jaw: Jaw, start_ns: int, end_ns: int) -> float:
     """Return the logarithm of how much a jaw moves, within `MOTION_RANGE`."""
     start_ns = min(start_ns, end_ns - MOTION_NS)
-    drop = jaw.drop[(jaw.stamps >= start_ns) & (jaw.stamps <= end_ns)]
-    moved = float(np.std(drop)) if len(drop) > 1 else 0.0
+    drop = jaw.between(start_ns, end_ns).drop
+    moved = 0.0
+    if len(drop) > 1:
+        around = drop - drop.sum() / len(drop)
+        moved = math.sqrt(float(around @ around) / len(drop))
     low, high = MOTION_RANGE
-    return float(np.clip(np.log(max(moved, 1e-3) / MOTION_CM), low, high))
+    return min(max(math.log(max(moved, 1e-3) / MOTION_CM), low), high)
