@@ -14,16 +14,12 @@ from rich.console import Console
 from rich.progress import track
 
 from emotion_lab.data.speaker_clips import Talker
+from emotion_lab.data.speaker_hearing import Timed, find_speech
 from emotion_lab.data.speaker_scenes import SHIFTS_MS, Clips, Scene, make_scenes
-from emotion_node.config import Config
 from emotion_node.core.vision.stream import FaceVision
 from emotion_node.core.vision.talking_faces import TalkingDetector
 from emotion_node.datatypes import (
     NS_PER_MS,
-    NS_PER_S,
-    SAMPLE_RATE,
-    AudioChunk,
-    ClockSource,
     FacesReport,
     ModelInfo,
     SpeechEnded,
@@ -32,15 +28,10 @@ from emotion_node.datatypes import (
     VideoFrame,
 )
 from emotion_node.faces import Image, TrackedFace
-from emotion_node.factory import Models, build_hearing
 from emotion_node.interfaces import Vad
 
-CHUNK: Final = SAMPLE_RATE // 50
 LEAVES: Final = 0.6
 """Share of the speech after which a face leaves the image."""
-
-Timed = tuple[int, SpeechEvent]
-"""An event, and the stamp of the end of the audio that had been processed by then."""
 
 
 class Replay:
@@ -110,20 +101,6 @@ class Score:
             total = getattr(self, entry.name) + getattr(other, entry.name)
             setattr(self, entry.name, total)
         return self
-
-
-def find_speech(talker: Talker, shift_ms: int, vad: Vad) -> list[Timed]:
-    """Return the events of hearing for a voice that comes `shift_ms` late."""
-    hearing = build_hearing(Config(), Models(vad, None, None))
-    shift_ns = shift_ms * NS_PER_MS
-    events: list[Timed] = []
-    for first in range(0, len(talker.samples), CHUNK):
-        stamp_ns = shift_ns + first * NS_PER_S // SAMPLE_RATE
-        samples = talker.samples[first : first + CHUNK, None]
-        chunk = AudioChunk(stamp_ns, samples, SAMPLE_RATE, ClockSource.FILE)
-        end_ns = stamp_ns + chunk.duration_ns
-        events += [(end_ns, event) for event in hearing.push(chunk)]
-    return events + [(events[-1][0], event) for event in hearing.flush()]
 
 
 def play(

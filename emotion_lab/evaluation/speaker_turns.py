@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.progress import track
 
 from emotion_lab.data.speaker_clips import Talker
+from emotion_lab.data.speaker_hearing import CHUNK
 from emotion_lab.data.speaker_scenes import Clips, Scene
 from emotion_lab.data.speaker_turns import LEFT, RIGHT, Turns, make_turns
-from emotion_lab.evaluation.speaker_figures import CHUNK, Replay
+from emotion_lab.evaluation.speaker_figures import Replay
 from emotion_node.config import make_config
 from emotion_node.core.analysis.analysis import Analysis, AnalysisModels
 from emotion_node.core.analysis.guard import Guard

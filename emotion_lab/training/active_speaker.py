@@ -9,7 +9,8 @@ during the speech and at its end.
 
 prints the fit on all talkers, and then, for each talker, a fit on the scenes without that talker
 and its figures on the scenes with them. Where the learned detector has been fetched, the constants
-of both together follow in the same way (`talking_speaker`).
+of both together follow in the same way (`talking_speaker`). How much an utterance inherits of who
+spoke the one before is shown with either (`continuing_speaker`).
 """
 
 from __future__ import annotations
@@ -25,15 +26,17 @@ import numpy as np
 
 from emotion_lab.data.datasets import data_root
 from emotion_lab.data.metrics import Array
-from emotion_lab.data.speaker_clips import Clip, Talker, make_clips, one_of_each, read_talkers
+from emotion_lab.data.speaker_clips import Talker, make_clips, one_of_each, read_talkers
 from emotion_lab.data.speaker_scenes import SEED, Clips, Scene, make_scenes
-from emotion_lab.training.talking_speaker import collect_ends, print_choice
+from emotion_lab.training.continuing_speaker import collect_pairs, print_continuity
+from emotion_lab.training.talking_speaker import collect_ends, find_jaw, print_choice
 from emotion_node.backends.faces_onnx import open_faces
 from emotion_node.backends.talking_lr_asd import open_lr_asd
-from emotion_node.config import FaceConfig
-from emotion_node.core.vision.geometry import find_head, jaw_drop
+from emotion_node.config import Config, FaceConfig
 from emotion_node.core.vision.jaw_sync import MAX_WEIGHT_S, Jaw, measure_sync
+from emotion_node.core.vision.speaker_evidence import MARGIN_NS
 from emotion_node.core.voice.level import LevelMeter
+from emotion_node.factory import load_vad
 
 RIDGE: Final = 1e-4
 """Penalty on squared weights, so that a fit on few talkers is not overconfident."""
@@ -68,7 +71,7 @@ def make_moments(talkers: Sequence[Talker], clips: Clips) -> list[Moment]:
 
     @cache
     def jaw(face: tuple[str, str]) -> Jaw:
-        return _jaw(clips[face])
+        return find_jaw(clips[face])
 
     @cache
     def features(
@@ -77,7 +80,7 @@ def make_moments(talkers: Sequence[Talker], clips: Clips) -> list[Moment]:
         talker, shift_ns = by_name[name], shift_ms * 1_000_000
         meter = LevelMeter(shift_ns)
         meter.append(talker.samples)
-        start_ns = talker.speech[0] + shift_ns
+        start_ns = talker.speech[0] + shift_ns - MARGIN_NS
         seen = jaw(face).stamps <= end_ns
         past = Jaw(jaw(face).stamps[seen], jaw(face).drop[seen])
         evidence = measure_sync(meter.level(), past, start_ns, end_ns)
@@ -107,17 +110,7 @@ def make_moments(talkers: Sequence[Talker], clips: Clips) -> list[Moment]:
 def _times(scene: Scene, talker: Talker) -> Iterable[tuple[int, bool]]:
     start_ns, end_ns = (stamp_ns + scene.shift_ms * 1_000_000 for stamp_ns in talker.speech)
     during = [stamp for stamp in talker.stamps_ns if start_ns + FIRST_NS <= stamp < end_ns]
-    return [*((stamp_ns, False) for stamp_ns in during[::EVERY]), (end_ns, True)]
-
-
-def _jaw(clip: Clip) -> Jaw:
-    heads = [
-        (stamp_ns, head)
-        for stamp_ns, face in zip(clip.stamps_ns, clip.faces, strict=True)
-        if face is not None and (head := find_head(face.mesh.landmarks)) is not None
-    ]
-    stamps = np.array([stamp_ns for stamp_ns, _ in heads], np.int64)
-    return Jaw(stamps, np.array([jaw_drop(head) for _, head in heads], np.float32))
+    return [*((stamp_ns, False) for stamp_ns in during[::EVERY]), (end_ns + MARGIN_NS, True)]
 
 
 def fit(moments: Sequence[Moment], steps: int = 30) -> Array:
@@ -192,8 +185,11 @@ def main(args: Sequence[str] | None = None) -> int:
         print(f'without {talker.name}: {describe(weights)}\n  {figures}')
     means = {row: np.mean([one[row] for one in held_out]) for row in held_out[0]}
     print('mean:', ', '.join(f'{row} {share:.3f}' for row, share in means.items()))
+    vad = load_vad(Config())
+    print_continuity(collect_pairs(talkers, clips, vad, None))
     detector = open_lr_asd(FaceConfig(), print)
     if detector is not None:
         print('with the learned detector:')
         print_choice(collect_ends(talkers, clips, detector))
+        print_continuity(collect_pairs(talkers, clips, vad, detector))
     return 0

@@ -22,6 +22,7 @@ from emotion_lab.data.speaker_scenes import SHIFTS_MS, Clips, make_scenes
 from emotion_node.core.vision.active_speaker import TalkingScores
 from emotion_node.core.vision.geometry import find_head, jaw_drop
 from emotion_node.core.vision.jaw_sync import MAX_WEIGHT_S, Jaw, measure_sync
+from emotion_node.core.vision.speaker_evidence import MARGIN_NS
 from emotion_node.core.vision.talking_faces import TalkingDetector
 from emotion_node.core.voice.level import LevelMeter
 from emotion_node.datatypes import NS_PER_MS, NS_PER_S, SAMPLE_RATE, FloatArray
@@ -94,10 +95,10 @@ def collect_ends(talkers: Sequence[Talker], clips: Clips, detector: TalkingDetec
         detector: of talking faces.
     """
     by_name = {talker.name: talker for talker in talkers}
-    sights = {key: _see(clip, detector) for key, clip in clips.items()}
-    jaws = {key: _jaw(clip) for key, clip in clips.items()}
+    sights = {key: see(clip, detector) for key, clip in clips.items()}
+    jaws = {key: find_jaw(clip) for key, clip in clips.items()}
     heard = {
-        (talker.name, shift): _hear(talker, shift, detector)
+        (talker.name, shift): hear(talker, shift, detector)
         for talker, shift in product(talkers, SHIFTS_MS)
     }
     features, answers, kinds, people = [], [], [], []
@@ -108,8 +109,10 @@ def collect_ends(talkers: Sequence[Talker], clips: Clips, detector: TalkingDetec
         rows = np.full((3, 3), np.nan)
         for k, face in enumerate(scene.faces):
             meter, sound = heard[scene.voice, scene.shift_ms]
+            assert sound is not None
             start_ns, end_ns = (one + scene.shift_ms * NS_PER_MS for one in talker.speech)
-            sync = measure_sync(meter.level(), jaws[face], start_ns, end_ns)
+            margins = start_ns - MARGIN_NS, end_ns + MARGIN_NS
+            sync = measure_sync(meter.level(), jaws[face], *margins)
             first, last = (int(one * 25 // NS_PER_S) for one in (start_ns, end_ns))
             count = min(len(sound), len(sights[face]), last)
             values = detector.score(sound[:count], sights[face][:count])[first:]
@@ -126,7 +129,8 @@ def collect_ends(talkers: Sequence[Talker], clips: Clips, detector: TalkingDetec
     return Ends(np.array(features), np.array(answers), np.array(kinds), people)
 
 
-def _see(clip: Clip, detector: TalkingDetector) -> FloatArray:
+def see(clip: Clip, detector: TalkingDetector) -> FloatArray:
+    """Return (n, 128) float32 vectors of the pictures of a clip."""
     pictures, face = [], next(face for face in clip.faces if face is not None)
     for found, grey in zip(clip.faces, clip.images, strict=True):
         face = found or face
@@ -135,17 +139,19 @@ def _see(clip: Clip, detector: TalkingDetector) -> FloatArray:
     return detector.stream().push(np.stack(pictures))[detector.delay :]
 
 
-def _hear(
-    talker: Talker, shift_ms: int, detector: TalkingDetector
-) -> tuple[LevelMeter, FloatArray]:
+def hear(
+    talker: Talker, shift_ms: int, detector: TalkingDetector | None
+) -> tuple[LevelMeter, FloatArray | None]:
+    """Return the level of a voice, and its (n, 128) float32 vectors where there is a detector."""
     silence = np.zeros(shift_ms * SAMPLE_RATE // 1000, np.float32)
     samples = np.concatenate([silence, talker.samples])
     meter = LevelMeter(0)
     meter.append(samples)
-    return meter, detector.hear(samples)
+    return meter, None if detector is None else detector.hear(samples)
 
 
-def _jaw(clip: Clip) -> Jaw:
+def find_jaw(clip: Clip) -> Jaw:
+    """Return how the jaw moves in a clip."""
     heads = [
         (stamp_ns, head)
         for stamp_ns, face in zip(clip.stamps_ns, clip.faces, strict=True)

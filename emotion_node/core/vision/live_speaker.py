@@ -15,7 +15,8 @@ from emotion_node.core.vision.active_speaker import (
 from emotion_node.core.vision.face_memory import FaceMemory
 from emotion_node.core.vision.jaw_sync import MAX_WINDOW_NS, Jaw, measure_motion
 from emotion_node.core.vision.speaker_change import SpeakerChange
-from emotion_node.core.vision.speaker_evidence import BEFORE_NS, SpeechSoFar
+from emotion_node.core.vision.speaker_continuity import PreviousSpeaker
+from emotion_node.core.vision.speaker_evidence import BEFORE_NS, MARGIN_NS, SpeechSoFar
 from emotion_node.core.vision.speech_sound import SpeechSound
 from emotion_node.core.vision.talking_faces import TalkingFaces
 from emotion_node.core.voice.level import VoiceLevel
@@ -33,6 +34,7 @@ class SpeechView:
         offset_ns: image stamp minus audio stamp of the same moment.
         jaws: of the faces in the frame.
         visibility: how well they show, 0..1.
+        previous: who spoke the utterance before; None where that is not known.
     """
 
     level: VoiceLevel
@@ -42,6 +44,7 @@ class SpeechView:
     offset_ns: int
     jaws: Mapping[str, Jaw]
     visibility: Mapping[str, float]
+    previous: PreviousSpeaker | None
 
     @classmethod
     def collect(
@@ -70,6 +73,7 @@ class SpeechView:
             offset_ns,
             {face_id: jaw.earlier(offset_ns) for face_id, jaw in jaws.items()},
             {face_id: memory.visibility(face_id, first_ns, stamp_ns) for face_id in jaws},
+            speech.previous,
         )
 
 
@@ -107,7 +111,10 @@ class LiveSpeaker:
             face_id: Candidate(jaw, view.visibility[face_id], scores.get(face_id, TalkingScores()))
             for face_id, jaw in view.jaws.items()
         }
-        self._latest = find_speaker(view.level, candidates, view.start_ns, view.now_ns)
+        begin_ns = view.start_ns - MARGIN_NS
+        self._latest = find_speaker(view.level, candidates, begin_ns, view.now_ns)
+        if view.previous is not None:
+            self._latest = view.previous.carry(self._latest)
         self._change = self._changes.find(view.level, candidates, view.start_ns, view.now_ns)
         return self._latest
 

@@ -15,6 +15,7 @@ from emotion_node.core.vision.clock_offset import SEARCH_NS, Alignment, align
 from emotion_node.core.vision.face_memory import FaceMemory
 from emotion_node.core.vision.frame_log import FrameLog
 from emotion_node.core.vision.jaw_sync import Jaw
+from emotion_node.core.vision.speaker_continuity import PreviousSpeaker
 from emotion_node.core.vision.speech_sound import SpeechSound
 from emotion_node.core.vision.talking_faces import TalkingFaces
 from emotion_node.core.voice.level import LevelMeter, VoiceLevel
@@ -23,9 +24,10 @@ from emotion_node.datatypes import NS_PER_S, Reason, SpeechAudio, Utterance
 BEFORE_NS: Final = NS_PER_S
 AFTER_NS: Final = NS_PER_S // 10
 """Frames this much before and after speech are used to find its speaker."""
-MIN_SPEECH_NS: Final = NS_PER_S
-MAX_UTTERANCES: Final = 64
-"""Utterances of at least this length count for whether any face speaks, the latest of them."""
+MARGIN_NS: Final = NS_PER_S // 10
+"""Voice and jaws are compared from this much before the speech to this much after it: a mouth
+opens before it is heard and closes after, and the times of speech are those of the detector's
+frames."""
 
 
 @dataclass(slots=True)
@@ -35,6 +37,7 @@ class SpeechSoFar:
     Attributes:
         utterance_id: of the utterance.
         start_ns: start of speech.
+        previous: who spoke the utterance before; None where that is not known.
         under_way: whether it still goes on.
         meter: of its audio; None before there is any.
         sound: the last seconds of its audio, likewise.
@@ -42,6 +45,7 @@ class SpeechSoFar:
 
     utterance_id: str
     start_ns: int
+    previous: PreviousSpeaker | None = None
     under_way: bool = True
     meter: LevelMeter | None = None
     sound: SpeechSound | None = None
@@ -118,34 +122,10 @@ class SpeakerEvidence:
 
     def decide(self, level: VoiceLevel) -> SpeakerDecision:
         """Return whose mouth talks with a voice of this level."""
-        return find_speaker(level, self.during, self.utterance.start_ns, self.utterance.end_ns)
+        start_ns, end_ns = self.utterance.start_ns - MARGIN_NS, self.utterance.end_ns + MARGIN_NS
+        return find_speaker(level, self.during, start_ns, end_ns)
 
     def align(self, level: VoiceLevel) -> Alignment | None:
         """Return the offset at which a jaw clearly moves with the voice; None when none does."""
         start_ns, end_ns = self.utterance.start_ns, self.utterance.end_ns
         return align(level, self.around, start_ns, end_ns, self.offset_ns)
-
-
-class SilentFaces:
-    """Counts the latest utterances during which faces were seen and none of them spoke."""
-
-    def __init__(self) -> None:
-        self._spoke: dict[str, bool] = {}
-
-    def add(self, evidence: SpeakerEvidence, decision: SpeakerDecision) -> None:
-        """Take who spoke an utterance; it replaces what was said of it before."""
-        utterance = evidence.utterance
-        self._spoke.pop(utterance.utterance_id, None)
-        if evidence.during and utterance.end_ns - utterance.start_ns >= MIN_SPEECH_NS:
-            self._spoke[utterance.utterance_id] = bool(decision.face_id)
-        if len(self._spoke) > MAX_UTTERANCES:
-            del self._spoke[next(iter(self._spoke))]
-
-    def count(self) -> int:
-        """Return the number of these utterances, back to the last one that a face spoke."""
-        latest = list(self._spoke.values())[::-1]
-        return latest.index(True) if True in latest else len(latest)
-
-    def clear(self) -> None:
-        """Forget all utterances."""
-        self._spoke.clear()

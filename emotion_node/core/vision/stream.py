@@ -26,12 +26,8 @@ from emotion_node.core.vision.face_memory import (
 from emotion_node.core.vision.facial_cues import intensities, read_cues
 from emotion_node.core.vision.frame_log import FrameLog
 from emotion_node.core.vision.live_speaker import LiveSpeaker, SpeechView
-from emotion_node.core.vision.speaker_evidence import (
-    SilentFaces,
-    SpeakerEvidence,
-    SpeechSoFar,
-    measure_level,
-)
+from emotion_node.core.vision.speaker_continuity import LatestSpeakers
+from emotion_node.core.vision.speaker_evidence import SpeakerEvidence, SpeechSoFar, measure_level
 from emotion_node.core.vision.talking_faces import TalkingDetector, TalkingFaces
 from emotion_node.datatypes import (
     NS_PER_S,
@@ -115,7 +111,7 @@ class FaceVision:
         self._live = LiveSpeaker(self._talking)
         self._frames = FrameLog()
         self._clocks = ClockOffset(config or ImageConfig())
-        self._silent_faces = SilentFaces()
+        self._speakers = LatestSpeakers()
         self._last_ns: int | None = None
         self._lock = Lock()
         self._speech: SpeechSoFar | None = None
@@ -126,7 +122,7 @@ class FaceVision:
     def health(self) -> VisionHealth:
         """How far the frames can be used."""
         with self._lock:
-            return self._clocks.describe(self._frames.health, self._silent_faces.count())
+            return self._clocks.describe(self._frames.health, self._speakers.count_silent())
 
     def update(self, frame: VideoFrame) -> FacesReport | None:
         """Process the next frame and return the faces in it; None when it comes too late.
@@ -179,7 +175,8 @@ class FaceVision:
             speech = self._speech
             match event:
                 case SpeechStarted():
-                    self._speech = SpeechSoFar(event.utterance_id, event.start_ns)
+                    previous = self._speakers.before(event.utterance_id, event.start_ns)
+                    self._speech = SpeechSoFar(event.utterance_id, event.start_ns, previous)
                 case SpeechAudio() if speech and speech.utterance_id == event.utterance_id:
                     speech.append(event)
                 case SpeechEnded() | SpeechDropped() if speech:
@@ -206,7 +203,7 @@ class FaceVision:
             if not decision.face_id and offset_ns != evidence.offset_ns:
                 evidence = self._collect(utterance, offset_ns)
                 decision = evidence.decide(level)
-            self._silent_faces.add(evidence, decision)
+            decision = self._speakers.add(utterance, decision, bool(evidence.during))
             history = None
             if decision.face_id:
                 first_ns = utterance.start_ns + evidence.offset_ns
@@ -233,7 +230,7 @@ class FaceVision:
             self._memory.clear()
             self._frames.clear()
             self._clocks.reset()
-            self._silent_faces.clear()
+            self._speakers.clear()
             self._speech = None
             self._resets += 1
 
