@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from emotion_lab.data.speaker_clips import Talker
@@ -12,6 +13,7 @@ from emotion_node.datatypes import (
     SAMPLE_RATE,
     AudioChunk,
     ClockSource,
+    SpeechEnded,
     SpeechEvent,
 )
 from emotion_node.factory import Models, build_hearing
@@ -35,3 +37,10 @@ def find_speech(talker: Talker, shift_ms: int, vad: Vad) -> list[Timed]:
         end_ns = stamp_ns + chunk.duration_ns
         events += [(end_ns, event) for event in hearing.push(chunk)]
     return events + [(events[-1][0], event) for event in hearing.flush()]
+
+
+def as_heard(talker: Talker, vad: Vad) -> Talker:
+    """Return a talker whose speech is the first utterance that hearing finds."""
+    events = find_speech(talker, 0, vad)
+    heard = next(one.utterance for _, one in events if isinstance(one, SpeechEnded))
+    return replace(talker, speech=(heard.start_ns, heard.end_ns))

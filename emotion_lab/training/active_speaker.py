@@ -3,7 +3,7 @@
 The odds of each face, and of no visible face, are a conditional logit (McFadden, 1974) over three
 features of each face: the correlation times the seconds of speech, these seconds, and the motion
 of the jaw. It is fitted on scenes of `python -m emotion_lab evaluate speaker`, at moments
-during the speech and at its end.
+during the speech and at its end, as the node's hearing finds it.
 
     python -m emotion_lab train active-speaker
 
@@ -27,6 +27,7 @@ import numpy as np
 from emotion_lab.data.datasets import data_root
 from emotion_lab.data.metrics import Array
 from emotion_lab.data.speaker_clips import Talker, make_clips, one_of_each, read_talkers
+from emotion_lab.data.speaker_hearing import as_heard
 from emotion_lab.data.speaker_scenes import SEED, Clips, Scene, make_scenes
 from emotion_lab.training.continuing_speaker import collect_pairs, print_continuity
 from emotion_lab.training.talking_speaker import collect_ends, find_jaw, print_choice
@@ -175,6 +176,8 @@ def main(args: Sequence[str] | None = None) -> int:
     root = data_root(given.data)
     talkers = one_of_each(read_talkers(root / 'grid', root / 'grid_more'))
     clips = make_clips(talkers, open_faces(), SEED)
+    vad = load_vad(Config())
+    talkers = [as_heard(talker, vad) for talker in talkers]
     moments = make_moments(talkers, clips)
     print('all:', describe(fit(moments)))
     held_out = []
@@ -185,11 +188,10 @@ def main(args: Sequence[str] | None = None) -> int:
         print(f'without {talker.name}: {describe(weights)}\n  {figures}')
     means = {row: np.mean([one[row] for one in held_out]) for row in held_out[0]}
     print('mean:', ', '.join(f'{row} {share:.3f}' for row, share in means.items()))
-    vad = load_vad(Config())
-    print_continuity(collect_pairs(talkers, clips, vad, None))
+    print_continuity(collect_pairs(talkers, clips, None))
     detector = open_lr_asd(FaceConfig(), print)
     if detector is not None:
         print('with the learned detector:')
         print_choice(collect_ends(talkers, clips, detector))
-        print_continuity(collect_pairs(talkers, clips, vad, detector))
+        print_continuity(collect_pairs(talkers, clips, detector))
     return 0

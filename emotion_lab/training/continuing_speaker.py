@@ -17,7 +17,6 @@ from typing import Final
 import numpy as np
 
 from emotion_lab.data.speaker_clips import Talker
-from emotion_lab.data.speaker_hearing import find_speech
 from emotion_lab.data.speaker_scenes import SHIFTS_MS, STILL, Clips, make_scenes
 from emotion_lab.training.talking_speaker import find_jaw, hear, see
 from emotion_node.core.vision.active_speaker import (
@@ -30,8 +29,7 @@ from emotion_node.core.vision.speaker_continuity import PreviousSpeaker
 from emotion_node.core.vision.speaker_evidence import AFTER_NS, BEFORE_NS, MARGIN_NS
 from emotion_node.core.vision.talking_faces import TalkingDetector
 from emotion_node.core.voice.level import HOP_NS, VoiceLevel
-from emotion_node.datatypes import NS_PER_MS, SpeechEnded
-from emotion_node.interfaces import Vad
+from emotion_node.datatypes import NS_PER_MS
 
 PAUSE_NS: Final = 400 * NS_PER_MS
 MIDDLE: Final = (0.4, 0.75)
@@ -60,17 +58,16 @@ class Pair:
 
 
 def collect_pairs(
-    talkers: Sequence[Talker], clips: Clips, vad: Vad, detector: TalkingDetector | None
+    talkers: Sequence[Talker], clips: Clips, detector: TalkingDetector | None
 ) -> list[Pair]:
     """Return pairs of parts of sentences.
 
     Args:
-        talkers: one recording of each person.
+        talkers: one recording of each person, with their speech as it is heard.
         clips: of their faces.
-        vad: voice activity detector.
         detector: of talking faces; None for the jaws alone.
     """
-    spoken = {talker.name: _first_utterance(talker, vad) for talker in talkers}
+    spoken = {talker.name: talker.speech for talker in talkers}
     jaws = {key: find_jaw(clip) for key, clip in clips.items()}
     sights = {} if detector is None else {key: see(clip, detector) for key, clip in clips.items()}
     levels = {
@@ -137,13 +134,6 @@ def collect_pairs(
             ]
             pairs.append(Pair(kind, decisions[0], decisions[1], speaker))
     return pairs
-
-
-def _first_utterance(talker: Talker, vad: Vad) -> tuple[int, int]:
-    """Return start and end of the first utterance that hearing finds, in ns."""
-    events = find_speech(talker, 0, vad)
-    utterance = next(one.utterance for _, one in events if isinstance(one, SpeechEnded))
-    return utterance.start_ns, utterance.end_ns
 
 
 def _quietest(level: VoiceLevel, start_ns: int, end_ns: int) -> int:

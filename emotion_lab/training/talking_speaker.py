@@ -3,7 +3,8 @@
 The constants of `core.vision.active_speaker` for faces that the learned detector has seen are
 chosen from a grid, at the ends of the utterances in scenes of `python -m emotion_lab evaluate
 speaker`: first few errors where silent faces keep still or chew, then where the speaker is not
-visible, then where others mouth.
+visible, then where others mouth. Of equally good ones, those are chosen with which the right
+answers are most probable.
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ class Ends:
     kinds: Array
     people: Sequence[frozenset[str]]
 
-    def right(self, constants: Constants) -> Flags:
-        """Return (n,) whether each answer is right."""
+    def judge(self, constants: Constants) -> tuple[Flags, Array]:
+        """Return (n,) whether each answer is right, and (n,) the logarithm of its probability."""
         per_s, neutral, weight, high, off_screen = constants
         correlation, seconds, talking = np.moveaxis(self.features, -1, 0)
         in_time = per_s * seconds * (correlation - neutral)
@@ -74,7 +75,8 @@ class Ends:
         odds = in_time + weight * np.clip(talking, LOW, high) - off_screen
         odds = np.where(np.isnan(odds), -np.inf, odds)
         odds = np.concatenate([odds, np.zeros((len(odds), 1))], axis=1)
-        return np.asarray(odds.argmax(axis=1) == self.answers)
+        probable = odds[np.arange(len(odds)), self.answers] - np.logaddexp.reduce(odds, axis=1)
+        return np.asarray(odds.argmax(axis=1) == self.answers), np.asarray(probable)
 
     def shares(self, right: Flags, chosen: Flags) -> dict[str, float]:
         """Return the share of right answers of chosen scenes, by kind."""
@@ -163,12 +165,14 @@ def find_jaw(clip: Clip) -> Jaw:
 
 def print_choice(ends: Ends) -> None:
     """Print the best constants, and what those chosen without each person reach with them."""
-    answers = [ends.right(constants) for constants in GRID]
+    judged = [ends.judge(constants) for constants in GRID]
+    answers = [right for right, _ in judged]
     everybody = sorted(frozenset().union(*ends.people))
 
     def choose(chosen: Flags) -> int:
         worths = [worth(ends.shares(right, chosen)) for right in answers]
-        return int(np.argmax(worths))
+        equal = np.flatnonzero(np.array(worths) >= max(worths) - 1e-9)
+        return int(max(equal, key=lambda place: judged[place][1][chosen].mean()))
 
     def describe(shares: Mapping[str, float]) -> str:
         return ', '.join(f'{kind} {share:.3f}' for kind, share in shares.items())
