@@ -21,6 +21,7 @@ from emotion_node.datatypes import (
     Utterance,
     VideoFrame,
     VisionHealth,
+    VoiceEstimate,
 )
 from emotion_node.faces import (
     Box,
@@ -189,14 +190,12 @@ class VoiceEmotion(Protocol):
         """Name and version."""
         ...
 
-    def estimate(self, utterance: Utterance, heard: HeardVoice | None = None) -> ModalityEmotion:
-        """Return the emotion that a voice expresses; `heard` is of what `describe` returned."""
-        ...
+    def estimate(self, utterance: Utterance, heard: HeardVoice | None = None) -> VoiceEstimate:
+        """Return the emotion that a voice expresses, and what it adds to what is usual.
 
-    def describe(self, utterance: Utterance) -> FloatArray | None:
-        """Return (width,) features by which an utterance adds to how its speaker usually sounds.
-
-        None where there is too little speech, and from a model that does without.
+        Args:
+            utterance: the speech.
+            heard: mean of the `features` of what was heard of the speaker before.
         """
         ...
 

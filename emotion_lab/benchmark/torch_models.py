@@ -32,6 +32,7 @@ from emotion_node.datatypes import (
     ModelInfo,
     Reason,
     Utterance,
+    VoiceEstimate,
 )
 from emotion_node.faces import FaceMesh, FaceSequence, KeptFace
 from emotion_node.labels import LABELS, Modality
@@ -68,16 +69,16 @@ class TorchVoice:
         self._net = PacedVoice(VoiceNet(VoiceTraining())).eval()
         self._run(np.zeros(SAMPLE_RATE, np.float32))
 
-    def describe(self, utterance: Utterance) -> None:
-        """Return None."""
-
-    def estimate(self, utterance: Utterance, heard: HeardVoice | None = None) -> ModalityEmotion:
+    def estimate(self, utterance: Utterance, heard: HeardVoice | None = None) -> VoiceEstimate:
         """Return scores of random weights; absent where the input is too short."""
         if utterance.end_ns - utterance.start_ns < MIN_SPEECH_NS or not len(utterance.samples):
-            return ModalityEmotion.absent(Modality.VOICE, Reason.TOO_SHORT, model=self.info)
+            absent = ModalityEmotion.absent(Modality.VOICE, Reason.TOO_SHORT, model=self.info)
+            return VoiceEstimate(absent)
         samples = utterance.samples[-MAX_SAMPLES:]
         scores = self._run(samples)
-        return ModalityEmotion.from_scores(Modality.VOICE, scores, self.info, len(samples))
+        return VoiceEstimate(
+            ModalityEmotion.from_scores(Modality.VOICE, scores, self.info, len(samples))
+        )
 
     def _run(self, samples: FloatArray) -> FloatArray:
         with torch.inference_mode():

@@ -25,7 +25,11 @@ from emotion_lab.data.tables import confusion_table
 from emotion_lab.data.voice_conditions import CONDITIONS
 from emotion_lab.data.voice_spectra import CONDITIONED
 from emotion_lab.evaluation.non_speech_sounds import flite_sounds, non_speech_sounds
-from emotion_lab.evaluation.voice_answers import held_out_figures, left_out_figures
+from emotion_lab.evaluation.voice_answers import (
+    dialogue_figures,
+    held_out_figures,
+    left_out_figures,
+)
 from emotion_lab.evaluation.voice_figures import (
     false_alarm_figures,
     latency_figures,
@@ -33,6 +37,7 @@ from emotion_lab.evaluation.voice_figures import (
 )
 from emotion_lab.evaluation.voice_folds import load_answers
 from emotion_node.backends.voice_onnx import OnnxVoiceEmotion
+from emotion_node.labels import LABELS
 from emotion_node.model_store.manifest import find_model
 
 
@@ -55,9 +60,16 @@ def evaluate_voice(
         `without_C_arousal_auc`, `without_C_reliability_auc` of right against wrong labels,
         `without_C_neutral_alarms`, the share of neutral speech that is given an emotion above 0.5,
         each with its 95 % `..._interval` by a bootstrap over speakers; `without_C_cold_uar`,
-        `without_C_cold_arousal_auc`, `without_C_reliability`, `without_C_ece`; and the means over
-        the corpora, `left_out_uar` and so on, but `left_out_reliability_auc` and `left_out_ece`
-        of all answers together.
+        `without_C_cold_arousal_auc`, and with `alone` for `cold` likewise, if answers are not
+        compared with those that are usual of the speaker; `without_C_reliability`,
+        `without_C_ece`; and the means over the corpora, `left_out_uar` and so on, but
+        `left_out_reliability_auc` and `left_out_ece` of all answers together.
+        Of simulated dialogues on corpora left out, means over the corpora: `everyday_neutral`,
+        `everyday_others`, the recall of neutral clips and the mean recall of the others where 80 %
+        are neutral, `everyday_alarms` of the neutral ones; `LABEL_in_a_row_first` and `..._last`,
+        the share that is labelled right at the beginning and the end of ten clips with one label
+        in a row, `..._neutral` the share labelled neutral; and all with `alone_` before it,
+        without comparison with the usual answer.
         On held-out speakers of C, RAVDESS or EMO-DB: `C_uar`, `C_uar_interval`, `C_uar_by_fold`,
         `C_accuracy`, `C_weighted_f1`, `C_confusion`, `C_arousal_accuracy`, `C_valence_accuracy`;
         by condition X of `voice_conditions` but clean, `C_X_uar`, `X_drop` (of the UAR, mean of
@@ -79,6 +91,7 @@ def evaluate_voice(
         'version': entry.version,
         'clips': len(answers.names),
         **left_out_figures(answers),
+        **dialogue_figures(answers),
         **held_out_figures(answers),
         'false_alarm_rate': non_speech['rate'],
         'false_alarms_by_kind': non_speech['by_kind'],
@@ -134,6 +147,7 @@ def run(args: argparse.Namespace) -> int:
         counts = np.array(figures[f'{corpus}_confusion'])
         console.print(confusion_table(counts, f'{corpus}, held-out speakers'))
     console.print(_left_out_table(figures))
+    console.print(_dialogue_table(figures))
     console.print(_table(figures))
     return 0
 
@@ -145,6 +159,7 @@ def _left_out_table(figures: dict[str, Any]) -> Table:
         'mean recall of its labels',
         'arousal, AUC',
         'cold: recall, arousal',
+        'not compared with the usual answer',
         'reliability of right and wrong, AUC',
         'neutral speech with an emotion above 0.5',
         title='{model} {version}'.format_map(figures),
@@ -155,7 +170,10 @@ def _left_out_table(figures: dict[str, Any]) -> Table:
             corpus,
             _with_interval(figures, f'{key}_uar'),
             _with_interval(figures, f'{key}_arousal_auc'),
-            f'{figures[f"{key}_cold_uar"]:.3f}, {figures[f"{key}_cold_arousal_auc"]:.3f}',
+            *(
+                f'{figures[f"{key}_{way}_uar"]:.3f}, {figures[f"{key}_{way}_arousal_auc"]:.3f}'
+                for way in ('cold', 'alone')
+            ),
             _with_interval(figures, f'{key}_reliability_auc'),
             _with_interval(figures, f'{key}_neutral_alarms'),
         )
@@ -163,10 +181,37 @@ def _left_out_table(figures: dict[str, Any]) -> Table:
         'mean (reliability: all answers)',
         _share(figures, 'left_out_uar'),
         _share(figures, 'left_out_arousal_auc'),
-        f'{figures["left_out_cold_uar"]:.3f}, {figures["left_out_cold_arousal_auc"]:.3f}',
+        *(
+            f'{figures[f"left_out_{way}_uar"]:.3f}, {figures[f"left_out_{way}_arousal_auc"]:.3f}'
+            for way in ('cold', 'alone')
+        ),
         _with_interval(figures, 'left_out_reliability_auc'),
         _share(figures, 'left_out_neutral_alarms'),
     )
+    return table
+
+
+def _dialogue_table(figures: dict[str, Any]) -> Table:
+    """Return the figures of dialogues, with the usual answer and without."""
+    table = Table(
+        'corpora left out, simulated dialogues',
+        'compared with the usual answer',
+        'not compared',
+        title='{model} {version}'.format_map(figures),
+    )
+
+    def add(words: str, *keys: str) -> None:
+        ways = [[key.format(way) for key in keys] for way in ('', 'alone_')]
+        if all(key in figures for way in ways for key in way):
+            table.add_row(words, *('; '.join(_share(figures, key) for key in way) for way in ways))
+
+    add('everyday talk, 80 % neutral: recall of neutral', '{}everyday_neutral')
+    add('mean recall of the others', '{}everyday_others')
+    add('neutral with an emotion above 0.5', '{}everyday_alarms')
+    for label in LABELS[1:]:
+        keys = [f'{{}}{label}_in_a_row_{when}' for when in ('first', 'last')]
+        add(f'ten times {label}: right at first; at last', *keys)
+        add('  labelled neutral', *(f'{key}_neutral' for key in keys))
     return table
 
 
@@ -201,8 +246,12 @@ def _table(figures: dict[str, Any]) -> Table:
         ('flite_speech_alarm_rate', "false alarms in flite's speech"),
         ('grid_neutral_alarms', "GRID's neutral talk with an emotion above 0.5"),
         ('grid_neutral_label', 'of it labelled neutral'),
+        ('grid_cold_neutral_alarms', 'the same, nothing heard before: above 0.5'),
+        ('grid_cold_neutral_label', 'labelled neutral'),
         ('meld_neutral_alarms', "MELD's neutral lines with an emotion above 0.5"),
         ('meld_neutral_label', 'of them labelled neutral'),
+        ('meld_cold_neutral_alarms', 'the same, nothing heard before: above 0.5'),
+        ('meld_cold_neutral_label', 'labelled neutral'),
     ):
         if key in figures:
             table.add_row(name, f'{figures[key]:.3f}')

@@ -32,7 +32,13 @@ from emotion_node.labels import LABELS, NEUTRAL
 NEUTRAL_CONFIDENCE: Final = 0.5
 """A label other than neutral above this confidence is a false alarm in neutral talk."""
 
+FIRST: Final = 3
+LAST: Final = 7
+"""Of clips with one label in a row, the first ones are fewer than the former, the last ones from
+the latter."""
+
 Names = npt.NDArray[np.str_]
+_NEUTRAL: Final = LABELS.index(NEUTRAL)
 _SCORES, _VALENCE_PLACE, _AROUSAL_PLACE, _RELIABILITY = slice(0, 7), 7, 8, 9
 
 
@@ -92,20 +98,23 @@ def left_out_figures(answers: HeldOutAnswers) -> dict[str, Any]:
     """Return the figures on corpora that were left out of training, as in `evaluate_voice`."""
     figures: dict[str, Any] = {}
     warm, cold = answers.left_out.astype(np.float64), answers.cold.astype(np.float64)
+    alone = answers.alone.astype(np.float64)
     for corpus in SPOKEN:
         rows = np.flatnonzero(answers.corpora == corpus)
         truth, speakers, outputs = answers.labels[rows], answers.speakers[rows], warm[rows]
         key = f'without_{corpus}'
         figures |= _recall_figures(key, outputs, truth, speakers)
-        figures |= {
-            f'{key}_{name}': value
-            for name, value in _recall_figures('cold', cold[rows], truth).items()
-        }
+        for way, those in (('cold', cold), ('alone', alone)):
+            figures |= _recall_figures(f'{key}_{way}', those[rows], truth)
         figures |= _area_figures(f'{key}_reliability_auc', outputs, truth, speakers, _is_right)
         figures[f'{key}_reliability'] = float(outputs[:, _RELIABILITY].mean())
         figures[f'{key}_ece'] = expected_calibration_error(outputs[:, _SCORES], truth)
         figures |= _neutral_figures(key, outputs, truth, speakers)
-    for name in ('uar', 'arousal_auc', 'cold_uar', 'cold_arousal_auc', 'neutral_alarms'):
+    figures['left_out_alone_reliability_auc'] = _is_right(alone, answers.labels)
+    for name in (
+        *('uar', 'arousal_auc', 'neutral_alarms'),
+        *(f'{way}_{name}' for way in ('cold', 'alone') for name in ('uar', 'arousal_auc')),
+    ):
         figures[f'left_out_{name}'] = float(
             np.mean([figures[f'without_{corpus}_{name}'] for corpus in SPOKEN])
         )
@@ -114,6 +123,78 @@ def left_out_figures(answers: HeldOutAnswers) -> dict[str, Any]:
     )
     figures['left_out_ece'] = expected_calibration_error(warm[:, _SCORES], answers.labels)
     return figures
+
+
+def dialogue_figures(answers: HeldOutAnswers) -> dict[str, Any]:
+    """Return the figures of dialogues on corpora left out, as in `evaluate_voice`."""
+    truth = answers.labels[answers.dialogue_rows]
+    ways = (('', answers.dialogue_answers), ('alone_', answers.dialogue_alone))
+    return {
+        f'{way}{name}': value
+        for way, outputs in ways
+        for name, value in dialogue_means(
+            answers.dialogues, truth, outputs[:, _SCORES].astype(np.float64)
+        ).items()
+    }
+
+
+def dialogue_means(dialogues: Names, truth: IntArray, scores: Array) -> dict[str, float]:
+    """Return the figures of dialogues, means over the corpora.
+
+    Figures of what no corpus has enough clips for are missing.
+
+    Args:
+        dialogues: (m,) "CORPUS KIND NUMBER".
+        truth: (m,) true labels.
+        scores: (m, 7).
+    """
+    place = _places(dialogues)
+    parts = [name.split(' ') for name in dialogues]
+    corpora, kinds = np.array([part[0] for part in parts]), np.array([part[1] for part in parts])
+    talk, neutral = kinds == 'everyday', truth == _NEUTRAL
+    predicted = scores.argmax(1)
+    right, calm = predicted == truth, predicted == _NEUTRAL
+    alarms = ~calm & (scores.max(1) > NEUTRAL_CONFIDENCE)
+    found = {
+        'everyday_neutral': _mean(right, talk & neutral, corpora),
+        'everyday_others': _mean(right, talk & ~neutral, corpora, truth),
+        'everyday_alarms': _mean(alarms, talk & neutral, corpora),
+    }
+    for label in LABELS[1:]:
+        row = kinds == label
+        for when, rows in (('first', row & (place < FIRST)), ('last', row & (place >= LAST))):
+            key = f'{label}_in_a_row_{when}'
+            found[key] = _mean(right, rows, corpora)
+            found[f'{key}_neutral'] = _mean(calm, rows, corpora)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _places(dialogues: Names) -> IntArray:
+    """Return the (m,) place of each clip in its dialogue."""
+    places = np.zeros(len(dialogues), np.int64)
+    for dialogue in np.unique(dialogues):
+        rows = np.flatnonzero(dialogues == dialogue)
+        places[rows] = np.arange(len(rows))
+    return places
+
+
+def _mean(
+    what: npt.NDArray[np.bool_],
+    rows: npt.NDArray[np.bool_],
+    corpora: Names,
+    labels: IntArray | None = None,
+) -> float | None:
+    """Return the share of the rows, groups weighing the same; None where there are none.
+
+    Args:
+        what: (m,) whose share it is.
+        rows: (m,) that count.
+        corpora: (m,) by which they are grouped.
+        labels: (m,) by which they are grouped too.
+    """
+    groups = corpora if labels is None else np.char.add(corpora, labels.astype(np.str_))
+    shares = [what[rows & (groups == one)].mean() for one in np.unique(groups[rows])]
+    return float(np.mean(shares)) if shares else None
 
 
 def _recall_figures(
@@ -145,14 +226,16 @@ def _is_aroused(outputs: Array, truth: IntArray) -> float:
 
 def _is_right(outputs: Array, truth: IntArray) -> float:
     right = outputs[:, _SCORES].argmax(1) == truth
+    if right.all() or not right.any():
+        return 0.5  # a bootstrap sample of few clips
     return area_under_roc(outputs[:, _RELIABILITY], right)
 
 
 def _neutral_figures(key: str, outputs: Array, truth: IntArray, speakers: Names) -> dict[str, Any]:
     """Return the share of neutral speech that is given an emotion with `NEUTRAL_CONFIDENCE`."""
-    neutral = truth == LABELS.index(NEUTRAL)
+    neutral = truth == _NEUTRAL
     scores = outputs[neutral, _SCORES]
-    alarms = (scores.argmax(1) != LABELS.index(NEUTRAL)) & (scores.max(1) > NEUTRAL_CONFIDENCE)
+    alarms = (scores.argmax(1) != _NEUTRAL) & (scores.max(1) > NEUTRAL_CONFIDENCE)
     return {
         f'{key}_neutral_alarms': float(alarms.mean()),
         f'{key}_neutral_alarms_interval': interval_over_groups(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,11 +35,13 @@ CALL_S: Final = 5.0
 def talk_figures(backend: OnnxVoiceEmotion, data: Path | None) -> dict[str, Any]:
     """Return what the shipped model says of neutral talk outside its training.
 
-    GRID's talkers, and the neutral lines of MELD's recordings; what was said before is heard.
+    GRID's talkers, and the neutral lines of MELD's recordings, in the order in which they were
+    said.
 
     Returns:
         By source, `X_neutral` utterances, `X_neutral_alarms`, the share that is given an emotion
-        with `NEUTRAL_CONFIDENCE`, and `X_neutral_label`, that whose label is neutral.
+        with `NEUTRAL_CONFIDENCE`, and `X_neutral_label`, that whose label is neutral; what was
+        said before is heard. In `X_cold_...` it is not.
 
     Raises:
         DatasetError: there are none.
@@ -53,22 +55,28 @@ def talk_figures(backend: OnnxVoiceEmotion, data: Path | None) -> dict[str, Any]
     figures: dict[str, Any] = {}
     for source, spoken in talkers.items():
         usual = UsualVoice()
-        alarms, right = [], []
+        warm, cold = [], []
         for speaker, samples, neutral in spoken:
             utterance = as_utterance(samples)
-            emotion = backend.estimate(utterance, usual.of(speaker, utterance.end_ns))
-            features = backend.describe(utterance)
-            if emotion.available and features is not None:
-                usual.add(features, speaker, utterance.end_ns)
+            found = backend.estimate(utterance, usual.of(speaker, utterance.end_ns))
+            if found.features is not None:
+                usual.add(found.features, speaker, utterance.end_ns)
             if neutral:
-                alarms.append(
-                    emotion.label not in ('', NEUTRAL) and emotion.confidence > NEUTRAL_CONFIDENCE
-                )
-                right.append(emotion.label == NEUTRAL)
-        figures[f'{source}_neutral'] = len(alarms)
-        figures[f'{source}_neutral_alarms'] = float(np.mean(alarms))
-        figures[f'{source}_neutral_label'] = float(np.mean(right))
+                warm.append(found.emotion)
+                cold.append(backend.estimate(utterance).emotion)
+        figures[f'{source}_neutral'] = len(warm)
+        figures |= _neutral_figures(source, warm) | _neutral_figures(f'{source}_cold', cold)
     return figures
+
+
+def _neutral_figures(key: str, emotions: Sequence[ModalityEmotion]) -> dict[str, float]:
+    alarms = [
+        one.label not in ('', NEUTRAL) and one.confidence > NEUTRAL_CONFIDENCE for one in emotions
+    ]
+    return {
+        f'{key}_neutral_alarms': float(np.mean(alarms)),
+        f'{key}_neutral_label': float(np.mean([one.label == NEUTRAL for one in emotions])),
+    }
 
 
 def as_utterance(samples: FloatArray) -> Utterance:
@@ -89,7 +97,7 @@ def false_alarm_figures(
     alarms: dict[str, list[bool]] = {}
     absent = []
     for sound in sounds:
-        emotion = backend.estimate(as_utterance(sound.samples))
+        emotion = backend.estimate(as_utterance(sound.samples)).emotion
         alarms.setdefault(sound.kind, []).append(is_false_alarm(emotion))
         absent.append(not emotion.available)
     return {

@@ -27,7 +27,8 @@ class HeldOutAnswers:
     """Answers to clips that the models were not trained on.
 
     An answer is (10,): scores, valence, arousal and reliability. Each speaker says all clips in
-    random order, and the models know what was heard of him before, unless `cold`.
+    random order, and the models know what was heard of him before, unless `cold`. The dialogues
+    are those of `heard_voices.simulate_dialogues`.
 
     Attributes:
         names: (n,) of the clips.
@@ -39,7 +40,12 @@ class HeldOutAnswers:
         answers: (conditions, n, 10) by the model of the clip's fold, in the order of `CONDITIONS`;
             0 for corpora other than `CONDITIONED`.
         left_out: (n, 10) by the model without the clip's corpus, clean.
-        cold: (n, 10) likewise, with nothing heard before.
+        alone: (n, 10) likewise, if answers are not compared with what is usual.
+        cold: (n, 10) as `left_out`, with nothing heard before.
+        dialogues: (m,) "CORPUS KIND NUMBER" of what is said in dialogues, in its order.
+        dialogue_rows: (m,) clips in them.
+        dialogue_answers: (m, 10) by the models without the clip's corpus.
+        dialogue_alone: (m, 10) likewise, if answers are not compared with what is usual.
         weights: sha256 of the shipped weights of the same recipe.
     """
 
@@ -51,7 +57,12 @@ class HeldOutAnswers:
     heard: IntArray
     answers: npt.NDArray[np.float16]
     left_out: npt.NDArray[np.float16]
+    alone: npt.NDArray[np.float16]
     cold: npt.NDArray[np.float16]
+    dialogues: npt.NDArray[np.str_]
+    dialogue_rows: IntArray
+    dialogue_answers: npt.NDArray[np.float16]
+    dialogue_alone: npt.NDArray[np.float16]
     weights: npt.NDArray[np.str_]
 
     def under(self, condition: str) -> Array:

@@ -104,14 +104,14 @@ def angry() -> FloatArray:
 def test_an_angry_actor_sounds_angry_and_aroused(
     voice: OnnxVoiceEmotion, angry: FloatArray
 ) -> None:
-    emotion = voice.estimate(as_utterance(angry))
+    emotion = voice.estimate(as_utterance(angry)).emotion
     assert emotion.label == 'anger'
     assert emotion.arousal > 0.3
 
 
 def test_clipped_speech_still_sounds_aroused(voice: OnnxVoiceEmotion, angry: FloatArray) -> None:
     limit = 0.3 * np.abs(angry).max()
-    emotion = voice.estimate(as_utterance(np.clip(angry, -limit, limit)))
+    emotion = voice.estimate(as_utterance(np.clip(angry, -limit, limit))).emotion
     assert emotion.available
     assert emotion.arousal > 0
 
@@ -127,9 +127,10 @@ def test_an_unreliable_voice_estimate_is_flat(
 ) -> None:
     for sound in sounds[::7]:
         if len(sound.samples) > SAMPLE_RATE:
-            scores, affect, reliability = voice.run(sound.samples)
-            assert scores.max() <= reliability + (1 - reliability) / len(LABELS) + 1e-5
-            assert abs(affect[0]) <= reliability + 1e-5, 'valence; arousal is kept'
+            answer = voice.run(sound.samples)
+            reliability = answer.reliability
+            assert answer.scores.max() <= reliability + (1 - reliability) / len(LABELS) + 1e-5
+            assert abs(answer.valence) <= reliability + 1e-5, 'arousal is kept'
 
 
 def test_non_speech_sounds_cause_few_false_alarms(

@@ -23,11 +23,11 @@ def test_the_voice_model_returns_scores() -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, 3 * SAMPLE_RATE).astype(np.float32)
     voice = models.TorchVoice(1)
     said = dataclasses.replace(utterance(1, 0.0, 3.0), samples=noise)
-    emotion = voice.estimate(said)
+    emotion = voice.estimate(said).emotion
     assert emotion.scores.shape == (len(LABELS),)
     assert emotion.scores.sum() == pytest.approx(1, abs=1e-5)
     assert emotion.model.version == 'torch, random weights'
-    assert voice.estimate(utterance(1, 0.0, 0.2)).reason is Reason.TOO_SHORT
+    assert voice.estimate(utterance(1, 0.0, 0.2)).emotion.reason is Reason.TOO_SHORT
 
 
 def test_the_face_model_returns_scores() -> None:

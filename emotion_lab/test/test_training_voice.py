@@ -14,7 +14,7 @@ import pytest
 
 from emotion_lab.data import voice_spectra
 from emotion_lab.data.datasets import DatasetError
-from emotion_lab.data.heard_voices import heard_before
+from emotion_lab.data.heard_voices import heard_before, heard_in_order, simulate_dialogues
 from emotion_lab.data.speech import (
     ASED_LABELS,
     EMODB_FOLDS,
@@ -27,10 +27,14 @@ from emotion_lab.data.speech import (
     SPOKEN,
 )
 from emotion_lab.data.voice_conditions import CONDITIONS
-from emotion_lab.evaluation.voice_answers import held_out_figures, left_out_figures
-from emotion_lab.evaluation.voice_folds import load_answers
-from emotion_node.backends.voice_features import speech_mean
-from emotion_node.backends.voice_onnx import OUTPUTS, OnnxVoiceEmotion
+from emotion_lab.evaluation.voice_answers import (
+    dialogue_figures,
+    held_out_figures,
+    left_out_figures,
+)
+from emotion_lab.evaluation.voice_folds import HeldOutAnswers, load_answers
+from emotion_node.backends.voice_features import MELS, speech_mean
+from emotion_node.backends.voice_onnx import FEATURES, OUTPUTS, OnnxVoiceEmotion
 from emotion_node.datatypes import SAMPLE_RATE, HeardVoice
 from emotion_node.labels import LABELS
 from emotion_node.model_store.manifest import find_model
@@ -212,6 +216,28 @@ def test_before_a_clip_only_earlier_ones_are_heard() -> None:
     assert not both.diagonal().any()
 
 
+def test_dialogues_are_mostly_neutral_or_one_label_in_a_row() -> None:
+    labels = np.array([0] * 12 + [1] * 8 + [3] * 30 + [5] * 4)
+    speakers = np.array(['a'] * len(labels))
+    talk = simulate_dialogues(labels, speakers)
+    kinds = [name.split()[0] for name in talk.names]
+    assert set(kinds) == {'everyday', 'joy', 'anger'}, 'four clips are no row'
+    for name in set(talk.names):
+        rows = talk.rows[talk.names == name]
+        assert len(set(rows)) == len(rows), 'nothing is said twice'
+        said = labels[rows]
+        if name.startswith('everyday'):
+            assert np.mean(said == 0) == pytest.approx(0.8)
+        else:
+            assert {LABELS[one] for one in said} == {name.split()[0]}
+            assert len(said) == min(10, np.sum(labels == said[0]))
+    values = np.arange(len(talk.rows), dtype=np.float32)[:, None]
+    heard = heard_in_order(values, talk.names)
+    first = np.flatnonzero(heard.counts == 0)
+    assert len(first) == len(set(talk.names))
+    assert (heard.means[1:3, 0] == [0, 0.5]).all(), 'only what was said before in this dialogue'
+
+
 def test_variation_stays_within_its_bounds(store: Path) -> None:
     opened = voice_spectra.read_store(store)
     spectrum = opened.read(opened.variants[0, 0])
@@ -297,13 +323,10 @@ def exported(
 ) -> tuple[Path, Path, dict[str, Any]]:
     """The joined model of hardly trained networks, the stored answers, and figures of the fit."""
     runs, out = tmp_path_factory.mktemp('runs'), tmp_path_factory.mktemp('models') / 'voice'
-    for name, unknown in (
-        ('new', 'ravdess,emodb'),
-        ('without-nemo', 'ravdess,emodb,nemo'),
-        ('without-ased', 'ravdess,emodb,ased'),
-    ):
-        flags = ('--epochs', '1', '--left-out', unknown, '--outlier-share', '0')
-        trainer(store, runs / name, *flags)[0].run()
+    unknown = {'all': ()} | {f'without-{one}': ('--left-out', one) for one in SPOKEN}
+    unknown |= {f'fold{fold}': ('--held-out', str(fold)) for fold in range(FOLDS)}
+    for name, flags in unknown.items():
+        trainer(store, runs / name, '--epochs', '1', '--outlier-share', '0', *flags)[0].run()
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', DeprecationWarning)
         torch.onnx.export(
@@ -311,7 +334,7 @@ def exported(
             (torch.randn(2, 100, 64),),
             str(runs / 'first.onnx'),
             input_names=['spectra'],
-            output_names=list(OUTPUTS),
+            output_names=list(OUTPUTS[:3]),
             dynamic_axes={'spectra': {0: 'batch', 1: 'frames'}},
             opset_version=17,
             dynamo=False,
@@ -355,8 +378,47 @@ def test_joined_models_run_in_the_node(exported: tuple[Path, Path, dict[str, Any
     voice = OnnxVoiceEmotion(entry)
     spectra = np.random.default_rng(0).standard_normal((90, 64)).astype(np.float32)
     plain = voice.answer(spectra)
-    heard = voice.answer(spectra, HeardVoice(np.full(64, 0.5, np.float32), 9))
-    assert not np.allclose(plain[0], heard[0]), 'what was heard before matters'
+    assert plain.features.shape == (FEATURES,)
+    for changed in (slice(0, MELS), slice(MELS, MELS + 7), slice(FEATURES - 1, FEATURES)):
+        usual = plain.features.copy()
+        usual[changed] += np.linspace(0.5, 2, FEATURES, dtype=np.float32)[changed]
+        heard = voice.answer(spectra, HeardVoice(usual, 9))
+        said = voice.answer(spectra, HeardVoice(plain.features, 9))
+        assert (heard.arousal, *heard.scores) != (said.arousal, *said.scores)
+
+
+def test_figures_of_dialogues_tell_neutral_talk_from_labels_in_a_row() -> None:
+    rows = np.array([*[0] * 8, 1, 2, *[3] * 10])
+    names = np.array(['ravdess everyday 1'] * 10 + ['ravdess anger 2'] * 10)
+    said = np.eye(10, dtype=np.float16)[rows]
+    said[0] = np.eye(10)[6]  # a false alarm
+    alone = said.copy()
+    said[-3:] = 0.3 * np.eye(10)[0]
+    clips, nothing = names[:7], np.zeros((0, 10), np.float16)
+    answers = HeldOutAnswers(
+        names=clips,
+        corpora=clips,
+        speakers=clips,
+        labels=np.arange(7),
+        folds=np.arange(7),
+        heard=np.arange(7),
+        answers=nothing,
+        left_out=nothing,
+        alone=nothing,
+        cold=nothing,
+        dialogues=names,
+        dialogue_rows=rows,
+        dialogue_answers=said,
+        dialogue_alone=alone,
+        weights=clips,
+    )
+    figures = dialogue_figures(answers)
+    assert figures['everyday_neutral'] == figures['alone_everyday_neutral'] == 7 / 8
+    assert figures['everyday_others'] == 1
+    assert figures['everyday_alarms'] == 1 / 8
+    assert figures['anger_in_a_row_first'] == figures['alone_anger_in_a_row_last'] == 1
+    assert figures['anger_in_a_row_last'] == 0
+    assert figures['anger_in_a_row_last_neutral'] == 1
 
 
 def answers_of(reliability: float, labels: Any, rng: np.random.Generator) -> Any:
@@ -369,6 +431,27 @@ def answers_of(reliability: float, labels: Any, rng: np.random.Generator) -> Any
     logits = 3 * sure * np.eye(7)[chosen]
     parts = (first, logits, np.zeros((len(labels), 2)))
     return calibration.Answers(*(torch.from_numpy(one).float() for one in parts))
+
+
+def test_a_bias_of_the_networks_to_a_speaker_is_taken_off_as_he_is_heard() -> None:
+    rng = np.random.default_rng(1)
+    labels = rng.integers(7, size=300)
+    unbiased = calibration.join(answers_of(0.95, labels, rng))
+    known = calibration.known_mean([(unbiased, labels)])
+    bias = torch.tensor([0.0, 0, 3, 0, 0, 0, 0])
+    biased = dataclasses.replace(unbiased, logs=(unbiased.logs + bias).log_softmax(-1))
+    usual = biased.answer.mean(0).expand(300, -1)
+    right = []
+    for count in (0.0, 5.0, 20.0):
+        counts = torch.full((300, 1), count)
+        compared = calibration.compare(biased, usual, counts, known)
+        right.append(calibration.is_right(compared, labels).mean())
+        # A speaker who sounds as known ones do is left as he is.
+        same = calibration.compare(unbiased, known.expand(300, -1), counts, known)
+        torch.testing.assert_close(same.answer, unbiased.answer)
+    assert right[0] == calibration.is_right(biased, labels).mean()
+    assert right[0] < right[1] < right[2]
+    assert right[2] > right[0] + 0.1
 
 
 def test_reliability_is_that_of_speech_whose_label_is_likely_right() -> None:

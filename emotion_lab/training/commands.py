@@ -21,6 +21,7 @@ _HELP: Final[Mapping[str, str]] = {
     'text-export': 'make the shipped files of a text model',
     'voice-store': 'compute the spectra that the voice model is trained on',
     'voice': 'train the voice model on five corpora, or without some of it',
+    'voice-usual': 'choose how far the voice is compared with its usual answer',
     'voice-export': 'make the shipped file of a voice model',
     'face': 'train the face model on FER+',
     'face-soup': 'average the weights of a face model with those it started with',

@@ -3,6 +3,16 @@
 The first network is the whole model of version 1.0.0, trained on RAVDESS and EMO-DB. The second is
 that of `voice_model`, trained on other corpora. Their scores are pooled as a product of experts
 (Genest and Zidek, "Combining Probability Distributions", Statistical Science 1, 1986).
+
+To a speaker, a language or a microphone that they do not know, networks have a bias: they answer
+"fear" to whatever this person says, say. So the joint answer is compared with what they answered
+to this speaker before, as speakers are normalised by their mean features (Busso et al., "Iterative
+Feature Normalization Scheme for Automatic Emotion Detection from Speech", IEEE Transactions on
+Affective Computing 4, 2013), but on log scores: from these a share of the usual ones is taken off,
+as far as they differ from those to known corpora. In log space that is an adaptation to other
+priors (Saerens et al., "Adjusting the Outputs of a Classifier to New a Priori Probabilities",
+Neural Computation 14, 2002), of which only a part is undone, since a mean over few utterances is
+uncertain, and since somebody may truly be sad all day.
 """
 
 from __future__ import annotations
@@ -19,6 +29,7 @@ from torch import nn
 
 from emotion_lab.data.metrics import Array, IntArray, area_under_roc
 from emotion_lab.training.voice_model import PacedVoice, expected
+from emotion_node.backends.voice_features import MELS
 from emotion_node.labels import LABELS
 
 SCORE_WEIGHT: Final = 0.5
@@ -29,6 +40,9 @@ MIN_RELIABILITY: Final = 0.02
 """Smallest reliability of the first network by which its answer is divided."""
 SPEECH_FROM, SPEECH_TO = 0.05, 0.35
 """Reliability of the first network from which a sound is speech at all, and certainly speech."""
+SCORE_SHARE: Final = 0.7
+AROUSAL_SHARE: Final = 0.5
+USUAL_WEIGHT: Final = 5.0
 PENALTY: Final = 0.3
 """Inverse strength of the penalty on the slope of the regression."""
 
@@ -67,9 +81,14 @@ class Joint:
     speech: torch.Tensor
 
     @property
+    def answer(self) -> torch.Tensor:
+        """(n, `ANSWER`) what is compared with the usual: log scores and arousal."""
+        return torch.cat([self.logs, self.affect[:, 1:]], -1)
+
+    @property
     def best(self) -> torch.Tensor:
-        """(n,) log score of the label."""
-        return self.logs.amax(-1)
+        """(n,) score of the label."""
+        return self.logs.amax(-1).exp()
 
 
 def join(answers: Answers) -> Joint:
@@ -88,13 +107,63 @@ def join(answers: Answers) -> Joint:
     return Joint(logs, affect, speech)
 
 
+def known_mean(corpora: Sequence[tuple[Joint, IntArray]]) -> torch.Tensor:
+    """Return the (`ANSWER`,) mean answer to corpora, of which labels weigh the same."""
+    means = [
+        torch.stack([joint.answer[labels == label].mean(0) for label in np.unique(labels)]).mean(0)
+        for joint, labels in corpora
+    ]
+    return torch.stack(means).mean(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How far an answer is compared with the usual one.
+
+    Attributes:
+        score_share, arousal_share: share of a speaker's usual deviation that is taken off log
+            scores and arousal.
+        weight: number of heard utterances at which half of it is.
+    """
+
+    score_share: float = SCORE_SHARE
+    arousal_share: float = AROUSAL_SHARE
+    weight: float = USUAL_WEIGHT
+
+
+SHIPPED: Final = Comparison()
+
+
+def compare(
+    joint: Joint,
+    heard: torch.Tensor,
+    count: torch.Tensor,
+    known: torch.Tensor,
+    how: Comparison = SHIPPED,
+) -> Joint:
+    """Return the joint answer relative to what is usual for the speaker.
+
+    Args:
+        joint: it.
+        heard: (n, `ANSWER`) mean answer to what was heard of the speaker before.
+        count: (n, 1) number of utterances in it.
+        known: (`ANSWER`,) as `known_mean` returns it.
+        how: how far.
+    """
+    deviation = (heard - known) * (count / (count + how.weight))
+    logs = (joint.logs - how.score_share * deviation[:, :-1]).log_softmax(-1)
+    valence, arousal = joint.affect.unbind(-1)
+    arousal = (arousal - how.arousal_share * deviation[:, -1]).clamp(-1, 1)
+    return Joint(logs, torch.stack([valence, arousal], -1), joint.speech)
+
+
 @dataclass(frozen=True, slots=True)
 class VoiceCalibration:
-    """How the joint answer becomes the published one.
+    """How the compared answer becomes the published one.
 
     Attributes:
         temperature: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
-        slope: of the log score in the logit of the label being right.
+        slope: of the label's score in the logit of its being right.
         bias: of that logit.
     """
 
@@ -133,7 +202,7 @@ def fit_calibration(corpora: Sequence[tuple[Joint, IntArray]]) -> VoiceCalibrati
     """Return the calibration with the least negative log-likelihood; corpora weigh the same.
 
     Args:
-        corpora: answers to corpora that were left out of training, and the true labels.
+        corpora: compared answers to corpora that were left out of training, and the true labels.
     """
     best = torch.cat([joint.best for joint, _ in corpora]).double().numpy()
     right = np.concatenate([is_right(joint, labels) for joint, labels in corpora])
@@ -165,12 +234,17 @@ class JoinedVoice(nn.Module):
     Args:
         net: the second network.
         calibration: fitted on corpora left out.
+        known: as `known_mean` returns it for them.
     """
 
-    def __init__(self, net: PacedVoice, calibration: VoiceCalibration) -> None:
+    def __init__(
+        self, net: PacedVoice, calibration: VoiceCalibration, known: torch.Tensor
+    ) -> None:
         super().__init__()
         self.net = net
         self.calibration = calibration
+        self.known: torch.Tensor
+        self.register_buffer('known', known)
 
     def forward(
         self,
@@ -180,18 +254,20 @@ class JoinedVoice(nn.Module):
         scores: torch.Tensor,
         affect: torch.Tensor,
         reliability: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return scores (batch, 7), affect (batch, 2) and reliability (batch,).
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return scores (batch, 7), affect (batch, 2), reliability (batch,), answer (batch, 8).
 
         Args:
             spectra: (batch, frames, `MELS`).
-            heard: (batch, `MELS`) mean of what was heard before.
+            heard: (batch, `FEATURES`) mean of what was heard before.
             count: (batch, 1) number of utterances in it.
             scores: (batch, 7) of the first network.
             affect: (batch, 2) of the first network.
             reliability: (batch,) of the first network.
         """
-        usual = expected(heard, count, self.net.net.prior)
+        usual = expected(heard[:, :MELS], count, self.net.net.prior)
         output = self.net(spectra - usual.unsqueeze(1))
         first = torch.cat([scores, affect, reliability.unsqueeze(-1)], -1)
-        return self.calibration.publish(join(Answers(first, output.logits, output.affect)))
+        joint = join(Answers(first, output.logits, output.affect))
+        compared = compare(joint, heard[:, MELS:], count, self.known)
+        return *self.calibration.publish(compared), joint.answer

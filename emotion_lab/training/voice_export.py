@@ -3,10 +3,11 @@
     python -m emotion_lab train voice-export --first runs/voice/first.onnx \
         --first-answers runs/voice/first.npz --runs runs/voice --out models/voice
 
-The first network is the file of version 1.0.0, with its held-out answers. Reads the runs new,
-which was trained on neither RAVDESS nor EMO-DB, and without-nemo and without-ased, which lack one
-corpus more. Temperature and reliability are fitted on corpora that both networks did not know; for
-the answers to one of these, on the other ones only, so that its figures are unbiased. Writes the
+The first network is the file of version 1.0.0, with its held-out answers. Reads the runs all,
+whose network is shipped, without-ravdess, without-emodb, without-nemo and without-ased, which lack
+a corpus, and fold0 to fold4, which lack the speakers of a fold of RAVDESS and EMO-DB. The usual
+answer, temperature and reliability are fitted on corpora that both networks did not know; for the
+answers to one of these, on the other ones only, so that its figures are unbiased. Writes the
 shipped `model.onnx` and the held-out answers, and prints the table of `models/manifest.toml`.
 """
 
@@ -16,7 +17,8 @@ import argparse
 import hashlib
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,39 +28,27 @@ import onnx
 import onnxruntime as ort
 import torch
 from onnx import compose
-from tqdm import tqdm
 
-from emotion_lab.data.heard_voices import Heard, heard_before, nothing_heard
-from emotion_lab.data.metrics import IntArray
-from emotion_lab.data.speech import ASED, EMODB, NEMO, RAVDESS, SPOKEN
-from emotion_lab.data.voice_spectra import VoiceStore, read_store
+from emotion_lab.data.heard_voices import heard_before, nothing_heard
+from emotion_lab.data.speech import SPOKEN
+from emotion_lab.data.voice_spectra import CONDITIONED
 from emotion_lab.training.text_export import OPSET
-from emotion_lab.training.voice import load_voice
-from emotion_lab.training.voice_calibration import (
-    Answers,
-    JoinedVoice,
-    Joint,
-    VoiceCalibration,
-    fit_calibration,
-    join,
-    reliability_area,
+from emotion_lab.training.voice_calibration import JoinedVoice, reliability_area
+from emotion_lab.training.voice_left_out import (
+    FIRST_OUTPUTS,
+    FOLD_RUNS,
+    RUNS,
+    SHIPPED_RUN,
+    WIDTH,
+    Fitted,
+    Networks,
+    against,
+    joint_answers,
 )
-from emotion_lab.training.voice_model import PacedVoice, predict_heard
 from emotion_node.backends.voice_features import MELS
-from emotion_node.backends.voice_onnx import COUNT, HEARD, INPUT, OUTPUTS
+from emotion_node.backends.voice_onnx import ANSWER, COUNT, FEATURES, HEARD, INPUT, OUTPUTS
 from emotion_node.labels import LABELS
 
-NEW_RUN: Final = 'new'
-RUNS: Final[Mapping[str, str]] = {
-    RAVDESS: NEW_RUN,
-    EMODB: NEW_RUN,
-    NEMO: 'without-nemo',
-    ASED: 'without-ased',
-}
-"""Run of the second network that does not know a corpus."""
-
-FIRST_CONDITIONS: Final = (0, 2, 4, 5)
-"""Places of `CONDITIONS` among those of the first network's stored answers."""
 TOLERANCE: Final = 5e-4
 """Outputs of ONNX and torch may differ by this much."""
 CHECKED_CLIPS: Final = 6
@@ -86,13 +76,13 @@ def export_onnx(
     Raises:
         RuntimeError: it is more than `TOLERANCE`.
     """
-    given = [_FIRST + name for name in OUTPUTS]
+    given = [_FIRST + name for name in FIRST_OUTPUTS]
     inputs = [INPUT, HEARD, COUNT, *given]
     axes = {INPUT: {0: 'batch', 1: 'frames'}}
     axes |= {name: {0: 'batch'} for name in (*inputs[1:], *OUTPUTS)}
     example = (
         torch.randn(2, 100, MELS),
-        torch.zeros(2, MELS),
+        torch.zeros(2, FEATURES),
         torch.zeros(2, 1),
         torch.full((2, len(LABELS)), 1 / len(LABELS)),
         torch.zeros(2, 2),
@@ -120,9 +110,10 @@ def export_onnx(
     difference = 0.0
     for clip in clips:
         spectra = torch.from_numpy(np.stack([clip, clip]).astype(np.float32))
-        heard = torch.randn(2, MELS, generator=generator)
+        heard = torch.randn(2, FEATURES, generator=generator)
         count = torch.tensor([[0.0], [3.0]])
-        answers = map(torch.from_numpy, before.run(list(OUTPUTS), {INPUT: spectra.numpy()}))
+        fed_first = {INPUT: spectra.numpy()}
+        answers = map(torch.from_numpy, before.run(list(FIRST_OUTPUTS), fed_first))
         with torch.inference_mode():
             expected = model(spectra, heard, count, *answers)
         fed = {INPUT: spectra.numpy(), HEARD: heard.numpy(), COUNT: count.numpy()}
@@ -159,28 +150,6 @@ def put_before(first: onnx.ModelProto, second: onnx.ModelProto) -> onnx.ModelPro
     return model
 
 
-def first_answers(
-    first: onnx.ModelProto, store: VoiceStore, rows: IntArray
-) -> npt.NDArray[np.float32]:
-    """Return (n, 10) what the first network answers to clips."""
-    session = ort.InferenceSession(first.SerializeToString(), providers=['CPUExecutionProvider'])
-    answers = np.zeros((len(rows), len(LABELS) + 3), np.float32)
-    for n, row in enumerate(tqdm(rows, 'first network', leave=False)):
-        spectrum = store.read(store.conditions[row, 0]).astype(np.float32)
-        scores, affect, reliability = session.run(list(OUTPUTS), {INPUT: spectrum[None]})
-        answers[n] = [*scores[0], *affect[0], *reliability]
-    return answers
-
-
-def second_answers(
-    net: PacedVoice, store: VoiceStore, rows: IntArray, place: int, heard: Heard
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return (n, 7) logits and (n, 2) affect of the second network, under a condition."""
-    spectra = [store.read(span) for span in store.conditions[rows, place]]
-    output = predict_heard(net, spectra, heard, net.net.prior)
-    return output.logits, output.affect
-
-
 def export(
     first_file: Path, first_stored: Path, runs: Path, out: Path, stored: Path, spectra: Path
 ) -> dict[str, Any]:
@@ -198,80 +167,69 @@ def export(
         FileNotFoundError: a run is not finished.
         RuntimeError: ONNX differs from torch.
     """
-    first = onnx.load(first_file)
-    store = read_store(spectra)
-    nets = {name: PacedVoice(load_voice(runs / name)[0]).eval() for name in {*RUNS.values()}}
-    with np.load(first_stored) as loaded:
-        past = dict(loaded)
-    past['answers'] = past['answers'][list(FIRST_CONDITIONS)]
-    rows = np.flatnonzero(np.isin(store.corpora, SPOKEN))
-    corpora, labels = store.corpora[rows], store.labels[rows]
-    known = np.isin(corpora, (RAVDESS, EMODB))
-    order = {name: n for n, name in enumerate(past['names'])}
-    of_past = np.array([order[name] for name in store.names[rows[known]]])
-    before = np.zeros((len(rows), len(LABELS) + 3), np.float32)
-    before[known] = past['crossed'][of_past]
-    before[~known] = first_answers(first, store, rows[~known])
-    heard = heard_before(store.condition_means[rows, 0], store.speakers[rows])
-    none = nothing_heard(len(rows))
-    joints: dict[tuple[str, str], Joint] = {}
-    for corpus in SPOKEN:
-        places = np.flatnonzero(corpora == corpus)
-        for way, what in (('warm', heard), ('cold', none)):
-            own = Heard(what.means[places], what.counts[places])
-            second = second_answers(nets[RUNS[corpus]], store, rows[places], 0, own)
-            joints[corpus, way] = join(Answers(torch.from_numpy(before[places]), *second))
-    pairs = {corpus: (joints[corpus, 'warm'], labels[corpora == corpus]) for corpus in SPOKEN}
-    whole = fit_calibration(list(pairs.values()))
-    left_out = np.zeros((len(rows), len(LABELS) + 3), np.float16)
-    cold = np.zeros_like(left_out)
+    names = (SHIPPED_RUN, *RUNS.values(), *FOLD_RUNS)
+    networks = Networks.load(first_file, first_stored, runs, spectra, names)
+    store, rows = networks.store, networks.rows
+    corpora, speakers = store.corpora[rows], store.speakers[rows]
+    asked = networks.ask_left_out()
+    whole = Fitted.fit(list(asked.values()))
+    parts: dict[str, list[Any]] = defaultdict(list)
+    left_out = np.zeros((len(rows), WIDTH), np.float16)
+    alone, cold = np.zeros_like(left_out), np.zeros_like(left_out)
     areas = {}
-    for corpus in SPOKEN:
-        calibration = fit_calibration([pairs[one] for one in SPOKEN if one != corpus])
-        areas[corpus] = round(reliability_area(*pairs[corpus], calibration), 3)
-        left_out[corpora == corpus] = _published(calibration, joints[corpus, 'warm'])
-        cold[corpora == corpus] = _published(calibration, joints[corpus, 'cold'])
-    conditions = past['answers'].shape[0]
-    answers = np.zeros((conditions, len(rows), len(LABELS) + 3), np.float16)
-    for place in range(conditions):
-        means = store.condition_means[rows[known], place]
-        own = heard_before(means, store.speakers[rows[known]])
-        second = second_answers(nets[NEW_RUN], store, rows[known], place, own)
-        past_answers = torch.from_numpy(past['answers'][place, of_past].astype(np.float32))
-        answers[place, known] = _published(whole, join(Answers(past_answers, *second)))
+    for corpus, one in asked.items():
+        own = np.flatnonzero(corpora == corpus)
+        fitted = Fitted.fit([asked[other] for other in SPOKEN if other != corpus])
+        compared = against(one.warm, one.heard, fitted.known)
+        areas[corpus] = round(reliability_area(compared, one.labels, fitted.calibration), 3)
+        left_out[own] = fitted.publish(one.warm, one.heard)
+        alone[own] = fitted.publish(one.warm)
+        cold[own] = fitted.publish(one.cold, nothing_heard(len(own), ANSWER))
+        parts['dialogue_rows'].append(own[one.dialogues.rows])
+        parts['dialogues'].append(np.char.add(f'{corpus} ', one.dialogues.names))
+        parts['dialogue_answers'].append(fitted.publish(one.said, one.before))
+        parts['dialogue_alone'].append(fitted.publish(one.said))
+    answers = np.zeros(networks.held_out.shape, np.float16)
+    for place, given in enumerate(networks.held_out):
+        for fold, name in enumerate(FOLD_RUNS):
+            conditioned = np.isin(corpora, CONDITIONED) & (store.folds[rows] == fold)
+            own = np.flatnonzero(conditioned)
+            means = heard_before(store.condition_means[rows[own], place], speakers[own])
+            net = networks.seconds[name]
+            joint = joint_answers(net, store, rows[own], given[own], means, place)
+            heard = heard_before(joint.answer.numpy(), speakers[own])
+            answers[place, own] = whole.publish(joint, heard)
     out.mkdir(parents=True, exist_ok=True)
     checked = [
         store.read(store.conditions[row, 0]) for row in rows[:: -(-len(rows) // CHECKED_CLIPS)]
     ]
-    model = JoinedVoice(nets[NEW_RUN], whole)
-    difference = export_onnx(first, model, out / 'model.onnx', checked)
+    shipped = networks.seconds[SHIPPED_RUN]
+    model = JoinedVoice(shipped, whole.calibration, whole.known)
+    difference = export_onnx(networks.first, model, out / 'model.onnx', checked)
     np.savez_compressed(
         stored,
         names=store.names[rows],
         corpora=corpora,
-        speakers=store.speakers[rows],
-        labels=labels,
-        folds=np.where(known, store.folds[rows], -1),
-        heard=heard.counts,
+        speakers=speakers,
+        labels=store.labels[rows],
+        folds=np.where(np.isin(corpora, CONDITIONED), store.folds[rows], -1),
+        heard=heard_before(np.zeros((len(rows), 1), np.float32), speakers).counts,
         answers=answers,
         left_out=left_out,
+        alone=alone,
         cold=cold,
         weights=_digest(out / 'model.onnx'),
+        **{name: np.concatenate(part) for name, part in parts.items()},
     )
+    fit = whole.calibration
     return {
-        'parameters': sum(weight.numel() for weight in nets[NEW_RUN].parameters()),
+        'parameters': sum(weight.numel() for weight in shipped.parameters()),
         'onnx_max_difference': difference,
         'right_auc': areas,
-        'temperature': round(whole.temperature, 4),
-        'slope': round(whole.slope, 3),
-        'bias': round(whole.bias, 3),
+        'temperature': round(fit.temperature, 4),
+        'slope': round(fit.slope, 3),
+        'bias': round(fit.bias, 3),
     }
-
-
-def _published(calibration: VoiceCalibration, joint: Joint) -> npt.NDArray[np.float16]:
-    scores, affect, reliability = calibration.publish(joint)
-    values = torch.cat([scores, affect, reliability.unsqueeze(-1)], -1)
-    return np.asarray(values.numpy(), np.float16)
 
 
 def _digest(path: Path) -> str:
@@ -288,7 +246,7 @@ def manifest_table(path: Path, key: str, place: str) -> str:
     """
     return f"""[{key}]
 name = 'voicenet'
-version = '2.0.0'
+version = '2.1.0'
 modality = 'voice'
 labels = {list(LABELS)}
 input = 'speech of 0.5 to 15 s, 16 kHz mono, as log-mel spectra of {MELS} bands'

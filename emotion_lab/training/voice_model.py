@@ -320,6 +320,8 @@ def predict(
     order = sorted(range(len(spectra)), key=lambda n: len(spectra[n]))
     back = np.argsort(order)
     model.eval()
+    if not order:
+        return VoiceOutput(*(torch.zeros(0, *size) for size in ((len(LABELS),), (2,), (), (0,))))
     parts: list[VoiceOutput] = []
     with torch.inference_mode():
         for start in range(0, len(order), batch):

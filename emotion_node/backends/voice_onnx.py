@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,28 +17,57 @@ from emotion_node.datatypes import (
     ModalityEmotion,
     Reason,
     Utterance,
+    VoiceEstimate,
 )
-from emotion_node.labels import Modality
+from emotion_node.labels import LABELS, Modality
 
 INPUT: Final = 'spectra'
 """(batch, frames, `MELS`) float32 as `voice_features.log_mel` makes them."""
+ANSWER: Final = len(LABELS) + 1
+"""Width of an answer before it is compared with what is usual: log scores and arousal."""
+FEATURES: Final = MELS + ANSWER
+"""Width of what an utterance adds to what is usual: `voice_features.speech_mean` and answer."""
 HEARD: Final = 'heard'
-"""(batch, `MELS`) float32, the mean of the `voice_features.speech_mean` of what was heard of the
-speaker before; 0 when nothing was."""
+"""(batch, `FEATURES`) float32, their mean over what was heard of the speaker before; 0 when
+nothing was."""
 COUNT: Final = 'count'
 """(batch, 1) float32, number of utterances in it, from 0."""
-OUTPUTS: Final = ('scores', 'affect', 'reliability')
-"""(batch, 7) probabilities, (batch, 2) valence and arousal, each in -1..1, and (batch,) 0..1, how
-far the label is right and the sound a voice. The lower it is, the flatter are the scores and the
-nearer to 0 is the affect."""
+OUTPUTS: Final = ('scores', 'affect', 'reliability', 'answer')
+"""(batch, 7) probabilities; (batch, 2) valence and arousal, each in -1..1; (batch,) 0..1, how
+likely the label is right and the sound a voice: the lower it is, the flatter are the scores and
+the nearer to 0 is valence; and (batch, `ANSWER`) before it is compared with what is usual."""
 SIGNATURE: Final = Signature(
     'voice',
-    {INPUT: ('batch', 'frames', MELS), HEARD: ('batch', MELS), COUNT: ('batch', 1)},
-    dict(zip(OUTPUTS, (('batch', LABEL_COUNT), ('batch', 2), ('batch',)), strict=True)),
+    {INPUT: ('batch', 'frames', MELS), HEARD: ('batch', FEATURES), COUNT: ('batch', 1)},
+    dict(
+        zip(
+            OUTPUTS,
+            (('batch', LABEL_COUNT), ('batch', 2), ('batch',), ('batch', ANSWER)),
+            strict=True,
+        )
+    ),
 )
 
 MIN_RELIABILITY: Final = 0.1
 """Below this the sound is not taken for a voice."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceAnswer:
+    """What the model answers to a sound of any kind.
+
+    Attributes:
+        scores: (7,) probabilities.
+        valence, arousal: -1..1.
+        reliability: 0..1.
+        features: (`FEATURES`,) that it adds to what is usual.
+    """
+
+    scores: FloatArray
+    valence: float
+    arousal: float
+    reliability: float
+    features: FloatArray
 
 
 class OnnxVoiceEmotion(OnnxModel):
@@ -52,19 +82,8 @@ class OnnxVoiceEmotion(OnnxModel):
         """Answer once about a second of noise."""
         self.run(np.random.default_rng(0).normal(0, 0.1, SAMPLE_RATE).astype(np.float32))
 
-    def describe(self, utterance: Utterance) -> FloatArray | None:
-        """Return the (`MELS`,) mean spectrum of the speech; None where there is too little.
-
-        Raises:
-            ValueError: some samples are not finite.
-        """
-        samples = voice_samples(utterance)
-        if samples is None or is_silent(samples):
-            return None
-        return speech_mean(log_mel(samples))
-
-    def estimate(self, utterance: Utterance, heard: HeardVoice | None = None) -> ModalityEmotion:
-        """Return the emotion that the voice expresses, compared with how it usually sounds.
+    def estimate(self, utterance: Utterance, heard: HeardVoice | None = None) -> VoiceEstimate:
+        """Return the emotion that the voice expresses, compared with what is usual for it.
 
         It is absent when there is too little speech (`too_short`), and when the sound does not
         resemble the voices that the model knows, or is silence (`low_confidence`).
@@ -74,28 +93,32 @@ class OnnxVoiceEmotion(OnnxModel):
         """
         samples = voice_samples(utterance)
         if samples is None:
-            return ModalityEmotion.absent(Modality.VOICE, Reason.TOO_SHORT, model=self.info)
-        reliability = 0.0
-        if not is_silent(samples):
-            scores, (valence, arousal), reliability = self.run(samples, heard)
-        if reliability < MIN_RELIABILITY:
-            return ModalityEmotion.absent(
-                Modality.VOICE, Reason.LOW_CONFIDENCE, model=self.info, reliability=reliability
-            )
-        return ModalityEmotion(
+            return self._absent(Reason.TOO_SHORT)
+        if is_silent(samples):
+            return self._absent(Reason.LOW_CONFIDENCE)
+        answer = self.run(samples, heard)
+        if answer.reliability < MIN_RELIABILITY:
+            return self._absent(Reason.LOW_CONFIDENCE, answer.reliability)
+        emotion = ModalityEmotion(
             Modality.VOICE,
-            scores=scores,
-            valence=valence,
-            arousal=arousal,
-            reliability=reliability,
+            scores=answer.scores,
+            valence=answer.valence,
+            arousal=answer.arousal,
+            reliability=answer.reliability,
             model=self.info,
             samples_used=len(samples),
         )
+        return VoiceEstimate(emotion, answer.features)
 
-    def run(
-        self, samples: FloatArray, heard: HeardVoice | None = None
-    ) -> tuple[FloatArray, tuple[float, float], float]:
-        """Return scores (7,), valence and arousal, and reliability of a sound of any kind.
+    def _absent(self, reason: Reason, reliability: float = 0.0) -> VoiceEstimate:
+        return VoiceEstimate(
+            ModalityEmotion.absent(
+                Modality.VOICE, reason, model=self.info, reliability=reliability
+            )
+        )
+
+    def run(self, samples: FloatArray, heard: HeardVoice | None = None) -> VoiceAnswer:
+        """Return the answer to a sound of any kind.
 
         Args:
             samples: (n,) float32 at `SAMPLE_RATE`, finite.
@@ -103,13 +126,17 @@ class OnnxVoiceEmotion(OnnxModel):
         """
         return self.answer(log_mel(samples), heard)
 
-    def answer(
-        self, spectra: FloatArray, heard: HeardVoice | None = None
-    ) -> tuple[FloatArray, tuple[float, float], float]:
+    def answer(self, spectra: FloatArray, heard: HeardVoice | None = None) -> VoiceAnswer:
         """Return what `run` does, for the (frames, `MELS`) spectra of the samples."""
-        mean = np.zeros(MELS, np.float32) if heard is None else heard.mean
+        mean = np.zeros(FEATURES, np.float32) if heard is None else heard.mean
         count = 0 if heard is None else heard.count
-        scores, affect, reliability = self._call(
+        scores, affect, reliability, answer = self._call(
             {INPUT: spectra[None], HEARD: mean[None], COUNT: np.array([[count]], np.float32)}
         )
-        return scores[0], (float(affect[0, 0]), float(affect[0, 1])), float(reliability[0])
+        return VoiceAnswer(
+            scores[0],
+            float(affect[0, 0]),
+            float(affect[0, 1]),
+            float(reliability[0]),
+            np.concatenate([speech_mean(spectra), answer[0]]),
+        )

@@ -27,6 +27,7 @@ from emotion_node.datatypes import (
     ModelInfo,
     Reason,
     Utterance,
+    VoiceEstimate,
 )
 from emotion_node.errors import ModelError
 from emotion_node.labels import Modality
@@ -68,28 +69,31 @@ class TransformersVoiceEmotion:
         """Name and, of a model from the hub, the beginning of its revision."""
         return self._classifier.info
 
-    def describe(self, utterance: Utterance) -> None:
-        """Return None: such a model takes no account of how a speaker usually sounds."""
-
-    def estimate(self, utterance: Utterance, heard: HeardVoice | None = None) -> ModalityEmotion:
+    def estimate(self, utterance: Utterance, heard: HeardVoice | None = None) -> VoiceEstimate:
         """Return the emotion that the voice expresses; `heard` makes no difference.
 
-        It is absent when there is too little speech (`too_short`), and when the sound is silence
-        or most of the probability lies on labels that are mapped to nothing (`low_confidence`).
+        It has no features. It is absent when there is too little speech (`too_short`), and when
+        the sound is silence or most of the probability lies on labels that are mapped to nothing
+        (`low_confidence`).
 
         Raises:
             ValueError: some samples, or the model's output, are not finite.
         """
         samples = voice_samples(utterance)
         if samples is None:
-            return ModalityEmotion.absent(Modality.VOICE, Reason.TOO_SHORT, model=self.info)
+            return self._absent(Reason.TOO_SHORT)
         scores, mapped = np.zeros(0, np.float32), 0.0
         if not is_silent(samples):
             scores, mapped = self._classifier.emotions(self._inputs(samples))
         if mapped < MIN_MAPPED:
-            return ModalityEmotion.absent(Modality.VOICE, Reason.LOW_CONFIDENCE, model=self.info)
+            return self._absent(Reason.LOW_CONFIDENCE)
         scores = scores / np.float32(mapped)
-        return ModalityEmotion.from_scores(Modality.VOICE, scores, self.info, len(samples))
+        return VoiceEstimate(
+            ModalityEmotion.from_scores(Modality.VOICE, scores, self.info, len(samples))
+        )
+
+    def _absent(self, reason: Reason) -> VoiceEstimate:
+        return VoiceEstimate(ModalityEmotion.absent(Modality.VOICE, reason, model=self.info))
 
     def _inputs(self, samples: FloatArray) -> dict[str, Any]:
         return dict(self._extract(samples, sampling_rate=SAMPLE_RATE, return_tensors='pt'))

@@ -29,7 +29,6 @@ from emotion_node.datatypes.reports import (
 from emotion_node.datatypes.speech import (
     ClockSetBack,
     EndReason,
-    HeardVoice,
     SpeechAudio,
     SpeechDropped,
     SpeechEnded,
@@ -50,6 +49,7 @@ from emotion_node.datatypes.units import (
     FloatArray,
 )
 from emotion_node.datatypes.vision_health import VisionHealth
+from emotion_node.datatypes.voice import HeardVoice, VoiceEstimate
 
 __all__ = [
     'SAMPLE_RATE',
@@ -84,6 +84,7 @@ __all__ = [
     'VocalCue',
     'ModelInfo',
     'ModalityEmotion',
+    'VoiceEstimate',
     'FaceEstimate',
     'FusedScores',
     'HeardVoice',

@@ -186,16 +186,3 @@ class SpeechState(enum.IntEnum):
     ENDED = 1
     DROPPED = 2
     """The sound was too short to be an utterance."""
-
-
-@dataclass(frozen=True, slots=True)
-class HeardVoice:
-    """What was heard of a speaker over this microphone before.
-
-    Attributes:
-        mean: (width,) float32 mean of what a voice model describes of each utterance.
-        count: number of utterances, 1 or more.
-    """
-
-    mean: FloatArray
-    count: int

@@ -15,7 +15,7 @@ from support.scripted import utterance
 from emotion_node.backends.vad_silero import find_silero
 from emotion_node.backends.voice_features import MELS, log_mel, speech_mean
 from emotion_node.backends.voice_input import MAX_SAMPLES
-from emotion_node.backends.voice_onnx import MIN_RELIABILITY, OnnxVoiceEmotion
+from emotion_node.backends.voice_onnx import FEATURES, MIN_RELIABILITY, OnnxVoiceEmotion
 from emotion_node.config import make_config
 from emotion_node.datatypes import (
     NS_PER_SAMPLE,
@@ -75,7 +75,11 @@ def scores(emotion: ModalityEmotion) -> list[float]:
 def test_speech_gets_probabilities_affect_and_reliability(
     model: OnnxVoiceEmotion, speech: FloatArray
 ) -> None:
-    emotion = model.estimate(as_utterance(speech))
+    found = model.estimate(as_utterance(speech))
+    emotion = found.emotion
+    assert found.features is not None
+    assert found.features.shape == (FEATURES,)
+    np.testing.assert_array_equal(found.features[:MELS], speech_mean(log_mel(speech)))
     assert emotion.modality is Modality.VOICE
     assert emotion.available
     assert emotion.model == model.info
@@ -91,9 +95,10 @@ def test_any_length_gets_finite_answers(
     model: OnnxVoiceEmotion, speech: FloatArray, seconds: float
 ) -> None:
     samples = np.resize(speech, round(seconds * SAMPLE_RATE))
-    scores_, affect, reliability = model.run(samples[-MAX_SAMPLES:])
-    assert np.isfinite([*scores_, *affect, reliability]).all()
-    emotion = model.estimate(as_utterance(samples))
+    answer = model.run(samples[-MAX_SAMPLES:])
+    assert np.isfinite([*answer.scores, answer.valence, answer.arousal, answer.reliability]).all()
+    assert np.isfinite(answer.features).all()
+    emotion = model.estimate(as_utterance(samples)).emotion
     if emotion.available:
         assert emotion.samples_used == min(len(samples), MAX_SAMPLES)
 
@@ -102,40 +107,66 @@ def test_any_length_gets_finite_answers(
 def test_the_gain_of_the_microphone_makes_no_difference(
     model: OnnxVoiceEmotion, speech: FloatArray, gain: float
 ) -> None:
-    plain = model.estimate(as_utterance(speech))
-    louder = model.estimate(as_utterance(speech * np.float32(gain)))
+    plain = model.estimate(as_utterance(speech)).emotion
+    louder = model.estimate(as_utterance(speech * np.float32(gain))).emotion
     assert scores(louder) == pytest.approx(scores(plain), abs=1e-3)
 
 
 @pytest.mark.parametrize('spoken', [utterance(length_s=0.3), as_utterance(noise(0))])
 def test_too_little_speech_is_absent(model: OnnxVoiceEmotion, spoken: Utterance) -> None:
-    emotion = model.estimate(spoken)
-    assert (emotion.reason, emotion.scores) == (Reason.TOO_SHORT, None)
-    assert emotion.model == model.info
+    found = model.estimate(spoken)
+    assert (found.emotion.reason, found.emotion.scores) == (Reason.TOO_SHORT, None)
+    assert found.emotion.model == model.info
+    assert found.features is None
 
 
 @pytest.mark.parametrize('sound', [np.zeros(SAMPLE_RATE, np.float32), noise(2.0)])
 def test_audio_without_a_voice_is_absent(model: OnnxVoiceEmotion, sound: FloatArray) -> None:
-    emotion = model.estimate(as_utterance(sound))
-    assert (emotion.reason, emotion.scores) == (Reason.LOW_CONFIDENCE, None)
-    assert emotion.reliability < MIN_RELIABILITY
+    found = model.estimate(as_utterance(sound))
+    assert (found.emotion.reason, found.emotion.scores) == (Reason.LOW_CONFIDENCE, None)
+    assert found.emotion.reliability < MIN_RELIABILITY
+    assert found.features is None, 'what is no voice does not add to what is usual'
 
 
 def test_a_voice_is_compared_with_what_was_heard_of_it(
     model: OnnxVoiceEmotion, speech: FloatArray
 ) -> None:
     spoken = as_utterance(speech)
-    usual = model.describe(spoken)
-    assert usual is not None
-    np.testing.assert_array_equal(usual, speech_mean(log_mel(speech)))
-    assert usual.shape == (MELS,)
     alone = model.estimate(spoken)
-    shriller = np.linspace(0.5, -0.5, MELS, dtype=np.float32)
-    against_shrill = model.estimate(spoken, HeardVoice(usual - shriller, 20))
-    against_dull = model.estimate(spoken, HeardVoice(usual + shriller, 20))
-    assert len({one.arousal for one in (alone, against_shrill, against_dull)}) == 3
-    assert model.describe(as_utterance(noise(0.2))) is None
-    assert model.describe(as_utterance(np.zeros(SAMPLE_RATE, np.float32))) is None
+    assert alone.features is not None
+    shriller = np.zeros(FEATURES, np.float32)
+    shriller[:MELS] = np.linspace(0.5, -0.5, MELS, dtype=np.float32)
+    against_shrill = model.estimate(spoken, HeardVoice(alone.features - shriller, 20))
+    against_dull = model.estimate(spoken, HeardVoice(alone.features + shriller, 20))
+    assert len({one.emotion.arousal for one in (alone, against_shrill, against_dull)}) == 3
+
+
+@pytest.mark.parametrize('label', LABELS)
+def test_a_label_that_is_usual_of_a_speaker_says_less(
+    model: OnnxVoiceEmotion, speech: FloatArray, label: str
+) -> None:
+    place = LABELS.index(label)
+    answers = []
+    for more in (2.0, 1.0, 0.0):
+        usual = model.run(speech).features.copy()
+        usual[MELS + place] += more
+        answers.append(model.run(speech, HeardVoice(usual, 20)))
+    shares = [float(one.scores[place]) for one in answers]
+    assert shares == sorted(shares)
+    assert shares[0] < shares[2]
+    assert answers[0].features[MELS:].tolist() == answers[2].features[MELS:].tolist(), (
+        'what is added to the usual is the answer before it is compared'
+    )
+
+
+def test_excited_speech_of_an_excited_speaker_is_less_of_a_surprise(
+    model: OnnxVoiceEmotion, speech: FloatArray
+) -> None:
+    usual = model.run(speech).features
+    excited = usual.copy()
+    excited[-1] += 0.4
+    less = model.run(speech, HeardVoice(excited, 20)).arousal
+    assert less < model.run(speech, HeardVoice(usual, 20)).arousal
 
 
 def test_samples_that_are_not_finite_are_an_error(model: OnnxVoiceEmotion) -> None:
@@ -147,9 +178,9 @@ def test_samples_that_are_not_finite_are_an_error(model: OnnxVoiceEmotion) -> No
 
 def test_calls_from_several_threads_do_not_mix(model: OnnxVoiceEmotion) -> None:
     sounds = [samples for _, samples in conversation_utterances()]
-    alone = [model.run(sound)[0].tolist() for sound in sounds]
+    alone = [model.run(sound).scores.tolist() for sound in sounds]
     with ThreadPoolExecutor(4) as pool:
-        assert [answer[0].tolist() for answer in pool.map(model.run, sounds)] == alone
+        assert [answer.scores.tolist() for answer in pool.map(model.run, sounds)] == alone
 
 
 def test_the_node_loads_it_unless_it_is_off(entry: ModelEntry) -> None:
@@ -166,6 +197,16 @@ def test_a_file_that_is_no_voice_model_is_refused(entry: ModelEntry, tmp_path: P
         load(with_file(entry, 'weights', tmp_path / 'file'))
     with pytest.raises(ModelError, match=r'a voice model takes spectra of \(batch, frames, 64\)'):
         load(with_file(entry, 'weights', find_silero()))
+
+
+def test_a_model_that_takes_other_features_is_refused(entry: ModelEntry, tmp_path: Path) -> None:
+    onnx = pytest.importorskip('onnx')
+    older = onnx.load(entry.file('weights').path)
+    (heard,) = (one for one in older.graph.input if one.name == 'heard')
+    heard.type.tensor_type.shape.dim[1].dim_value = MELS
+    onnx.save(older, tmp_path / 'older.onnx')
+    with pytest.raises(ModelError, match=rf'heard of \(batch, {MELS}\).* a voice model takes'):
+        load(with_file(entry, 'weights', tmp_path / 'older.onnx'))
 
 
 def test_a_label_table_of_another_size_or_order_is_refused(entry: ModelEntry) -> None:

@@ -64,7 +64,7 @@ def spoken(seconds: float, level: float = 0.1) -> Utterance:
 
 def test_its_labels_become_the_seven(tmp_path: Path) -> None:
     model = load(build(tmp_path, ['neu', 'hap', 'ang', 'sad'], [0.1, 0.6, 0.2, 0.1]))
-    emotion = model.estimate(spoken(2.0))
+    emotion = model.estimate(spoken(2.0)).emotion
     assert emotion.label == 'joy'
     assert emotion.scores is not None
     assert dict(zip(LABELS, emotion.scores, strict=True))['anger'] == pytest.approx(0.2, abs=1e-5)
@@ -74,9 +74,9 @@ def test_its_labels_become_the_seven(tmp_path: Path) -> None:
 
 def test_what_is_no_speech_has_no_emotion(tmp_path: Path) -> None:
     model = load(build(tmp_path, ['hap', 'other'], [0.4, 0.6]), transformers_labels='other=')
-    assert model.estimate(spoken(0.2)).reason is Reason.TOO_SHORT
-    assert model.estimate(spoken(2.0, 0.0)).reason is Reason.LOW_CONFIDENCE
-    assert model.estimate(spoken(2.0)).reason is Reason.LOW_CONFIDENCE  # mostly "other"
+    assert model.estimate(spoken(0.2)).emotion.reason is Reason.TOO_SHORT
+    assert model.estimate(spoken(2.0, 0.0)).emotion.reason is Reason.LOW_CONFIDENCE
+    assert model.estimate(spoken(2.0)).emotion.reason is Reason.LOW_CONFIDENCE  # mostly "other"
     broken = spoken(2.0)
     broken.samples[7] = np.nan
     with pytest.raises(ValueError, match='1 of 32000 audio samples are not finite'):
@@ -109,5 +109,5 @@ def test_parameters_select_it(tmp_path: Path) -> None:
     models = load_models(make_config(given), logged.append)
     assert models.describe()['voice emotion'] == 'moods'
     assert models.voice is not None
-    assert models.voice.estimate(spoken(1.0)).label == 'anger'
+    assert models.voice.estimate(spoken(1.0)).emotion.label == 'anger'
     assert 'Emotion of the voice by moods, never joy, sadness, surprise, fear, disgust' in logged

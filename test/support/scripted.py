@@ -32,6 +32,7 @@ from emotion_node.datatypes import (
     Utterance,
     VideoFrame,
     VisionHealth,
+    VoiceEstimate,
 )
 from emotion_node.interfaces import (
     TextEmotion,
@@ -147,15 +148,19 @@ class ScriptedVoice:
     heard: list[HeardVoice | None] = field(default_factory=list)
     info: ModelInfo = field(default_factory=lambda: ModelInfo('voice', '1'))
 
-    def describe(self, utterance: Utterance) -> FloatArray:
-        return np.array([np.abs(utterance.samples).mean()], np.float32)
+    @staticmethod
+    def level(utterance: Utterance) -> float:
+        return float(np.abs(utterance.samples).mean())
 
-    def estimate(self, utterance: Utterance, heard: HeardVoice | None = None) -> ModalityEmotion:
+    def estimate(self, utterance: Utterance, heard: HeardVoice | None = None) -> VoiceEstimate:
         if self.broken:
             raise RuntimeError('the voice model broke')
         self.given.append(len(utterance.samples))
         self.heard.append(heard)
-        return ModalityEmotion.from_scores(Modality.VOICE, scores(anger=0.9), self.info)
+        return VoiceEstimate(
+            ModalityEmotion.from_scores(Modality.VOICE, scores(anger=0.9), self.info),
+            np.array([self.level(utterance)], np.float32),
+        )
 
 
 @dataclass

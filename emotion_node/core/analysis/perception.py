@@ -19,6 +19,7 @@ from emotion_node.datatypes import (
     Reason,
     Utterance,
     VocalCue,
+    VoiceEstimate,
 )
 from emotion_node.interfaces import Vision, VoiceEmotion
 from emotion_node.labels import Modality
@@ -47,16 +48,14 @@ class _Prepared:
         utterance: as it would be.
         speaker_id: who is likely to speak.
         heard: what was heard of that speaker before; None for nothing.
-        voice: what the voice expresses.
-        features: what the utterance adds to how its speaker usually sounds; None for nothing.
+        voice: what the voice model says of it.
         prosody: of the voice; None where it has none that can be measured, or measuring failed.
     """
 
     utterance: Utterance
     speaker_id: str
     heard: HeardVoice | None
-    voice: ModalityEmotion
-    features: FloatArray | None
+    voice: VoiceEstimate
     prosody: Prosody | None
 
 
@@ -96,7 +95,6 @@ class Perception:
             self._last_speaker,
             heard,
             self._estimate_voice(utterance, heard),
-            self._describe_voice(utterance),
             self._measure_prosody(utterance),
         )
 
@@ -123,28 +121,27 @@ class Perception:
             voice = prepared.voice
         else:
             voice = self._estimate_voice(utterance, heard)
+        emotion = voice.emotion
         if final:
-            voice = self._remember(utterance, prepared, voice, speaker_id)
-        return Perceived(voice, face, speaker_id)
+            emotion = self._remember(utterance, prepared, voice, speaker_id)
+        return Perceived(emotion, face, speaker_id)
 
     def _remember(
         self,
         utterance: Utterance,
         prepared: _Prepared | None,
-        voice: ModalityEmotion,
+        voice: VoiceEstimate,
         speaker_id: str,
     ) -> ModalityEmotion:
-        """Add an utterance to what its speaker usually sounds like; return it with vocal cues."""
+        """Add an utterance to what is usual for its speaker; return its emotion with cues."""
         self._last_speaker = speaker_id
-        if voice.available:
-            features = prepared.features if prepared else self._describe_voice(utterance)
-            if features is not None:
-                self._usual.add(features, speaker_id, utterance.end_ns)
+        if voice.features is not None:
+            self._usual.add(voice.features, speaker_id, utterance.end_ns)
         prosody = prepared.prosody if prepared else self._measure_prosody(utterance)
         if prosody is None:
-            return voice
+            return voice.emotion
         cues = self._compare_prosody(prosody, speaker_id, utterance.end_ns)
-        return dataclasses.replace(voice, vocal_cues=cues)
+        return dataclasses.replace(voice.emotion, vocal_cues=cues)
 
     def reset(self) -> None:
         """Forget all speakers; `vision` keeps its own state."""
@@ -154,19 +151,19 @@ class Perception:
         self._vocal_cues.reset()
         self._prepared = None
 
-    def _estimate_voice(self, utterance: Utterance, heard: HeardVoice | None) -> ModalityEmotion:
+    def _estimate_voice(self, utterance: Utterance, heard: HeardVoice | None) -> VoiceEstimate:
         model = self._voice
         if model is None:
-            return ModalityEmotion.absent(Modality.VOICE, Reason.MODEL_OFF)
-        return self._guard.ask(Modality.VOICE, lambda: model.estimate(utterance, heard))
+            return VoiceEstimate(ModalityEmotion.absent(Modality.VOICE, Reason.MODEL_OFF))
+        features: FloatArray | None = None
 
-    def _describe_voice(self, utterance: Utterance) -> FloatArray | None:
-        model = self._voice
-        if model is None:
-            return None
-        return self._guard.catch(
-            'voice emotion', lambda: model.describe(utterance), lambda error: None
-        )
+        def ask() -> ModalityEmotion:
+            nonlocal features
+            found = model.estimate(utterance, heard)
+            features = found.features
+            return found.emotion
+
+        return VoiceEstimate(self._guard.ask(Modality.VOICE, ask), features)
 
     def _estimate_face(self, utterance: Utterance) -> FaceEstimate:
         vision = self._vision

@@ -118,7 +118,7 @@ def test_a_voice_is_compared_with_what_was_heard_before() -> None:
         run(analysis, events(one))
         heard = voice.heard[-1]
         levels.append(None if heard is None else (heard.count, heard.mean.tolist()))
-    means = [float(voice.describe(one)[0]) for one in spoken]
+    means = [voice.level(one) for one in spoken]
     assert levels == [
         None,
         (1, [pytest.approx(means[0])]),
