@@ -100,6 +100,19 @@ def valence_accuracy(valence: Array, truth: IntArray) -> float:
     return float(np.mean((valence[true != 0] > 0) == (true[true != 0] > 0)))
 
 
+def shared_scores(scores: Array, labels: IntArray) -> Array:
+    """Return (n, 7) scores with those of labels that a corpus lacks set to 0; rows sum to 1.
+
+    Args:
+        scores: (n, 7).
+        labels: (n,) true labels of the corpus.
+    """
+    without = np.zeros_like(scores)
+    shared = np.unique(labels)
+    without[:, shared] = scores[:, shared]
+    return np.asarray(without / without.sum(axis=1, keepdims=True))
+
+
 def accuracy(counts: IntArray | Array) -> float:
     """Return the share of right answers."""
     return float(np.trace(counts) / counts.sum())

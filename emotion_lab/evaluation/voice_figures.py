@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from emotion_lab.data.recordings import read_grid_voices, read_meld_recordings
+from emotion_lab.data.voice_dialogues import NEUTRAL_CONFIDENCE
 from emotion_lab.evaluation.non_speech_sounds import NonSpeechSound
-from emotion_lab.evaluation.voice_answers import NEUTRAL_CONFIDENCE
 from emotion_node.backends.voice_onnx import OnnxVoiceEmotion
 from emotion_node.core.voice.usual_voice import UsualVoice
 from emotion_node.datatypes import (

@@ -22,8 +22,13 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from emotion_lab.data.metrics import area_under_roc, confusion, unweighted_average_recall
-from emotion_lab.evaluation.voice_answers import dialogue_means, shared_scores
+from emotion_lab.data.metrics import (
+    area_under_roc,
+    confusion,
+    shared_scores,
+    unweighted_average_recall,
+)
+from emotion_lab.data.voice_dialogues import dialogue_means
 from emotion_lab.training.voice_calibration import AROUSAL_SHARE, Comparison, known_mean
 from emotion_lab.training.voice_left_out import RUNS, LeftOut, Networks, against
 from emotion_node.labels import LABELS

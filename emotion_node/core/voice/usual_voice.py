@@ -1,4 +1,4 @@
-"""How a speaker usually sounds over this microphone: the mean of what was heard before."""
+"""What is usual of a speaker over this microphone: the mean of what was heard before."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class UsualVoice:
         """Add an utterance.
 
         Args:
-            features: (width,) of its sound, as the voice model describes it.
+            features: (width,) that it adds to the usual, `VoiceEstimate.features`.
             speaker_id: who spoke.
             end_ns: end of the utterance.
         """
