@@ -165,12 +165,17 @@ class ScriptedVoice:
 
 @dataclass
 class ScriptedVision:
-    """Finds no face; says of frames with these stamps when another one took over."""
+    """Says of frames with these stamps when another face took over.
+
+    The speakers' faces are those of `turns` in turn, one per utterance; none where it is empty.
+    """
 
     frames: list[int] = field(default_factory=list)
     info: ModelInfo = field(default_factory=lambda: ModelInfo('face', '1'))
     health: VisionHealth = field(default_factory=VisionHealth)
     changes: dict[int, tuple[int, int]] = field(default_factory=dict)
+    turns: tuple[str, ...] = ()
+    spoken: list[int] = field(default_factory=list)
 
     def update(self, frame: VideoFrame) -> FacesReport:
         self.frames.append(frame.stamp_ns)
@@ -182,7 +187,12 @@ class ScriptedVision:
 
     def estimate(self, utterance: Utterance) -> FaceEstimate:
         absent = ModalityEmotion.absent(Modality.FACE, Reason.NO_FACE, model=self.info)
-        return FaceEstimate(absent)
+        if not self.turns:
+            return FaceEstimate(absent)
+        if utterance.start_ns not in self.spoken:
+            self.spoken.append(utterance.start_ns)
+        face_id = self.turns[(len(self.spoken) - 1) % len(self.turns)]
+        return FaceEstimate(absent, face_id=face_id, speaker_confidence=0.9)
 
     def look(self, face_id: str, stamp_ns: int) -> ModalityEmotion:
         return ModalityEmotion.absent(Modality.FACE, Reason.NO_FACE, model=self.info)

@@ -80,23 +80,21 @@ class Perception:
         self._guard = guard
         self._speakers = Speakers(config)
         self._usual = UsualVoice()
-        self._last_speaker = ''
         self._vocal_cues = VocalCues()
         self._prepared: _Prepared | None = None
 
-    def prepare(self, utterance: Utterance) -> None:
-        """Analyse the voice of an utterance that may have ended, so that `perceive` need not.
+    def prepare(self, utterance: Utterance) -> Perceived:
+        """Return what is known of an utterance that may have ended.
 
-        It is taken for that of the last speaker.
+        Its voice is remembered, so that `perceive` need not analyse it again, unless somebody
+        else turns out to speak.
         """
-        heard = self._usual.of(self._last_speaker, utterance.end_ns)
-        self._prepared = _Prepared(
-            utterance,
-            self._last_speaker,
-            heard,
-            self._estimate_voice(utterance, heard),
-            self._measure_prosody(utterance),
-        )
+        face, speaker_id = self._find_speaker(utterance, final=False)
+        heard = self._usual.of(speaker_id, utterance.end_ns)
+        voice = self._estimate_voice(utterance, heard)
+        prosody = self._measure_prosody(utterance)
+        self._prepared = _Prepared(utterance, speaker_id, heard, voice, prosody)
+        return Perceived(voice.emotion, face, speaker_id)
 
     def perceive(self, utterance: Utterance, final: bool) -> Perceived:
         """Return what is known of an utterance.
@@ -108,12 +106,7 @@ class Perception:
         prepared = self._prepared
         if prepared is None or not prepared.utterance.holds_the_same(utterance):
             prepared = self._prepared = None
-        face = self._estimate_face(utterance)
-        speaker_id = self._guard.attempt(
-            'speaker',
-            lambda: self._speakers.identify(face.face_id, face.speaker_confidence, learn=final),
-            lambda error: '',
-        )
+        face, speaker_id = self._find_speaker(utterance, final)
         heard = self._usual.of(speaker_id, utterance.end_ns)
         if prepared is not None and (
             prepared.speaker_id == speaker_id or prepared.heard is heard is None
@@ -134,7 +127,6 @@ class Perception:
         speaker_id: str,
     ) -> ModalityEmotion:
         """Add an utterance to what is usual for its speaker; return its emotion with cues."""
-        self._last_speaker = speaker_id
         if voice.features is not None:
             self._usual.add(voice.features, speaker_id, utterance.end_ns)
         prosody = prepared.prosody if prepared else self._measure_prosody(utterance)
@@ -147,7 +139,6 @@ class Perception:
         """Forget all speakers; `vision` keeps its own state."""
         self._speakers.reset()
         self._usual.reset()
-        self._last_speaker = ''
         self._vocal_cues.reset()
         self._prepared = None
 
@@ -164,6 +155,16 @@ class Perception:
             return found.emotion
 
         return VoiceEstimate(self._guard.ask(Modality.VOICE, ask), features)
+
+    def _find_speaker(self, utterance: Utterance, final: bool) -> tuple[FaceEstimate, str]:
+        """Return what the speaker's face expresses, and who that is."""
+        face = self._estimate_face(utterance)
+        speaker_id = self._guard.attempt(
+            'speaker',
+            lambda: self._speakers.identify(face.face_id, face.speaker_confidence, learn=final),
+            lambda error: '',
+        )
+        return face, speaker_id
 
     def _estimate_face(self, utterance: Utterance) -> FaceEstimate:
         vision = self._vision

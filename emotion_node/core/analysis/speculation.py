@@ -49,8 +49,7 @@ class Speculation:
         if behind:
             return
         with self._guard.timings.measure('speculation'):
-            self._perception.prepare(candidate)
-            self._speaker_id = self._perception.perceive(candidate, final=False).speaker_id
+            self._speaker_id = self._perception.prepare(candidate).speaker_id
         self._candidate = candidate
         self.prepare_text()
 

@@ -34,7 +34,7 @@ STAGES = ('transcription_ns', 'processing_ns')
 class Room:
     """A pipeline of scripted models, with speculation or without."""
 
-    def __init__(self, speculate: bool, interim: bool = True) -> None:
+    def __init__(self, speculate: bool, interim: bool = True, turns: tuple[str, ...] = ()) -> None:
         config = Config(
             speculation=SpeculationConfig(speculate), interim=InterimConfig(enabled=interim)
         )
@@ -44,7 +44,7 @@ class Room:
             ScriptedTranscriber(list(SENTENCES)),
             self.text,
             self.voice,
-            ScriptedVision(),
+            ScriptedVision(turns=turns),
         )
         hearing = Hearing(config.audio, config.segmenter, 0.3, LoudnessVad(), SoxrResampler)
         self.pipeline = Pipeline(hearing, self.analysis)
@@ -92,6 +92,15 @@ def test_an_end_that_was_speculated_on_asks_nothing_again() -> None:
     counters = room.analysis.counters
     assert (counters['speculations_used'], counters['speculations_dropped']) == (1, 0)
     assert len(room.voice.given) == 1
+
+
+def test_a_voice_is_analysed_once_even_where_people_take_turns() -> None:
+    room = Room(speculate=True, interim=False, turns=('f1', 'f2'))
+    room.run([(0.5, 0.0), *([(1.0, 0.1), (1.0, 0.0)] * 6)])
+    assert room.analysis.counters['utterances'] == 6
+    assert len(room.voice.given) == 6
+    # Each of the two is compared with their own earlier utterances.
+    assert [one.count if one else 0 for one in room.voice.heard] == [0, 0, 1, 1, 2, 2]
 
 
 def test_speech_that_resumes_is_counted_and_analysed_to_its_end() -> None:
