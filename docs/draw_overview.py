@@ -1,7 +1,8 @@
-"""Draws a recorded conversation as the node perceives it, with Whisper: the figure in the README.
+r"""Draws a recorded conversation as the node perceives it, with Whisper: the figure in the README.
 
 python -m emotion_node annotate demo/conversation -o emotions.jsonl -p transcriber.backend:=whisper
-.venv-demo/bin/python docs/draw_overview.py demo/conversation emotions.jsonl docs/overview.png
+PYTHONPATH="$PYTHONPATH:$(echo .venv-demo/lib/python*/site-packages)" \
+    python docs/draw_overview.py demo/conversation emotions.jsonl docs/overview.png
 """
 
 from __future__ import annotations
