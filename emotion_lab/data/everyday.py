@@ -1,4 +1,4 @@
-"""Readers for everyday language: DailyDialog, ISEAR and sentences written for this project.
+"""Readers for everyday language: DailyDialog, ISEAR and the sentences of this project.
 
 Needs no torch. The folders are those of `datasets`; the project's own sentences are in
 `everyday.txt` beside this file.
