@@ -98,6 +98,11 @@ def evidence(segment: Segment) -> float:
     return float(np.exp(min(segment.avg_logprob, 0.0)) * (1.0 - segment.no_speech_prob))
 
 
+def is_repetitive(segment: Segment) -> bool:
+    """Return whether a segment says one thing over and over again."""
+    return bool(segment.compression_ratio > MAX_COMPRESSION_RATIO)
+
+
 def hallucinated(segment: Segment, seconds: float) -> bool:
     """Return whether the words of a segment are a hallucination.
 
@@ -114,7 +119,7 @@ def hallucinated(segment: Segment, seconds: float) -> bool:
         return True
     if evidence(segment) < MIN_EVIDENCE:
         return True
-    if segment.compression_ratio > MAX_COMPRESSION_RATIO:
+    if is_repetitive(segment):
         return True
     if len(words) > MAX_CHARACTERS_PER_SECOND * max(seconds, 0.5):
         return True

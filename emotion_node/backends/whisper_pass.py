@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from emotion_node.backends.hallucinations import is_repetitive
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray
 from emotion_node.errors import PassAbandoned
 
@@ -27,6 +28,8 @@ STATES_PER_S: Final = 50
 
 FINAL_BEAMS: Final = 2
 """Hypotheses that the search of a final pass keeps; more take longer and find no better words."""
+LOOP_BEAMS: Final = 5
+"""The same where those have ended in a loop, as they may in long speech."""
 MAX_TOKENS: Final = 440
 """Whisper's decoder ends at 448, prompt included."""
 TOKENS_PER_SECOND: Final = 24
@@ -102,12 +105,24 @@ class WhisperPass:
         return {token[2:-2]: float(chance) for token, chance in found}
 
     def decode(self, code: str, task: str, final: bool) -> list[Segment]:
-        """Return the segments in a language, by Whisper's code."""
+        """Return the segments in a language, by Whisper's code.
+
+        A final pass that says one thing over and over again is searched once more, more widely:
+        the audio is encoded already, and the words of a long utterance would be lost otherwise.
+        """
+        if not final:
+            return self._search(code, task, 1)
+        found = self._search(code, task, FINAL_BEAMS)
+        if any(map(is_repetitive, found)):
+            found = self._search(code, task, LOOP_BEAMS)
+        return found
+
+    def _search(self, code: str, task: str, beams: int) -> list[Segment]:
         segments, _ = self._model.transcribe(
             self._samples,
             language=code,
             task=task,
-            beam_size=FINAL_BEAMS if final else 1,
+            beam_size=beams,
             temperature=0.0,
             condition_on_previous_text=False,
             suppress_blank=True,

@@ -22,7 +22,12 @@ from support.speech import feed, noise, silence, tone
 from emotion_node.backends.asr_whisper import WhisperTranscriber
 from emotion_node.backends.hallucinations import evidence, hallucinated
 from emotion_node.backends.whisper_confidence import confidence
-from emotion_node.backends.whisper_pass import EncodedSilence
+from emotion_node.backends.whisper_pass import (
+    FINAL_BEAMS,
+    LOOP_BEAMS,
+    EncodedSilence,
+    WhisperPass,
+)
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray, Reason, Transcript
 from emotion_node.errors import ModelError
 
@@ -152,6 +157,25 @@ def test_whisper_in_a_loop_gives_no_words(tiny_whisper: Callable[..., Path]) -> 
     )
     assert raw.text.startswith(' over and over and over and')
     assert feed(looping.stream(), noise(3.0)).reason is Reason.NO_SPEECH_RECOGNISED
+
+
+def test_a_loop_is_searched_once_more_and_more_widely(
+    tiny_whisper: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looping = WhisperTranscriber(str(tiny_whisper('loop')), threads=1)
+    searches: list[int] = []
+    search = WhisperPass._search
+
+    def note(self: WhisperPass, code: str, task: str, beams: int) -> list[Segment]:
+        searches.append(beams)
+        return search(self, code, task, beams)
+
+    monkeypatch.setattr(WhisperPass, '_search', note)
+    looping.transcribe(noise(3.0), final=True)
+    assert searches == [FINAL_BEAMS, LOOP_BEAMS]
+    searches.clear()
+    looping.transcribe(noise(3.0), final=False)
+    assert searches == [1], 'words so far are not worth a second search'
 
 
 def test_whisper_detects_the_language_if_none_is_given(tiny_whisper: Callable[..., Path]) -> None:

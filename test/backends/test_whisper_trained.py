@@ -53,6 +53,17 @@ def test_whisper_recognises_the_conversation(
     assert wrong / total < 0.05
 
 
+@pytest.mark.parametrize('seed', range(3))
+def test_long_speech_without_a_pause_keeps_its_words(
+    whisper: WhisperTranscriber, conversation: list[Clip], seed: int
+) -> None:
+    order = np.random.default_rng(seed).permutation(len(conversation))[:6]
+    said = [word for k in order for word in words_of(conversation[k][0])]
+    samples = np.concatenate([conversation[k][1] for k in order])
+    found = words_of(feed(whisper.stream(), samples).text)
+    assert words_wrong(said, found) < len(said) / 5
+
+
 def test_whisper_recognises_most_words_before_the_end(
     whisper: WhisperTranscriber, conversation: list[Clip]
 ) -> None:
