@@ -146,7 +146,8 @@ class WhisperTranscriber:
         Args:
             samples: (n,) float32 at `SAMPLE_RATE`.
             final: search with `FINAL_BEAMS` beams instead of one.
-            wanted: asked whether the words are still of use, once the audio is encoded.
+            wanted: asked whether the words are still of use, once the audio is encoded and before
+                a second search.
             spoken: chooses the language where none is given; None for that of the audio alone.
 
         Raises:

@@ -79,7 +79,8 @@ class WhisperPass:
         model: the weights.
         samples: (n,) float32 at `SAMPLE_RATE`.
         silence: follows them, up to the window.
-        wanted: asked after the encoder; where it returns False, `PassAbandoned` is raised.
+        wanted: asked after the encoder, and before a second search; where it returns False,
+            `PassAbandoned` is raised.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class WhisperPass:
         wanted: Callable[[], bool],
     ) -> None:
         self._model = _encoding_once(model, silence, wanted)
+        self._wanted = wanted
         self._samples = _with_silence(samples, silence.encoded_s)
         self._tokens = 16 + int(TOKENS_PER_SECOND * len(samples) / SAMPLE_RATE)
 
@@ -109,11 +111,16 @@ class WhisperPass:
 
         A final pass that says one thing over and over again is searched once more, more widely:
         the audio is encoded already, and the words of a long utterance would be lost otherwise.
+
+        Raises:
+            PassAbandoned: the words are no longer of use.
         """
         if not final:
             return self._search(code, task, 1)
         found = self._search(code, task, FINAL_BEAMS)
         if any(map(is_repetitive, found)):
+            if not self._wanted():
+                raise PassAbandoned
             found = self._search(code, task, LOOP_BEAMS)
         return found
 

@@ -29,7 +29,7 @@ from emotion_node.backends.whisper_pass import (
     WhisperPass,
 )
 from emotion_node.datatypes import SAMPLE_RATE, FloatArray, Reason, Transcript
-from emotion_node.errors import ModelError
+from emotion_node.errors import ModelError, PassAbandoned
 
 
 @pytest.fixture(scope='module')
@@ -176,6 +176,11 @@ def test_a_loop_is_searched_once_more_and_more_widely(
     searches.clear()
     looping.transcribe(noise(3.0), final=False)
     assert searches == [1], 'words so far are not worth a second search'
+    searches.clear()
+    wanted = iter((True, False))
+    with pytest.raises(PassAbandoned):
+        looping.transcribe(noise(3.0), final=True, wanted=lambda: next(wanted))
+    assert searches == [FINAL_BEAMS], 'nor are words that nobody waits for any more'
 
 
 def test_whisper_detects_the_language_if_none_is_given(tiny_whisper: Callable[..., Path]) -> None:
