@@ -72,8 +72,7 @@ class TorchVoice:
     def estimate(self, utterance: Utterance, heard: HeardVoice | None = None) -> VoiceEstimate:
         """Return scores of random weights; absent where the input is too short."""
         if utterance.end_ns - utterance.start_ns < MIN_SPEECH_NS or not len(utterance.samples):
-            absent = ModalityEmotion.absent(Modality.VOICE, Reason.TOO_SHORT, model=self.info)
-            return VoiceEstimate(absent)
+            return VoiceEstimate.absent(Reason.TOO_SHORT, self.info)
         samples = utterance.samples[-MAX_SAMPLES:]
         scores = self._run(samples)
         return VoiceEstimate(

@@ -25,7 +25,7 @@ Timed = tuple[int, SpeechEvent]
 """An event, and the stamp of the end of the audio that had been processed by then."""
 
 
-def find_speech(talker: Talker, shift_ms: int, vad: Vad) -> list[Timed]:
+def hear_talker(talker: Talker, shift_ms: int, vad: Vad) -> list[Timed]:
     """Return the events of hearing for a voice that comes `shift_ms` late."""
     hearing = build_hearing(Config(), Models(vad, None, None))
     shift_ns = shift_ms * NS_PER_MS
@@ -41,6 +41,6 @@ def find_speech(talker: Talker, shift_ms: int, vad: Vad) -> list[Timed]:
 
 def as_heard(talker: Talker, vad: Vad) -> Talker:
     """Return a talker whose speech is the first utterance that hearing finds."""
-    events = find_speech(talker, 0, vad)
+    events = hear_talker(talker, 0, vad)
     heard = next(one.utterance for _, one in events if isinstance(one, SpeechEnded))
     return replace(talker, speech=(heard.start_ns, heard.end_ns))

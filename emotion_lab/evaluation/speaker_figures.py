@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import track
 
 from emotion_lab.data.speaker_clips import Talker
-from emotion_lab.data.speaker_hearing import Timed, find_speech
+from emotion_lab.data.speaker_hearing import Timed, hear_talker
 from emotion_lab.data.speaker_scenes import SHIFTS_MS, Clips, Scene, make_scenes
 from emotion_node.core.vision.stream import FaceVision
 from emotion_node.core.vision.talking_faces import TalkingDetector
@@ -173,7 +173,7 @@ def score_scenes(
     """
     by_name = {talker.name: talker for talker in talkers}
     events_of = {
-        (talker.name, shift_ms): find_speech(talker, shift_ms, vad)
+        (talker.name, shift_ms): hear_talker(talker, shift_ms, vad)
         for talker, shift_ms in product(talkers, SHIFTS_MS)
     }
     scores: dict[str, dict[str, Score]] = {}

@@ -93,12 +93,12 @@ class OnnxVoiceEmotion(OnnxModel):
         """
         samples = voice_samples(utterance)
         if samples is None:
-            return self._absent(Reason.TOO_SHORT)
+            return VoiceEstimate.absent(Reason.TOO_SHORT, self.info)
         if is_silent(samples):
-            return self._absent(Reason.LOW_CONFIDENCE)
+            return VoiceEstimate.absent(Reason.LOW_CONFIDENCE, self.info)
         answer = self.run(samples, heard)
         if answer.reliability < MIN_RELIABILITY:
-            return self._absent(Reason.LOW_CONFIDENCE, answer.reliability)
+            return VoiceEstimate.absent(Reason.LOW_CONFIDENCE, self.info, answer.reliability)
         emotion = ModalityEmotion(
             Modality.VOICE,
             scores=answer.scores,
@@ -109,13 +109,6 @@ class OnnxVoiceEmotion(OnnxModel):
             samples_used=len(samples),
         )
         return VoiceEstimate(emotion, answer.features)
-
-    def _absent(self, reason: Reason, reliability: float = 0.0) -> VoiceEstimate:
-        return VoiceEstimate(
-            ModalityEmotion.absent(
-                Modality.VOICE, reason, model=self.info, reliability=reliability
-            )
-        )
 
     def run(self, samples: FloatArray, heard: HeardVoice | None = None) -> VoiceAnswer:
         """Return the answer to a sound of any kind.

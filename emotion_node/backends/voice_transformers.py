@@ -81,19 +81,16 @@ class TransformersVoiceEmotion:
         """
         samples = voice_samples(utterance)
         if samples is None:
-            return self._absent(Reason.TOO_SHORT)
+            return VoiceEstimate.absent(Reason.TOO_SHORT, self.info)
         scores, mapped = np.zeros(0, np.float32), 0.0
         if not is_silent(samples):
             scores, mapped = self._classifier.emotions(self._inputs(samples))
         if mapped < MIN_MAPPED:
-            return self._absent(Reason.LOW_CONFIDENCE)
+            return VoiceEstimate.absent(Reason.LOW_CONFIDENCE, self.info)
         scores = scores / np.float32(mapped)
         return VoiceEstimate(
             ModalityEmotion.from_scores(Modality.VOICE, scores, self.info, len(samples))
         )
-
-    def _absent(self, reason: Reason) -> VoiceEstimate:
-        return VoiceEstimate(ModalityEmotion.absent(Modality.VOICE, reason, model=self.info))
 
     def _inputs(self, samples: FloatArray) -> dict[str, Any]:
         return dict(self._extract(samples, sampling_rate=SAMPLE_RATE, return_tensors='pt'))

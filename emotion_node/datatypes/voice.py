@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emotion_node.datatypes.emotion import ModalityEmotion
+from emotion_node.datatypes.emotion import ModalityEmotion, ModelInfo, Reason
 from emotion_node.datatypes.units import FloatArray
+from emotion_node.labels import Modality
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,15 @@ class VoiceEstimate:
 
     emotion: ModalityEmotion
     features: FloatArray | None = None
+
+    @classmethod
+    def absent(
+        cls, reason: Reason, model: ModelInfo | None = None, reliability: float = 0.0
+    ) -> VoiceEstimate:
+        """Return an absent voice, with its reason."""
+        return cls(
+            ModalityEmotion.absent(Modality.VOICE, reason, model=model, reliability=reliability)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,7 @@ class Perception:
     def _estimate_voice(self, utterance: Utterance, heard: HeardVoice | None) -> VoiceEstimate:
         model = self._voice
         if model is None:
-            return VoiceEstimate(ModalityEmotion.absent(Modality.VOICE, Reason.MODEL_OFF))
+            return VoiceEstimate.absent(Reason.MODEL_OFF)
         features: FloatArray | None = None
 
         def ask() -> ModalityEmotion:
