@@ -50,6 +50,7 @@ class Robot:
         self.executors[0].add_node(self.node)
         self.inbox: defaultdict[str, list[Any]] = defaultdict(list)
         self._publishers: dict[tuple[str, type], Any] = {}
+        self._clients: dict[tuple[str, type], Any] = {}
 
     def listen(self, kind: type, topic: str) -> None:
         """Keep the messages of a topic."""
@@ -79,8 +80,11 @@ class Robot:
             self.node.destroy_publisher(self._publishers.pop(key))
 
     def call(self, kind: type, service: str, request: Any) -> Any:
-        """Call a service and return its response."""
-        client = self.node.create_client(kind, service)
+        """Call a service and return its response; DDS discovers its client once."""
+        key = (service, kind)
+        if key not in self._clients:
+            self._clients[key] = self.node.create_client(kind, service)
+        client = self._clients[key]
         self.until(client.service_is_ready, f'service {service}')
         answers: list[Any] = []
         asked_at = float('-inf')
@@ -96,7 +100,6 @@ class Robot:
             return bool(answers)
 
         self.until(answered, f'answer of {service}')
-        self.node.destroy_client(client)
         return answers[0]
 
     def status(self, part: str, since: int = 0) -> DiagnosticStatus | None:
